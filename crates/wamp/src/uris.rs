@@ -1,0 +1,40 @@
+//! The URIs that the specification itself defines.
+
+/// Where the URIs of the protocol start. Clients may neither register nor publish below it.
+pub const RESERVED_PREFIX: &str = "wamp.";
+
+/// Errors: in ERROR and ABORT.
+#[expect(missing_docs, reason = "each constant is the URI of its name in the specification")]
+pub mod error {
+    pub const INVALID_URI: &str = "wamp.error.invalid_uri";
+    pub const NO_SUCH_PROCEDURE: &str = "wamp.error.no_such_procedure";
+    pub const PROCEDURE_ALREADY_EXISTS: &str = "wamp.error.procedure_already_exists";
+    pub const NO_SUCH_REGISTRATION: &str = "wamp.error.no_such_registration";
+    pub const NO_SUCH_SUBSCRIPTION: &str = "wamp.error.no_such_subscription";
+    pub const INVALID_ARGUMENT: &str = "wamp.error.invalid_argument";
+    pub const PROTOCOL_VIOLATION: &str = "wamp.error.protocol_violation";
+    pub const NOT_AUTHORIZED: &str = "wamp.error.not_authorized";
+    pub const AUTHORIZATION_FAILED: &str = "wamp.error.authorization_failed";
+    pub const NO_SUCH_REALM: &str = "wamp.error.no_such_realm";
+    pub const NO_SUCH_ROLE: &str = "wamp.error.no_such_role";
+    pub const NO_MATCHING_AUTH_METHOD: &str = "wamp.error.no_matching_auth_method";
+    pub const AUTHENTICATION_FAILED: &str = "wamp.error.authentication_failed";
+    pub const AUTHENTICATION_DENIED: &str = "wamp.error.authentication_denied";
+    pub const AUTHENTICATION_REQUIRED: &str = "wamp.error.authentication_required";
+    pub const CANCELED: &str = "wamp.error.canceled";
+    pub const TIMEOUT: &str = "wamp.error.timeout";
+    pub const OPTION_NOT_ALLOWED: &str = "wamp.error.option_not_allowed";
+    pub const PAYLOAD_SIZE_EXCEEDED: &str = "wamp.error.payload_size_exceeded";
+    pub const NETWORK_FAILURE: &str = "wamp.error.network_failure";
+    pub const UNAVAILABLE: &str = "wamp.error.unavailable";
+}
+
+/// Reasons: in GOODBYE and ABORT.
+#[expect(missing_docs, reason = "each constant is the URI of its name in the specification")]
+pub mod close {
+    pub const NORMAL: &str = "wamp.close.normal";
+    pub const GOODBYE_AND_OUT: &str = "wamp.close.goodbye_and_out";
+    pub const CLOSE_REALM: &str = "wamp.close.close_realm";
+    pub const SYSTEM_SHUTDOWN: &str = "wamp.close.system_shutdown";
+    pub const KILLED: &str = "wamp.close.killed";
+}

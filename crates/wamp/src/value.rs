@@ -1,0 +1,179 @@
+//! Decoded application values: what all serializers can say, in one type.
+//!
+//! Used for message options and details, and for payloads that the server itself reads or
+//! writes. Payloads that are only passed on never become values.
+
+/// One value. Dictionaries keep the order in which the sender wrote them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// JSON `null`, MessagePack nil, CBOR null and undefined.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// An integer that fits into 64 signed bits.
+    Int(i64),
+    /// A positive integer above `i64::MAX`.
+    UInt(u64),
+    /// A floating-point number.
+    Float(f64),
+    /// Text.
+    Str(String),
+    /// Binary data. In JSON: a string of U+0000 followed by base64 (WAMP specification,
+    /// "Binary conversion of JSON strings").
+    Bytes(Vec<u8>),
+    /// A point in time: CBOR tags 0 and 1, MessagePack extension −1.
+    Time(Time),
+    /// An ordered list.
+    List(Vec<Value>),
+    /// A dictionary with text keys.
+    Dict(Dict),
+}
+
+/// A point in time as its sender wrote it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Time {
+    /// CBOR tag 0: RFC 3339 text, not yet checked.
+    Text(String),
+    /// CBOR tag 1 and MessagePack timestamps: time since 1970-01-01T00:00:00Z.
+    Unix {
+        /// Whole seconds, rounded towards the past.
+        seconds: i64,
+        /// Nanoseconds that come on top, `0..1_000_000_000`.
+        nanoseconds: u32,
+    },
+}
+
+/// A dictionary with text keys, in the order of insertion.
+///
+/// Options and details have a handful of entries, so a linear search beats hashing; an empty
+/// dictionary does not allocate.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Dict(Vec<(String, Value)>);
+
+impl Dict {
+    /// An empty dictionary.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The value under `key`. Of repeated keys the last one counts.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// Adds an entry at the end.
+    pub fn push(&mut self, key: impl Into<String>, value: impl Into<Value>) {
+        self.0.push((key.into(), value.into()));
+    }
+
+    /// Like [`Dict::push`], for building in one expression.
+    #[must_use]
+    pub fn with(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.push(key, value);
+        self
+    }
+
+    /// The entries in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<(String, Value)> for Dict {
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(entries: I) -> Self {
+        Self(entries.into_iter().collect())
+    }
+}
+
+impl IntoIterator for Dict {
+    type Item = (String, Value);
+    type IntoIter = std::vec::IntoIter<(String, Value)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl Value {
+    /// The text, if this is text.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The truth value, if this is one. Numbers are not: `1` is no `true`.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(truth) => Some(*truth),
+            _ => None,
+        }
+    }
+
+    /// The integer, if this is one that is not negative.
+    pub fn as_u64(&self) -> Option<u64> {
+        match self {
+            Self::Int(number) => u64::try_from(*number).ok(),
+            Self::UInt(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The elements, if this is a list.
+    pub fn as_list(&self) -> Option<&[Value]> {
+        match self {
+            Self::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The entries, if this is a dictionary.
+    pub fn as_dict(&self) -> Option<&Dict> {
+        match self {
+            Self::Dict(dict) => Some(dict),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! from {
+    ($($source:ty => $variant:ident),+ $(,)?) => {
+        $(impl From<$source> for Value {
+            fn from(value: $source) -> Self {
+                Self::$variant(value.into())
+            }
+        })+
+    };
+}
+
+from!(bool => Bool, i64 => Int, u32 => Int, f64 => Float, &str => Str, String => Str,
+      Vec<u8> => Bytes, Vec<Value> => List, Dict => Dict, Time => Time);
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        i64::try_from(number).map_or(Self::UInt(number), Self::Int)
+    }
+}
+
+impl From<crate::Id> for Value {
+    fn from(id: crate::Id) -> Self {
+        Self::from(id.get())
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
