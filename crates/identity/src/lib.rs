@@ -1,1 +1,40 @@
-//! TODO
+//! Who is speaking, and may they: the rules, without any I/O.
+//!
+//! Users, roles and URI permissions, credentials, login, throttling and the audit trail. Time
+//! and randomness are arguments; what must be remembered is described as an operation (see
+//! [`repository`]) that a storage backend executes in one transaction. Doors (WAMP, REST, the
+//! command line) call these functions and contain no rule of their own.
+//!
+//! **Invariant:** a secret is never stored, printed or compared in variable time; it exists as
+//! [`Secret`] and, at rest, as a keyed digest or a password hash.
+
+pub mod admin;
+pub mod audit;
+pub mod bootstrap;
+mod credential;
+mod expires;
+mod identity;
+mod ids;
+pub mod login;
+mod login_name;
+pub mod otp;
+pub mod password;
+pub mod permission;
+pub mod repository;
+mod request;
+pub mod role;
+mod secret;
+#[cfg(test)]
+mod testing;
+pub mod throttle;
+mod time;
+pub mod user;
+
+pub use credential::{Credential, CredentialKind, Digest, Pepper};
+pub use expires::{Expires, ExpiresError, ExpiresInput, Lifetimes, OffsetSeconds};
+pub use identity::{Identity, IdentitySettings};
+pub use ids::{CredentialId, IdError, UserId};
+pub use login_name::{LoginName, LoginNameError};
+pub use request::{Actor, PeerAddress, RequestContext, SessionKind};
+pub use secret::Secret;
+pub use time::Timestamp;

@@ -1,0 +1,252 @@
+//! Managing users and roles: for the operator and for users with the role `trust`.
+
+use rand_core::CryptoRng;
+
+use crate::audit::{AuditEvent, Operation, Reason};
+use crate::login_name::LoginNameError;
+use crate::password::PasswordHash;
+use crate::permission::{Pattern, PermissionsError, Rule};
+use crate::repository::{
+    ChangeUser, ChangeUserOutcome, CreateRole, CreateRoleOutcome, CreateUser, CreateUserOutcome, FindUser, ListRoles,
+    ListUsers, RecordAudit, Repository, RepositoryError, RuleChange, SetRule, SetRuleOutcome, UserChange,
+};
+use crate::role::{Role, RoleName, RoleNameError};
+use crate::user::User;
+use crate::{Actor, Identity, LoginName, RequestContext, Timestamp, UserId};
+
+/// Why a user or role was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The caller may not manage others.
+    #[error("managing users and roles needs the role trust")]
+    NotTrusted,
+    /// The text is no login name.
+    #[error(transparent)]
+    LoginName(#[from] LoginNameError),
+    /// The text is no role name.
+    #[error(transparent)]
+    RoleName(#[from] RoleNameError),
+    /// The rule can't be used.
+    #[error(transparent)]
+    Rule(#[from] PermissionsError),
+    /// The login name is taken.
+    #[error("there is a user {0:?} already")]
+    LoginTaken(String),
+    /// The role name is taken.
+    #[error("there is a role {0:?} already")]
+    RoleTaken(String),
+    /// No such user.
+    #[error("there is no user {0:?}")]
+    NoSuchUser(String),
+    /// No such role.
+    #[error("there is no role {0:?}; `countersign role list` shows the roles")]
+    NoSuchRole(String),
+    /// No such rule.
+    #[error("the role {role:?} has no rule for {pattern:?}")]
+    NoSuchRule {
+        /// The role.
+        role: String,
+        /// The pattern that was asked for.
+        pattern: String,
+    },
+    /// Storage failed.
+    #[error(transparent)]
+    Storage(#[from] RepositoryError),
+}
+
+impl<R: Repository> Identity<R> {
+    /// Creates a user that is enabled. `password` was hashed in the password pool.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError`]; nothing was created then.
+    #[expect(clippy::too_many_arguments, reason = "the record's fields, the caller, the time and the randomness")]
+    pub async fn create_user(
+        &self,
+        login: &str,
+        role: &str,
+        password: Option<PasswordHash>,
+        actor: &Actor,
+        context: &RequestContext,
+        now: Timestamp,
+        rng: &mut (impl CryptoRng + Send),
+    ) -> Result<User, AdminError> {
+        let audit = AuditEvent::new(now, context, actor, Operation::UserCreate).target(login).detail(role);
+        let audit = self.require_trust(actor, audit).await?;
+        let user = User {
+            id: UserId::generate(now, rng),
+            login: LoginName::parse(login)?,
+            enabled: true,
+            role: RoleName::parse(role)?,
+            password,
+            created: now,
+        };
+        match self.repository.run(CreateUser { user: user.clone(), audit }).await? {
+            CreateUserOutcome::Created => Ok(user),
+            CreateUserOutcome::LoginTaken => Err(AdminError::LoginTaken(user.login.to_string())),
+            CreateUserOutcome::NoSuchRole => Err(AdminError::NoSuchRole(user.role.to_string())),
+        }
+    }
+
+    /// Changes or deletes a user. Answers the user as it was stored last.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError`]; nothing was changed then.
+    pub async fn change_user(
+        &self,
+        login: &str,
+        change: UserChange,
+        actor: &Actor,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<User, AdminError> {
+        let (operation, detail) = match &change {
+            UserChange::Enabled(true) => (Operation::UserUnlock, ""),
+            UserChange::Enabled(false) => (Operation::UserLock, ""),
+            UserChange::Role(role) => (Operation::UserRole, role.as_str()),
+            UserChange::Password(_) => (Operation::UserPassword, ""),
+            UserChange::Delete => (Operation::UserDelete, ""),
+        };
+        let audit = AuditEvent::new(now, context, actor, operation).target(login).detail(detail);
+        let audit = self.require_trust(actor, audit).await?;
+        let unknown = || AdminError::NoSuchUser(login.to_owned());
+        let role = match &change {
+            UserChange::Role(role) => role.to_string(),
+            _ => String::new(),
+        };
+        let name = LoginName::parse(login).map_err(|_| unknown())?;
+        match self.repository.run(ChangeUser { login: name, change, audit }).await? {
+            ChangeUserOutcome::Changed(user) => Ok(user),
+            ChangeUserOutcome::NoSuchUser => Err(unknown()),
+            ChangeUserOutcome::NoSuchRole => Err(AdminError::NoSuchRole(role)),
+        }
+    }
+
+    /// One user.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchUser`] and [`AdminError::Storage`].
+    pub async fn user(&self, login: &str) -> Result<User, AdminError> {
+        let unknown = || AdminError::NoSuchUser(login.to_owned());
+        let name = LoginName::parse(login).map_err(|_| unknown())?;
+        self.repository.run(FindUser::ByLogin(name)).await?.ok_or_else(unknown)
+    }
+
+    /// A page of users in the order of their login names.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::Storage`].
+    pub async fn users(&self, after: Option<LoginName>, limit: u32) -> Result<Vec<User>, AdminError> {
+        Ok(self.repository.run(ListUsers { after, limit }).await?)
+    }
+
+    /// All roles.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError`].
+    pub async fn roles(&self) -> Result<Vec<Role>, RepositoryError> {
+        self.repository.run(ListRoles).await
+    }
+
+    /// One role.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchRole`] and [`AdminError::Storage`].
+    pub async fn role(&self, name: &str) -> Result<Role, AdminError> {
+        let found = self.roles().await?.into_iter().find(|role| role.name.as_str() == name);
+        found.ok_or_else(|| AdminError::NoSuchRole(name.to_owned()))
+    }
+
+    /// Creates a role without rules.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError`]; nothing was created then.
+    pub async fn create_role(
+        &self,
+        name: &str,
+        actor: &Actor,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<(), AdminError> {
+        let audit = AuditEvent::new(now, context, actor, Operation::RoleCreate).target(name);
+        let audit = self.require_trust(actor, audit).await?;
+        let role = RoleName::parse(name)?;
+        match self.repository.run(CreateRole { role, audit }).await? {
+            CreateRoleOutcome::Created => Ok(()),
+            CreateRoleOutcome::Exists => Err(AdminError::RoleTaken(name.to_owned())),
+        }
+    }
+
+    /// Sets the rule of a pattern in a role; without letters the pattern is denied.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError`]; nothing was changed then.
+    pub async fn set_rule(
+        &self,
+        role: &str,
+        uri: &str,
+        letters: &str,
+        actor: &Actor,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<(), AdminError> {
+        let rule = Rule::parse(uri, letters)?;
+        let operation = if rule.is_denial() { Operation::RoleDeny } else { Operation::RoleAllow };
+        let audit = AuditEvent::new(now, context, actor, operation).detail(&format!("{uri} {letters}"));
+        self.change_rule(role, RuleChange::Set(rule), uri, actor, audit).await
+    }
+
+    /// Removes the rule of a pattern from a role, so that broader ones count again.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError`]; nothing was changed then.
+    pub async fn remove_rule(
+        &self,
+        role: &str,
+        uri: &str,
+        actor: &Actor,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<(), AdminError> {
+        let pattern = Pattern::parse(uri).map_err(PermissionsError::Pattern)?;
+        let audit = AuditEvent::new(now, context, actor, Operation::RoleDeny).detail(&format!("{uri} (rule removed)"));
+        self.change_rule(role, RuleChange::Remove(pattern), uri, actor, audit).await
+    }
+
+    async fn change_rule(
+        &self,
+        role: &str,
+        change: RuleChange,
+        uri: &str,
+        actor: &Actor,
+        audit: AuditEvent,
+    ) -> Result<(), AdminError> {
+        let audit = self.require_trust(actor, audit.target(role)).await?;
+        let unknown = || AdminError::NoSuchRole(role.to_owned());
+        let name = RoleName::parse(role).map_err(|_| unknown())?;
+        match self.repository.run(SetRule { role: name, change, audit }).await? {
+            SetRuleOutcome::Done => Ok(()),
+            SetRuleOutcome::NoSuchRole => Err(unknown()),
+            SetRuleOutcome::NoSuchRule => {
+                Err(AdminError::NoSuchRule { role: role.to_owned(), pattern: uri.to_owned() })
+            }
+        }
+    }
+
+    /// Gives the row back for the operation that is to store it.
+    async fn require_trust(&self, actor: &Actor, audit: AuditEvent) -> Result<AuditEvent, AdminError> {
+        if actor.is_trusted() {
+            return Ok(audit);
+        }
+        self.repository.run(RecordAudit { event: audit.refused(Reason::NotAllowed) }).await?;
+        Err(AdminError::NotTrusted)
+    }
+}

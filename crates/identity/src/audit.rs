@@ -1,0 +1,218 @@
+//! The audit trail: one row per thing that was done or refused.
+//!
+//! A row is written in the transaction of what it records. No secret, ticket or digest is in
+//! any row.
+
+use crate::{Actor, RequestContext, Timestamp};
+
+macro_rules! names {
+    ($(#[$doc:meta])* $kind:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $kind { $($(#[$variant_doc])* $variant),+ }
+
+        impl $kind {
+            /// The name in storage and in answers. Names are never reused for another meaning.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// The value with this name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+names! {
+    /// What was done or tried.
+    Operation {
+        /// A session was opened or refused.
+        Login = "login",
+        /// A one-time password was made or refused.
+        OtpMint = "otp.mint",
+        /// A one-time password was used up.
+        OtpSpend = "otp.spend",
+        /// A one-time password was withdrawn.
+        OtpDelete = "otp.delete",
+        /// A user was created.
+        UserCreate = "user.create",
+        /// A user was locked.
+        UserLock = "user.lock",
+        /// A user was unlocked.
+        UserUnlock = "user.unlock",
+        /// A user got another role.
+        UserRole = "user.role",
+        /// A user was deleted.
+        UserDelete = "user.delete",
+        /// A user's password was set.
+        UserPassword = "user.password",
+        /// A role was created.
+        RoleCreate = "role.create",
+        /// A rule of a role was set.
+        RoleAllow = "role.allow",
+        /// A URI was denied to a role.
+        RoleDeny = "role.deny",
+        /// The installation got its roles and its first user.
+        Bootstrap = "bootstrap",
+    }
+}
+
+names! {
+    /// How it ended.
+    Outcome {
+        /// It was done.
+        Accepted = "accepted",
+        /// It was refused; nothing changed.
+        Refused = "refused",
+    }
+}
+
+names! {
+    /// Why it was refused. For the trail only: a stranger is told the same for all of them.
+    Reason {
+        /// No ticket or nothing but blanks.
+        BlankTicket = "blank_ticket",
+        /// No such user.
+        UnknownUser = "unknown_user",
+        /// The user is not enabled.
+        UserDisabled = "user_disabled",
+        /// Neither a password nor a key of this user.
+        WrongTicket = "wrong_ticket",
+        /// A one-time password that was used before.
+        OtpSpent = "otp_spent",
+        /// A one-time password after its time.
+        OtpExpired = "otp_expired",
+        /// Too many failures; the ticket was not looked at.
+        Throttled = "throttled",
+        /// The password pool had no room in time; the ticket was not looked at.
+        Busy = "busy",
+        /// The actor lacks the right.
+        NotAllowed = "not_allowed",
+        /// A session of a one-time password can't do this.
+        OtpSession = "otp_session",
+        /// The user has the most unspent one-time passwords that one may have.
+        TooMany = "too_many",
+        /// An argument was wrong.
+        BadRequest = "bad_request",
+        /// The target belongs to somebody else.
+        Foreign = "foreign",
+        /// The target does not exist.
+        NotFound = "not_found",
+        /// The name is taken.
+        Exists = "exists",
+    }
+}
+
+/// One event, ready to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// When.
+    pub at: Timestamp,
+    /// Correlation id of the request.
+    pub cid: String,
+    /// Who did it: a login name, or `%operator`, `%anonymous`. At a login: the name given.
+    pub actor: String,
+    /// To whom or what: a login name, a role, a credential's id; empty if there is nothing.
+    pub target: String,
+    /// What.
+    pub operation: Operation,
+    /// Through which door or application.
+    pub application: String,
+    /// The peer's address.
+    pub address: String,
+    /// What the client calls itself.
+    pub agent: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it was refused.
+    pub reason: Option<Reason>,
+    /// What else is worth knowing, without secrets; empty if nothing.
+    pub detail: String,
+}
+
+/// Longest actor, target or detail in a row, in characters. They can be a stranger's text.
+const TEXT_CHARACTERS_MAX: usize = 256;
+
+impl AuditEvent {
+    /// An accepted event of `actor`.
+    pub fn new(now: Timestamp, context: &RequestContext, actor: &Actor, operation: Operation) -> Self {
+        Self::by_name(now, context, actor.name(), operation)
+    }
+
+    /// An accepted event of somebody who is only a name so far, as at a login.
+    pub fn by_name(now: Timestamp, context: &RequestContext, actor: &str, operation: Operation) -> Self {
+        Self {
+            at: now,
+            cid: context.cid.clone(),
+            actor: clean(actor),
+            target: String::new(),
+            operation,
+            application: context.application.clone(),
+            address: context.address.to_string(),
+            agent: context.agent.clone(),
+            outcome: Outcome::Accepted,
+            reason: None,
+            detail: String::new(),
+        }
+    }
+
+    /// With this target.
+    #[must_use]
+    pub fn target(mut self, target: &str) -> Self {
+        self.target = clean(target);
+        self
+    }
+
+    /// With this detail.
+    #[must_use]
+    pub fn detail(mut self, detail: &str) -> Self {
+        self.detail = clean(detail);
+        self
+    }
+
+    /// The same, refused.
+    #[must_use]
+    pub fn refused(mut self, reason: Reason) -> Self {
+        self.outcome = Outcome::Refused;
+        self.reason = Some(reason);
+        self
+    }
+}
+
+/// A stored event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Position in the trail, from 1.
+    pub sequence: u64,
+    /// What happened.
+    pub event: AuditEvent,
+}
+
+fn clean(text: &str) -> String {
+    text.chars().take(TEXT_CHARACTERS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PeerAddress;
+
+    #[test]
+    fn a_strangers_text_is_cut_and_cleaned() {
+        let context = RequestContext::new("c", PeerAddress::Local, "", "wamp");
+        let now = Timestamp::from_micros(0);
+        let event = AuditEvent::by_name(now, &context, &"a\n".repeat(500), Operation::Login);
+        assert_eq!(event.actor.chars().count(), TEXT_CHARACTERS_MAX);
+        assert!(!event.actor.contains('\n'));
+    }
+
+    #[test]
+    fn names_are_read_back() {
+        for operation in [Operation::Login, Operation::OtpMint, Operation::RoleDeny] {
+            assert_eq!(Operation::from_name(operation.name()), Some(operation));
+        }
+        assert_eq!(Reason::from_name("nonsense"), None);
+    }
+}

@@ -1,0 +1,155 @@
+//! Credentials that are random keys: one-time passwords now; API keys and session tokens share
+//! the shape.
+//!
+//! A key has at least 128 random bits, so a keyed hash is enough: HMAC-SHA-256 under the
+//! keyring's pepper over login and key. The digest is the lookup key; the key itself is never
+//! stored.
+
+use std::fmt;
+
+use data_encoding::BASE64URL_NOPAD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::permission::Rule;
+use crate::{CredentialId, Expires, LoginName, Secret, Timestamp, UserId};
+
+/// What kind of key a credential is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CredentialKind {
+    /// One use.
+    Otp,
+}
+
+impl CredentialKind {
+    /// The name in storage.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Otp => "otp",
+        }
+    }
+
+    /// The kind with this name in storage.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "otp" => Some(Self::Otp),
+            _ => None,
+        }
+    }
+}
+
+/// The secret under which digests are made. Wiped on drop.
+#[derive(Clone)]
+pub struct Pepper(Zeroizing<[u8; Pepper::BYTES]>);
+
+impl Pepper {
+    /// Length in bytes: 256 bits.
+    pub const BYTES: usize = 32;
+
+    /// Takes the keyring's bytes.
+    pub fn new(bytes: [u8; Self::BYTES]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The digest under which a credential of `login` with the plaintext `key` is stored.
+    pub fn digest(&self, login: &LoginName, key: &Secret) -> Digest {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.as_slice()) else {
+            unreachable!("HMAC takes a key of any length")
+        };
+        // A login name has no NUL, so (login, key) can't be split in two ways.
+        mac.update(b"countersign credential v1\0");
+        mac.update(login.as_str().as_bytes());
+        mac.update(b"\0");
+        mac.update(key.expose().as_bytes());
+        Digest(mac.finalize().into_bytes().into())
+    }
+}
+
+impl fmt::Debug for Pepper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pepper(redacted)")
+    }
+}
+
+/// The keyed hash of login and key: what is stored and looked up.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; Digest::BYTES]);
+
+impl Digest {
+    /// Length in bytes.
+    pub const BYTES: usize = 32;
+
+    /// The digest that storage kept.
+    pub const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// The digest as storage keeps it.
+    pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
+
+    /// The field `key` on the bus: 43 characters of URL-safe base64.
+    pub fn to_bus(self) -> String {
+        BASE64URL_NOPAD.encode(&self.0)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(redacted)")
+    }
+}
+
+/// A credential as storage keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Credential {
+    /// Its id.
+    pub id: CredentialId,
+    /// What it is.
+    pub kind: CredentialKind,
+    /// Whom it signs in.
+    pub owner: UserId,
+    /// Under which it is found.
+    pub digest: Digest,
+    /// Restrictions that its sessions have on top of the role; empty: none of its own.
+    pub permissions: Vec<Rule>,
+    /// Who asked for it, from where: `login@address`.
+    pub origin: String,
+    /// When it stops to work.
+    pub expires: Expires,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When its one use was spent.
+    pub spent: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(pepper: u8, login: &str, key: &str) -> Digest {
+        Pepper::new([pepper; Pepper::BYTES]).digest(&LoginName::parse(login).unwrap(), &Secret::new(key))
+    }
+
+    #[test]
+    fn digest_depends_on_pepper_login_and_key() {
+        let one = digest(1, "kristen98", "i047jcfUWQQugakMVB8bzwuFjikDwZ-d");
+        assert_eq!(one, digest(1, "KRISTEN98", "i047jcfUWQQugakMVB8bzwuFjikDwZ-d"));
+        assert_ne!(one, digest(2, "kristen98", "i047jcfUWQQugakMVB8bzwuFjikDwZ-d"));
+        assert_ne!(one, digest(1, "kristen9", "8i047jcfUWQQugakMVB8bzwuFjikDwZ-d"));
+        assert_ne!(one, digest(1, "kristen98", "i047jcfUWQQugakMVB8bzwuFjikDwZ-e"));
+    }
+
+    #[test]
+    fn key_on_the_bus_has_43_characters_like_the_seeds() {
+        assert_eq!(digest(1, "kristen98", "x").to_bus().len(), "nHiqIwUZgxPUOnUrpWuDoafGwGMoQQPpv69_VzudkB0".len());
+    }
+
+    #[test]
+    fn neither_digest_nor_pepper_is_printed() {
+        assert_eq!(format!("{:?}", digest(1, "a", "b")), "Digest(redacted)");
+        assert_eq!(format!("{:?}", Pepper::new([1; 32])), "Pepper(redacted)");
+    }
+}

@@ -1,0 +1,56 @@
+//! The rules with what they need: a repository, the pepper and the settings.
+
+use std::time::Duration;
+
+use crate::permission::KeySessionDenials;
+use crate::{Lifetimes, Pepper};
+
+/// The rules. Each file of this crate adds the methods of its subject.
+#[derive(Debug)]
+pub struct Identity<R> {
+    pub(crate) repository: R,
+    pub(crate) settings: IdentitySettings,
+}
+
+/// What the rules need to know. Durations and counts are the operator's to set.
+#[derive(Debug, Clone)]
+pub struct IdentitySettings {
+    /// The secret behind the digests of keys.
+    pub pepper: Pepper,
+    /// How long a one-time password lives.
+    pub otp_lifetimes: Lifetimes,
+    /// How many live one-time passwords a user may have.
+    pub otps_live_max: u32,
+    /// How long a spent or expired one-time password is still recognised as such.
+    pub spent_kept: Duration,
+    /// What sessions of keys never get.
+    pub denials: KeySessionDenials,
+}
+
+impl IdentitySettings {
+    /// [`Lifetimes::default`] of one-time passwords, unless set otherwise: ten minutes.
+    pub const OTP_LIFETIME_DEFAULT: Duration = Duration::from_mins(10);
+    /// [`Lifetimes::longest`] of one-time passwords, unless set otherwise: a day.
+    pub const OTP_LIFETIME_LONGEST: Duration = Duration::from_hours(24);
+    /// [`Self::otps_live_max`], unless set otherwise.
+    pub const OTPS_LIVE_MAX: u32 = 1_000;
+    /// [`Self::spent_kept`], unless set otherwise: a day.
+    pub const SPENT_KEPT: Duration = Duration::from_hours(24);
+}
+
+impl<R> Identity<R> {
+    /// Puts the rules on top of a repository.
+    pub fn new(repository: R, settings: IdentitySettings) -> Self {
+        Self { repository, settings }
+    }
+
+    /// The repository, for operations that are no more than themselves.
+    pub fn repository(&self) -> &R {
+        &self.repository
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &IdentitySettings {
+        &self.settings
+    }
+}

@@ -1,0 +1,212 @@
+//! Login by ticket: one-time password or password, tried by look-up, cheapest first.
+//!
+//! Source: contract of the bus, sections 2 and 9; architecture, section 4.
+//!
+//! **Invariants:** a stranger can't tell an unknown user, a wrong ticket and a disabled user
+//! apart, neither by the answer nor by its time: each of them costs one look-up and one
+//! password check. Every attempt leaves one row in the trail. Only [`Identity::login`] makes a
+//! [`LoggedIn`], which a session demands.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::audit::{AuditEvent, Operation, Reason};
+use crate::password::{PASSWORD_BYTES_MAX, PasswordHash};
+use crate::permission::RuleSet;
+use crate::repository::{
+    AcceptPassword, AcceptPasswordOutcome, FindCredential, FindUser, RecordAudit, Repository, RepositoryError,
+    SpendCredential, SpendOutcome,
+};
+use crate::user::User;
+use crate::{Actor, Credential, CredentialKind, Identity, LoginName, RequestContext, Secret, SessionKind, Timestamp};
+
+/// Checks passwords somewhere with room for it, a bounded number at a time.
+pub trait PasswordPool: Send + Sync {
+    /// Whether `password` is the one behind `hash`; see [`crate::password::verify`].
+    ///
+    /// # Errors
+    ///
+    /// [`PoolBusy`] where there is no room in time.
+    fn verify(
+        &self,
+        hash: Option<PasswordHash>,
+        password: Secret,
+    ) -> impl Future<Output = Result<bool, PoolBusy>> + Send;
+}
+
+/// The pool had no room in time. The ticket was not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords are being checked")]
+pub struct PoolBusy;
+
+/// One attempt to log in.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    /// The name that the client gave.
+    pub login: &'a str,
+    /// The ticket that the client gave.
+    pub ticket: &'a Secret,
+    /// From where and through which door.
+    pub context: &'a RequestContext,
+    /// The session that would be opened, for the trail.
+    pub session: &'a str,
+}
+
+/// Proof of a login.
+#[derive(Debug, Clone)]
+#[must_use = "a credential may have been spent for this"]
+pub struct LoggedIn {
+    user: User,
+    kind: SessionKind,
+    restriction: Option<Arc<RuleSet>>,
+    has_restrictions: bool,
+}
+
+impl LoggedIn {
+    /// Who logged in.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// How.
+    pub fn kind(&self) -> SessionKind {
+        self.kind
+    }
+
+    /// The user as an actor.
+    pub fn actor(&self) -> Actor {
+        Actor::of(&self.user, self.kind)
+    }
+
+    /// What narrows the role, if anything does.
+    pub fn restriction(&self) -> Option<Arc<RuleSet>> {
+        self.restriction.clone()
+    }
+
+    /// Whether the credential had rules of its own.
+    pub fn has_restrictions(&self) -> bool {
+        self.has_restrictions
+    }
+}
+
+/// Why a login was refused. For the trail and the throttle only: a stranger is told the same
+/// for every [`LoginError::Refused`].
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// The stranger's fault, or bad luck.
+    #[error("refused: {}", .0.name())]
+    Refused(Reason),
+    /// Ours.
+    #[error(transparent)]
+    Storage(#[from] RepositoryError),
+}
+
+impl<R: Repository> Identity<R> {
+    /// Tries a ticket: a one-time password of the user, else the user's password.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError::Refused`], which the trail holds by then, and [`LoginError::Storage`].
+    pub async fn login(
+        &self,
+        attempt: &Attempt<'_>,
+        pool: &impl PasswordPool,
+        now: Timestamp,
+    ) -> Result<LoggedIn, LoginError> {
+        let audit = attempt_row(attempt, now);
+        // What can't be a ticket or a login name costs nothing and tells nothing.
+        if attempt.ticket.is_blank() {
+            return Err(self.refuse_login(audit, Reason::BlankTicket).await);
+        }
+        if attempt.ticket.expose().len() > PASSWORD_BYTES_MAX {
+            return Err(self.refuse_login(audit, Reason::WrongTicket).await);
+        }
+        let Ok(login) = LoginName::parse(attempt.login) else {
+            return Err(self.refuse_login(audit, Reason::UnknownUser).await);
+        };
+        let digest = self.settings.pepper.digest(&login, attempt.ticket);
+        match self.repository.run(FindCredential { digest }).await? {
+            Some(credential) => self.spend(&credential, audit, attempt, now).await,
+            None => self.login_by_password(login, audit, attempt, pool).await,
+        }
+    }
+
+    /// Records an attempt that was refused before its ticket was looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError`].
+    pub async fn record_refused_login(
+        &self,
+        attempt: &Attempt<'_>,
+        reason: Reason,
+        now: Timestamp,
+    ) -> Result<(), RepositoryError> {
+        let event = attempt_row(attempt, now).refused(reason);
+        self.repository.run(RecordAudit { event }).await
+    }
+
+    async fn spend(
+        &self,
+        found: &Credential,
+        login: AuditEvent,
+        attempt: &Attempt<'_>,
+        now: Timestamp,
+    ) -> Result<LoggedIn, LoginError> {
+        let spend = AuditEvent { operation: Operation::OtpSpend, ..login.clone() }.target(&found.id.to_bus());
+        let login = login.detail(&format!("otp session={}", attempt.session));
+        let outcome = self.repository.run(SpendCredential { digest: found.digest, now, login, spend }).await?;
+        match outcome {
+            SpendOutcome::Spent { credential, user } => Ok(LoggedIn {
+                kind: match credential.kind {
+                    CredentialKind::Otp => SessionKind::Otp(credential.id),
+                },
+                restriction: Some(self.settings.denials.restriction(&credential.permissions)),
+                has_restrictions: !credential.permissions.is_empty(),
+                user,
+            }),
+            SpendOutcome::Refused(reason) => Err(LoginError::Refused(reason)),
+        }
+    }
+
+    async fn login_by_password(
+        &self,
+        login: LoginName,
+        audit: AuditEvent,
+        attempt: &Attempt<'_>,
+        pool: &impl PasswordPool,
+    ) -> Result<LoggedIn, LoginError> {
+        let user = self.repository.run(FindUser::ByLogin(login)).await?;
+        let hash = user.as_ref().and_then(|user| user.password.clone());
+        let Ok(is_right) = pool.verify(hash.clone(), attempt.ticket.clone()).await else {
+            return Err(self.refuse_login(audit, Reason::Busy).await);
+        };
+        let Some(user) = user else {
+            return Err(self.refuse_login(audit, Reason::UnknownUser).await);
+        };
+        let (true, Some(checked)) = (is_right, hash) else {
+            let reason = if user.enabled { Reason::WrongTicket } else { Reason::UserDisabled };
+            return Err(self.refuse_login(audit, reason).await);
+        };
+        let audit = audit.detail(&format!("password session={}", attempt.session));
+        match self.repository.run(AcceptPassword { user: user.id, checked, audit }).await? {
+            AcceptPasswordOutcome::Accepted(user) => {
+                Ok(LoggedIn { user, kind: SessionKind::Password, restriction: None, has_restrictions: false })
+            }
+            AcceptPasswordOutcome::Refused(reason) => Err(LoginError::Refused(reason)),
+        }
+    }
+
+    async fn refuse_login(&self, audit: AuditEvent, reason: Reason) -> LoginError {
+        match self.repository.run(RecordAudit { event: audit.refused(reason) }).await {
+            Ok(()) => LoginError::Refused(reason),
+            Err(fault) => LoginError::Storage(fault),
+        }
+    }
+}
+
+fn attempt_row(attempt: &Attempt<'_>, now: Timestamp) -> AuditEvent {
+    AuditEvent::by_name(now, attempt.context, &attempt.login.to_lowercase(), Operation::Login)
+        .target(&attempt.login.to_lowercase())
+        .detail(&format!("session={}", attempt.session))
+}

@@ -1,0 +1,153 @@
+//! Password hashes.
+//!
+//! Argon2id (RFC 9106) with the parameters of the OWASP Password Storage Cheat Sheet, kept as
+//! PHC strings, so that a hash says by itself how to check it. The functions here burn CPU and
+//! memory on purpose: the caller runs them in a bounded pool.
+
+use std::fmt;
+
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc};
+use argon2::{Algorithm, Argon2, Params, Version};
+use rand_core::CryptoRng;
+
+use crate::Secret;
+
+/// Memory per hash, in KiB.
+const MEMORY_KIB: u32 = 19 * 1024;
+/// Passes over the memory.
+const PASSES: u32 = 2;
+/// Lanes.
+const LANES: u32 = 1;
+/// Length of a salt, in bytes.
+const SALT_BYTES: usize = 16;
+
+/// Longest password, in bytes. Long enough for any phrase, short enough to be no burden.
+pub const PASSWORD_BYTES_MAX: usize = 1024;
+/// Shortest password that can be set, in characters (NIST SP 800-63B, section 3.1.1.2).
+pub const PASSWORD_CHARACTERS_MIN: usize = 8;
+
+/// A password hash as a PHC string.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// The hash that storage kept.
+    pub fn from_stored(phc: String) -> Self {
+        Self(phc)
+    }
+
+    /// The PHC string, for storage only.
+    pub fn as_stored(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(redacted)")
+    }
+}
+
+/// Why a password can't be set. The user's to mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordRefused {
+    /// Fewer than [`PASSWORD_CHARACTERS_MIN`] characters.
+    #[error("a password has at least {PASSWORD_CHARACTERS_MIN} characters")]
+    TooShort,
+    /// More than [`PASSWORD_BYTES_MAX`] bytes.
+    #[error("a password has at most {PASSWORD_BYTES_MAX} bytes")]
+    TooLong,
+}
+
+/// A password that may be set. Only [`NewPassword::check`] makes one.
+#[derive(Debug, Clone)]
+pub struct NewPassword(Secret);
+
+impl NewPassword {
+    /// Checks the length.
+    ///
+    /// # Errors
+    ///
+    /// [`PasswordRefused`], which says what to change.
+    pub fn check(password: Secret) -> Result<Self, PasswordRefused> {
+        if password.expose().len() > PASSWORD_BYTES_MAX {
+            return Err(PasswordRefused::TooLong);
+        }
+        if password.expose().chars().count() < PASSWORD_CHARACTERS_MIN {
+            return Err(PasswordRefused::TooShort);
+        }
+        Ok(Self(password))
+    }
+
+    /// Hashes it with a fresh salt. Costs some 20 ms and 19 MiB.
+    pub fn hash(&self, rng: &mut impl CryptoRng) -> PasswordHash {
+        let mut salt = [0; SALT_BYTES];
+        rng.fill_bytes(&mut salt);
+        hash_with_salt(&self.0, &salt)
+    }
+}
+
+/// Whether `password` is the one behind `hash`. Costs about as much as hashing, also where
+/// there is no hash, so that the time doesn't tell whether a user exists.
+pub fn verify(hash: Option<&PasswordHash>, password: &Secret) -> bool {
+    let Some(hash) = hash else {
+        // The work, not the result, is what counts here.
+        let _ = hash_with_salt(password, &[0; SALT_BYTES]);
+        return false;
+    };
+    phc::PasswordHash::new(hash.as_stored())
+        .is_ok_and(|parsed| argon2().verify_password(password.expose().as_bytes(), &parsed).is_ok())
+}
+
+fn argon2() -> Argon2<'static> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).unwrap_or_default();
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+fn hash_with_salt(password: &Secret, salt: &[u8; SALT_BYTES]) -> PasswordHash {
+    match argon2().hash_password_with_salt(password.expose().as_bytes(), salt) {
+        Ok(hash) => PasswordHash(hash.to_string()),
+        Err(error) => unreachable!("parameters, salt and length are within Argon2's bounds: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestRng;
+
+    fn new(text: &str) -> Result<NewPassword, PasswordRefused> {
+        NewPassword::check(Secret::new(text))
+    }
+
+    #[test]
+    fn verifies_the_right_password_only() {
+        let hash = new("correct horse").unwrap().hash(&mut TestRng(1));
+        assert!(hash.as_stored().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert!(verify(Some(&hash), &Secret::new("correct horse")));
+        assert!(!verify(Some(&hash), &Secret::new("correct horsf")));
+        assert!(!verify(Some(&hash), &Secret::new("")));
+    }
+
+    #[test]
+    fn nobody_has_no_password() {
+        assert!(!verify(None, &Secret::new("")));
+        assert!(!verify(Some(&PasswordHash::from_stored("junk".into())), &Secret::new("x")));
+    }
+
+    #[test]
+    fn two_hashes_of_one_password_differ() {
+        let password = new("correct horse").unwrap();
+        let mut rng = TestRng(1);
+        assert_ne!(password.hash(&mut rng), password.hash(&mut rng));
+    }
+
+    #[test]
+    fn refuses_too_short_and_too_long() {
+        assert_eq!(new("1234567").err(), Some(PasswordRefused::TooShort));
+        assert!(new("12345678").is_ok());
+        assert!(new("äöüäöüäö").is_ok());
+        assert!(new(&"x".repeat(1024)).is_ok());
+        assert_eq!(new(&"x".repeat(1025)).err(), Some(PasswordRefused::TooLong));
+    }
+}

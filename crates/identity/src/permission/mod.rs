@@ -1,0 +1,15 @@
+//! URI permissions: who may call, register, subscribe and publish what.
+//!
+//! Source: contract of the bus, sections 4.4 and 4.5, with the decisions of its section 9.
+
+mod pattern;
+mod restriction;
+mod rights;
+mod rules;
+mod trie;
+
+pub use pattern::{Pattern, PatternError};
+pub use restriction::{KeySessionDenials, SessionRights};
+pub use rights::{Action, Right, Rights, RightsError};
+pub use rules::{PermissionsError, Rule, parse_rules};
+pub use trie::{Refusal, RuleSet, UriMatch};

@@ -1,0 +1,145 @@
+//! What one session may do: its role, narrowed by the credential that opened it.
+
+use std::sync::Arc;
+
+use super::{Action, Refusal, Rights, Rule, RuleSet, UriMatch};
+use crate::role::rule;
+
+/// What a session opened with a key never gets from a rule that doesn't name it exactly:
+/// making further credentials and reaching into the records. `~` stands for the URI prefix.
+const DENIED: &[&str] = &[
+    "my.otp.*",
+    "my.otps.*",
+    "my.apikeys.*",
+    "my.apikey.*",
+    "system.otp.*",
+    "system.otps.*",
+    "system.apikeys.*",
+    "system.db.*",
+    "system.document.*",
+];
+
+/// The denials that every session of an OTP or key carries, for one URI prefix.
+#[derive(Debug, Clone)]
+pub struct KeySessionDenials {
+    rules: Vec<Rule>,
+    /// The rule set of a credential without rules of its own: nearly all credentials.
+    plain: Arc<RuleSet>,
+}
+
+impl KeySessionDenials {
+    /// The denials in both spellings: `prefix.` and short.
+    pub fn new(prefix: &str) -> Self {
+        let spellings =
+            DENIED.iter().flat_map(|pattern| [rule(prefix, pattern, ""), rule(prefix, &format!("~.{pattern}"), "")]);
+        let rules: Vec<Rule> = spellings.flatten().collect();
+        let all = rule(prefix, "*", "crspoq");
+        let plain = Arc::new(RuleSet::new(rules.iter().cloned().chain(all).collect()));
+        Self { rules, plain }
+    }
+
+    /// The restriction of a session that was opened with a credential of these `permissions`.
+    ///
+    /// The denials come on top; a rule with the pattern of a denial doesn't lift it.
+    pub fn restriction(&self, permissions: &[Rule]) -> Arc<RuleSet> {
+        if permissions.is_empty() {
+            return Arc::clone(&self.plain);
+        }
+        Arc::new(RuleSet::new(permissions.iter().chain(&self.rules).cloned().collect()))
+    }
+}
+
+/// The rights of one session: what its role grants *and* its restriction leaves.
+#[derive(Debug, Clone)]
+pub struct SessionRights {
+    role: Arc<RuleSet>,
+    restriction: Option<Arc<RuleSet>>,
+}
+
+impl SessionRights {
+    /// Rights of a role, narrowed by a restriction if there is one.
+    pub fn new(role: Arc<RuleSet>, restriction: Option<Arc<RuleSet>>) -> Self {
+        Self { role, restriction }
+    }
+
+    /// The same session after its role was changed or edited.
+    #[must_use]
+    pub fn with_role(&self, role: Arc<RuleSet>) -> Self {
+        Self { role, restriction: self.restriction.clone() }
+    }
+
+    /// Whether the session may do `action` on everything that `uri` stands for.
+    ///
+    /// Marks count in the role's rules only; in a credential's they mean nothing (contract of
+    /// the bus, section 3.5).
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]: what is missing.
+    pub fn decide(&self, action: Action, uri: UriMatch<'_>) -> Result<(), Refusal> {
+        let right = self.role.decide(action, uri)?;
+        if let Some(restriction) = &self.restriction {
+            restriction.decide(action, uri).map_err(|_| Refusal::Restricted)?;
+        }
+        if right.documented {
+            return Err(Refusal::NeedsDocumentation);
+        }
+        if right.elevated {
+            return Err(Refusal::NeedsElevation);
+        }
+        Ok(())
+    }
+}
+
+impl Rule {
+    /// Whether this rule grants nothing at all.
+    pub fn is_denial(&self) -> bool {
+        self.rights == Rights::NONE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::permission::parse_rules;
+
+    fn may(role: &[(&str, &str)], own: &[(&str, &str)], uri: &str) -> Result<(), Refusal> {
+        let role = Arc::new(RuleSet::new(parse_rules(role.iter().copied()).unwrap()));
+        let denials = KeySessionDenials::new("com.izaber.wamp");
+        let own = parse_rules(own.iter().copied()).unwrap();
+        SessionRights::new(role, Some(denials.restriction(&own))).decide(Action::Call, UriMatch::Exact(uri))
+    }
+
+    const ALL: &[(&str, &str)] = &[("*", "crspoq")];
+
+    #[test]
+    fn a_credential_without_rules_reaches_all_but_the_denials() {
+        assert_eq!(may(ALL, &[], "com.izaber.wamp.auth.whoami"), Ok(()));
+        for short in ["my.otp.create", "my.otps.create", "my.apikeys.create", "system.otp.create", "system.db.update"] {
+            assert_eq!(may(ALL, &[], short), Err(Refusal::Restricted), "{short}");
+            assert_eq!(may(ALL, &[], &format!("com.izaber.wamp.{short}")), Err(Refusal::Restricted), "{short}");
+        }
+    }
+
+    #[test]
+    fn rules_of_a_credential_narrow_and_never_widen() {
+        let own = &[("com.izaber.wamp.auth.whoami", "c")];
+        assert_eq!(may(ALL, own, "com.izaber.wamp.auth.whoami"), Ok(()));
+        assert_eq!(may(ALL, own, "com.izaber.wamp.public.x"), Err(Refusal::Restricted));
+        assert_eq!(may(&[("a.*", "c")], &[("*", "crspoq")], "b.c"), Err(Refusal::NoRule));
+    }
+
+    #[test]
+    fn an_exact_rule_beats_a_denial_but_the_denials_own_pattern_does_not() {
+        let exact = &[("com.izaber.wamp.my.apikeys.create", "c")];
+        assert_eq!(may(ALL, exact, "com.izaber.wamp.my.apikeys.create"), Ok(()));
+        let same = &[("*", "crspoq"), ("com.izaber.wamp.my.apikeys.*", "c")];
+        assert_eq!(may(ALL, same, "com.izaber.wamp.my.apikeys.create"), Err(Refusal::Restricted));
+    }
+
+    #[test]
+    fn marks_of_the_role_are_not_granted_yet() {
+        assert_eq!(may(&[("a.b", "c+")], &[], "a.b"), Err(Refusal::NeedsElevation));
+        assert_eq!(may(&[("a.b", "c!")], &[], "a.b"), Err(Refusal::NeedsDocumentation));
+    }
+}

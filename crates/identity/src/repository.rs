@@ -1,0 +1,381 @@
+//! What the rules ask of storage: each operation is a value, executed in one transaction.
+//!
+//! **Invariant:** an operation's outcome is returned only after it is durable. Security
+//! decisions are conditional writes whose row count decides; there is no read that a later
+//! write relies on. The audit row is written in the same transaction.
+
+use std::future::Future;
+
+use crate::audit::{AuditEvent, AuditRow, Operation as AuditedOperation, Outcome, Reason};
+use crate::password::PasswordHash;
+use crate::permission::{Pattern, Rule};
+use crate::role::{Role, RoleName};
+use crate::user::User;
+use crate::{Credential, CredentialId, CredentialKind, Digest, LoginName, Timestamp, UserId};
+
+/// A storage fault: never the user's.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// The database can't be reached or refuses to work. Trying again later may help.
+    #[error("storage is unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A row holds what the rules can't have written.
+    #[error("storage holds a corrupt record: {0}")]
+    Corrupt(String),
+}
+
+/// Something that storage can execute.
+pub trait Operation: Send + 'static {
+    /// What comes out, once durable.
+    type Outcome: Send + 'static;
+}
+
+/// Executes one kind of operation.
+pub trait Run<O: Operation>: Send + Sync {
+    /// Executes `operation` in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError`]: nothing was changed, except that after a lost connection a commit
+    /// may have gone through unheard.
+    fn run(&self, operation: O) -> impl Future<Output = Result<O::Outcome, RepositoryError>> + Send;
+}
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $operation:ident => $outcome:ty;)+) => {
+        $(impl Operation for $operation {
+            type Outcome = $outcome;
+        })+
+
+        /// Executes every operation of the rules.
+        pub trait Repository: $(Run<$operation> +)+ Send + Sync + 'static {}
+
+        impl<T: $(Run<$operation> +)+ Send + Sync + 'static> Repository for T {}
+    };
+}
+
+operations! {
+    Bootstrap => BootstrapOutcome;
+    CreateUser => CreateUserOutcome;
+    FindUser => Option<User>;
+    ListUsers => Vec<User>;
+    ChangeUser => ChangeUserOutcome;
+    AcceptPassword => AcceptPasswordOutcome;
+    ListRoles => Vec<Role>;
+    CreateRole => CreateRoleOutcome;
+    SetRule => SetRuleOutcome;
+    MintCredential => MintOutcome;
+    FindCredential => Option<Credential>;
+    SpendCredential => SpendOutcome;
+    ListCredentials => Vec<Credential>;
+    DeleteCredential => DeleteCredentialOutcome;
+    ReapCredentials => u64;
+    RecordAudit => ();
+    SearchAudit => Vec<AuditRow>;
+}
+
+/// Gives a fresh installation its roles, its first user and that user's first credential.
+/// Of several nodes that start at once on one database, one succeeds.
+#[derive(Debug)]
+pub struct Bootstrap {
+    /// The shipped roles.
+    pub roles: Vec<Role>,
+    /// The first user.
+    pub user: User,
+    /// A credential for it.
+    pub credential: Credential,
+    /// The row for the trail.
+    pub audit: AuditEvent,
+}
+
+/// Outcome of [`Bootstrap`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BootstrapOutcome {
+    /// The installation was fresh and now is not.
+    Done,
+    /// It had been done before; nothing changed.
+    AlreadyDone,
+}
+
+/// Creates a user.
+#[derive(Debug)]
+pub struct CreateUser {
+    /// The user.
+    pub user: User,
+    /// The row for the trail; stored as refused where the outcome is a refusal.
+    pub audit: AuditEvent,
+}
+
+/// Outcome of [`CreateUser`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CreateUserOutcome {
+    /// Done.
+    Created,
+    /// The login name is taken.
+    LoginTaken,
+    /// There is no such role.
+    NoSuchRole,
+}
+
+/// Reads one user.
+#[derive(Debug)]
+pub enum FindUser {
+    /// By login name.
+    ByLogin(LoginName),
+    /// By id.
+    ById(UserId),
+}
+
+/// Reads users in the order of their login names.
+#[derive(Debug)]
+pub struct ListUsers {
+    /// Only names after this one; for the next page.
+    pub after: Option<LoginName>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Changes or deletes one user.
+#[derive(Debug)]
+pub struct ChangeUser {
+    /// Who.
+    pub login: LoginName,
+    /// What.
+    pub change: UserChange,
+    /// The row for the trail; stored as refused where the outcome is a refusal.
+    pub audit: AuditEvent,
+}
+
+/// What [`ChangeUser`] changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserChange {
+    /// Locks (`false`) or unlocks the user.
+    Enabled(bool),
+    /// Gives another role.
+    Role(RoleName),
+    /// Sets the password.
+    Password(PasswordHash),
+    /// Removes the user with its credentials.
+    Delete,
+}
+
+/// Outcome of [`ChangeUser`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeUserOutcome {
+    /// Done; the user as it was stored last.
+    Changed(User),
+    /// There is no such user.
+    NoSuchUser,
+    /// There is no such role.
+    NoSuchRole,
+}
+
+/// Opens a session by a password that was found right: checks once more, in the transaction of
+/// the audit row, that the user is enabled and still has this password.
+#[derive(Debug)]
+pub struct AcceptPassword {
+    /// The user.
+    pub user: UserId,
+    /// The hash that the password was checked against.
+    pub checked: PasswordHash,
+    /// The login's row for the trail; stored as refused where the outcome is a refusal.
+    pub audit: AuditEvent,
+}
+
+/// Outcome of [`AcceptPassword`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AcceptPasswordOutcome {
+    /// Accepted.
+    Accepted(User),
+    /// Not, for this reason.
+    Refused(Reason),
+}
+
+/// Reads all roles with their rules.
+#[derive(Debug)]
+pub struct ListRoles;
+
+/// Creates an empty role.
+#[derive(Debug)]
+pub struct CreateRole {
+    /// Its name.
+    pub role: RoleName,
+    /// The row for the trail; stored as refused where the outcome is a refusal.
+    pub audit: AuditEvent,
+}
+
+/// Outcome of [`CreateRole`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CreateRoleOutcome {
+    /// Done.
+    Created,
+    /// There is such a role already.
+    Exists,
+}
+
+/// Sets, replaces or removes the rule of one pattern in a role.
+#[derive(Debug)]
+pub struct SetRule {
+    /// Which role.
+    pub role: RoleName,
+    /// What to do.
+    pub change: RuleChange,
+    /// The row for the trail; stored as refused where the outcome is a refusal.
+    pub audit: AuditEvent,
+}
+
+/// What [`SetRule`] does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RuleChange {
+    /// Sets this rule; one with the same pattern is replaced.
+    Set(Rule),
+    /// Removes the rule with this pattern.
+    Remove(Pattern),
+}
+
+/// Outcome of [`SetRule`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SetRuleOutcome {
+    /// Done.
+    Done,
+    /// There is no such role.
+    NoSuchRole,
+    /// There is no such rule to remove.
+    NoSuchRule,
+}
+
+/// Stores a credential.
+#[derive(Debug)]
+pub struct MintCredential {
+    /// The credential, unspent.
+    pub credential: Credential,
+    /// The owner may have at most so many live ones of this kind, this one included.
+    pub live_max: u32,
+    /// The time at which liveness is judged.
+    pub now: Timestamp,
+    /// The row for the trail; stored as refused where the outcome is a refusal.
+    pub audit: AuditEvent,
+}
+
+/// Outcome of [`MintCredential`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MintOutcome {
+    /// Stored.
+    Minted,
+    /// The owner is gone.
+    NoSuchUser,
+    /// The owner is not enabled.
+    UserDisabled,
+    /// The owner has [`MintCredential::live_max`] live ones already.
+    TooMany,
+}
+
+/// Reads a credential by its digest, spent and expired ones included. Decides nothing.
+#[derive(Debug)]
+pub struct FindCredential {
+    /// Under which it is stored.
+    pub digest: Digest,
+}
+
+/// Uses up a single-use credential: one conditional write.
+#[derive(Debug)]
+pub struct SpendCredential {
+    /// Under which it is stored.
+    pub digest: Digest,
+    /// The time of the attempt.
+    pub now: Timestamp,
+    /// The login's row for the trail; stored as refused where the outcome is a refusal.
+    pub login: AuditEvent,
+    /// The spending's row for the trail; stored only where it was spent.
+    pub spend: AuditEvent,
+}
+
+/// Outcome of [`SpendCredential`].
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "exists once per login, and the large one is the usual one")]
+pub enum SpendOutcome {
+    /// Spent, by this very operation.
+    Spent {
+        /// The credential as it was.
+        credential: Credential,
+        /// Its owner.
+        user: User,
+    },
+    /// Not, for this reason; the credential is as it was.
+    Refused(Reason),
+}
+
+/// Reads the live credentials of a user, oldest first.
+#[derive(Debug)]
+pub struct ListCredentials {
+    /// Whose.
+    pub owner: UserId,
+    /// Of which kind.
+    pub kind: CredentialKind,
+    /// The time at which liveness is judged.
+    pub now: Timestamp,
+}
+
+/// Withdraws a credential.
+#[derive(Debug)]
+pub struct DeleteCredential {
+    /// Which.
+    pub id: CredentialId,
+    /// Of which kind.
+    pub kind: CredentialKind,
+    /// Only if it belongs to this user.
+    pub owner: Option<UserId>,
+    /// The row for the trail; stored as refused where the outcome is a refusal.
+    pub audit: AuditEvent,
+}
+
+/// Outcome of [`DeleteCredential`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeleteCredentialOutcome {
+    /// Gone.
+    Deleted,
+    /// There was none.
+    NotFound,
+    /// It belongs to somebody else and is still there.
+    Foreign,
+}
+
+/// Removes credentials that can't be used any more. Answers how many it removed.
+#[derive(Debug)]
+pub struct ReapCredentials {
+    /// Those that were spent or expired before this time.
+    pub before: Timestamp,
+    /// At most so many, so that no transaction is long.
+    pub limit: u32,
+}
+
+/// Stores rows of things that change nothing else, as refusals.
+#[derive(Debug)]
+pub struct RecordAudit {
+    /// The row.
+    pub event: AuditEvent,
+}
+
+/// Reads the audit trail.
+#[derive(Debug, Default)]
+pub struct SearchAudit {
+    /// Only this correlation id.
+    pub cid: Option<String>,
+    /// Only this actor.
+    pub actor: Option<String>,
+    /// Only this target.
+    pub target: Option<String>,
+    /// Only this operation.
+    pub operation: Option<AuditedOperation>,
+    /// Only this outcome.
+    pub outcome: Option<Outcome>,
+    /// Only at or after this time.
+    pub since: Option<Timestamp>,
+    /// Only before this time.
+    pub until: Option<Timestamp>,
+    /// Only rows after this position, in the order of the trail; otherwise the newest rows
+    /// come first.
+    pub after: Option<u64>,
+    /// At most so many.
+    pub limit: u32,
+}

@@ -1,0 +1,131 @@
+//! Who asks, from where: what every rule needs to know for its audit row.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::login_name::LoginName;
+use crate::role::RoleName;
+use crate::user::User;
+use crate::{CredentialId, UserId};
+
+/// Where a request comes from. Never taken from what the client says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PeerAddress {
+    /// A network peer.
+    Ip(IpAddr),
+    /// A process on this machine behind a Unix socket, by its user id.
+    Unix {
+        /// The peer's user id as the kernel tells it.
+        uid: u32,
+    },
+    /// This very process: the command line on a data directory, or start-up.
+    Local,
+}
+
+impl fmt::Display for PeerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::Unix { .. } => f.write_str("unix"),
+            Self::Local => f.write_str("local"),
+        }
+    }
+}
+
+/// What is known of one request, whichever door it came through.
+#[derive(Debug, Clone)]
+pub struct RequestContext {
+    /// Correlation id: the same in logs, audit rows and answers.
+    pub cid: String,
+    /// The peer.
+    pub address: PeerAddress,
+    /// What the client calls itself (HELLO `agent`, `User-Agent`); empty if it says nothing.
+    pub agent: String,
+    /// The door: `wamp`, `cli`, later an application's name.
+    pub application: String,
+}
+
+impl RequestContext {
+    /// Longest agent text that is kept, in characters.
+    pub const AGENT_CHARACTERS_MAX: usize = 256;
+
+    /// A context; `agent` is cut to [`Self::AGENT_CHARACTERS_MAX`] and freed of control
+    /// characters, so that it can't forge lines in a log.
+    pub fn new(cid: impl Into<String>, address: PeerAddress, agent: &str, application: &str) -> Self {
+        let agent = agent
+            .chars()
+            .take(Self::AGENT_CHARACTERS_MAX)
+            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .collect();
+        Self { cid: cid.into(), address, agent, application: application.to_owned() }
+    }
+}
+
+/// With what a session was opened; decides what it may delegate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionKind {
+    /// The user's own password.
+    Password,
+    /// A one-time password: may not mint anything.
+    Otp(CredentialId),
+}
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// The operator: the command line on the server's own data, or the server's start-up.
+    Operator,
+    /// A session without a login.
+    Anonymous,
+    /// A signed-in user.
+    User {
+        /// The user.
+        id: UserId,
+        /// The login name.
+        login: LoginName,
+        /// The role at login.
+        role: RoleName,
+        /// How the session was opened.
+        session: SessionKind,
+    },
+}
+
+impl Actor {
+    /// The actor behind a session of `user`.
+    pub fn of(user: &User, session: SessionKind) -> Self {
+        Self::User { id: user.id, login: user.login.clone(), role: user.role.clone(), session }
+    }
+
+    /// The name in audit rows and origins. A login name never starts with `%`, so these can't
+    /// be taken by a user.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Operator => "%operator",
+            Self::Anonymous => "%anonymous",
+            Self::User { login, .. } => login.as_str(),
+        }
+    }
+
+    /// Whether this actor may act for other users: the operator, and users with role `trust`.
+    pub fn is_trusted(&self) -> bool {
+        match self {
+            Self::Operator => true,
+            Self::Anonymous => false,
+            Self::User { role, .. } => role.is_trust(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agent_can_not_forge_log_lines() {
+        let context = RequestContext::new("c", PeerAddress::Local, "a\r\nERROR b", "wamp");
+        assert_eq!(context.agent, "a\u{fffd}\u{fffd}ERROR b");
+        let long = "x".repeat(1000);
+        let context = RequestContext::new("c", PeerAddress::Local, &long, "wamp");
+        assert_eq!(context.agent.len(), RequestContext::AGENT_CHARACTERS_MAX);
+    }
+}
