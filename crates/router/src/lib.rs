@@ -1,1 +1,34 @@
-//! TODO
+//! A realm as a pure state machine: sessions, dealer and broker.
+//!
+//! [`Realm::handle`] takes one message of one session and appends what must happen to a list of
+//! [`Effect`]s; the server carries them out. No clock, no randomness of its own, no I/O:
+//! time and seed come in as values, so that a test or a simulator sees exactly what a server sees.
+//!
+//! Payloads are passed on and never looked into.
+//!
+//! Source: the WAMP specification (`rfc/text/{basic,advanced}` of wamp-proto).
+
+mod authorize;
+mod broker;
+mod call_table;
+mod dealer;
+mod effect;
+mod features;
+mod hash;
+mod options;
+mod pattern_map;
+mod publication_ids;
+mod realm;
+mod refusal;
+mod session;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use authorize::{Action, Authorizer, Decision, Target};
+pub use effect::{Effect, Receivers};
+pub use features::{ClientFeatures, Feature, announced_roles};
+pub use realm::Realm;
+pub use refusal::LIMIT_EXCEEDED;
+pub use session::{SessionDetails, SessionKind};
+pub use settings::{RealmSettings, ReservedUris};

@@ -1,0 +1,206 @@
+//! The dealer: registrations and the way of a call.
+//!
+//! **Invariants:** every CALL gets exactly one final RESULT or ERROR, or its caller left.
+//! A procedure that the server registered, or that is reserved for it, is answered by nobody else,
+//! whatever clients register.
+//!
+//! Source: WAMP specification, basic profile "Remote Procedure Calls"; advanced profile "Caller
+//! Identification", "Pattern-based Registrations", "Registration Revocation", "Call Canceling",
+//! "Call Timeouts", "Progressive Call Results".
+//!
+//! Absent on purpose: shared registrations and progressive call invocations.
+
+mod answers;
+mod cancel;
+mod deadlines;
+mod registrations;
+
+use std::time::{Duration, Instant};
+
+use countersign_wamp::{Dict, Id, MatchPolicy, Message, MessageType, Payload, Uri, UriText, uris::error};
+
+use crate::call_table::{Invocation, InvocationKey};
+use crate::refusal::{Gate, Refusal, error_effect};
+use crate::session::{CALLER, Session, Sessions, disclose};
+use crate::{Action, Effect, Feature, Target, options};
+use cancel::Mode;
+use deadlines::Deadlines;
+use registrations::Registrations;
+
+pub(crate) use answers::Answer;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Dealer {
+    registrations: Registrations,
+    deadlines: Deadlines,
+    pending_calls: usize,
+}
+
+/// A CALL.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub request: Id,
+    pub options: Dict,
+    pub procedure: UriText,
+    pub payload: Payload,
+}
+
+/// What a call asks for beside its procedure.
+struct Wishes {
+    receive_progress: bool,
+    timeout: Option<Duration>,
+}
+
+impl Wishes {
+    fn read(options: &Dict) -> Result<Self, Refusal> {
+        let milliseconds = options::count(options, "timeout")?;
+        Ok(Self {
+            receive_progress: options::flag(options, "receive_progress", false)?,
+            timeout: (milliseconds > 0).then(|| Duration::from_millis(milliseconds)),
+        })
+    }
+}
+
+impl Dealer {
+    /// CALL: sends the INVOCATION, or refuses. Its request id is not that of a pending call.
+    pub fn call(
+        &mut self,
+        now: Instant,
+        sessions: &mut Sessions,
+        gate: &Gate<'_>,
+        from: Id,
+        call: Call,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Refusal> {
+        let text = call.procedure.as_str();
+        let procedure = Uri::parse(text, gate.settings.uri_rules).map_err(|cause| Refusal::invalid_uri(text, cause))?;
+        let wishes = Wishes::read(&call.options)?;
+        let caller = sessions.get(&from).ok_or_else(Refusal::unknown_session)?;
+        gate.check(from, &caller.details, Action::Call, Target::Uri(&procedure))?;
+        caller.check_pending_calls(gate.settings)?;
+        let mut details = disclose(&CALLER, from, &caller.details);
+
+        let found = self.registrations.find(&procedure, &gate.settings.reserved);
+        let found =
+            found.and_then(|(id, registration)| Some((id, registration, sessions.get_mut(&registration.callee)?)));
+        let Some((registration_id, registration, receiver)) = found else {
+            return Err(Refusal::new(
+                error::NO_SUCH_PROCEDURE,
+                format!("no callee registered for procedure <{procedure}>"),
+            ));
+        };
+        if registration.procedure.policy() != MatchPolicy::Exact {
+            details.push("procedure", procedure.as_str());
+        }
+        let features = receiver.details.features;
+        if wishes.receive_progress && features.has(Feature::ProgressiveCallResults) {
+            details.push("receive_progress", true);
+        }
+        let mut timeout = wishes.timeout;
+        if registration.forward_timeout && features.has(Feature::CallTimeout) {
+            // From here on the callee keeps the time.
+            if let Some(timeout) = timeout.take() {
+                details.push("timeout", u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+            }
+        }
+        options::forward_custom(call.options, &mut details);
+
+        let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
+        let request = receiver.calls.take(Invocation {
+            caller: from,
+            call: call.request,
+            receive_progress: wishes.receive_progress,
+            interrupted: false,
+            timeout,
+            deadline,
+        });
+        let key = InvocationKey { callee: registration.callee, request };
+        out.push(Effect::Send {
+            to: key.callee,
+            message: Message::Invocation { request, registration: registration_id, details, payload: call.payload },
+        });
+        self.deadlines.insert(deadline, key);
+        self.pending_calls += 1;
+        if let Some(caller) = sessions.get_mut(&from) {
+            caller.calls.place(call.request, key);
+        }
+        Ok(())
+    }
+
+    /// REGISTER.
+    pub fn register(
+        &mut self,
+        sessions: &mut Sessions,
+        gate: &Gate<'_>,
+        from: Id,
+        options: &Dict,
+        procedure: &UriText,
+        out: &mut Vec<Effect>,
+    ) -> Result<Id, Refusal> {
+        let wanted = registrations::Wanted::read(gate.settings, options, procedure)?;
+        self.registrations.register(sessions, gate, from, wanted, out)
+    }
+
+    /// UNREGISTER, of a registration of the session's own. Calls under way go on.
+    pub fn unregister(&mut self, sessions: &mut Sessions, from: Id, registration: Id) -> Result<(), Refusal> {
+        let session = sessions.get_mut(&from);
+        if !session.is_some_and(|session| session.registrations.remove(&registration)) {
+            return Err(Refusal::new(
+                error::NO_SUCH_REGISTRATION,
+                format!("this session has no registration {registration}"),
+            ));
+        }
+        self.registrations.remove(registration);
+        Ok(())
+    }
+
+    /// Takes out everything that a session that left had as callee and as caller.
+    pub fn forget(&mut self, sessions: &mut Sessions, id: Id, mut left: Session, out: &mut Vec<Effect>) {
+        for registration in left.registrations {
+            self.registrations.remove(registration);
+        }
+        for (request, invocation) in left.calls.drain_taken() {
+            let key = InvocationKey { callee: id, request };
+            self.finish(sessions, key, &invocation);
+            let (to, call) = (invocation.caller, invocation.call);
+            if sessions.contains_key(&to) {
+                let text = "the callee left before it answered";
+                out.push(error_effect(to, MessageType::Call, call, error::CANCELED, text));
+            }
+        }
+        // Calls to itself are gone with the invocations; for the rest no caller is left to read a text.
+        for key in left.calls.drain_placed() {
+            self.abandon(sessions, key, Mode::KillNoWait, error::CANCELED, "", out);
+        }
+    }
+
+    /// Takes out a pending call; whoever does sends its final answer. `None` if it is over.
+    fn take_answered(&mut self, sessions: &mut Sessions, key: InvocationKey) -> Option<Invocation> {
+        let invocation = sessions.get_mut(&key.callee)?.calls.remove_taken(key.request)?;
+        self.finish(sessions, key, &invocation);
+        Some(invocation)
+    }
+
+    /// Forgets a call whose invocation was just taken from its callee.
+    fn finish(&mut self, sessions: &mut Sessions, key: InvocationKey, invocation: &Invocation) {
+        self.deadlines.remove(invocation.deadline, key);
+        self.pending_calls -= 1;
+        if let Some(caller) = sessions.get_mut(&invocation.caller) {
+            caller.calls.remove_placed(invocation.call);
+        }
+    }
+
+    /// See [`Realm::poll_timeout`](crate::Realm::poll_timeout).
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.first()
+    }
+
+    pub fn registration_count(&self) -> usize {
+        self.registrations.len()
+    }
+
+    pub fn pending_call_count(&self) -> usize {
+        self.pending_calls
+    }
+}

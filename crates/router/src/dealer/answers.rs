@@ -1,0 +1,99 @@
+//! The way back: YIELD and ERROR of a callee become RESULT and ERROR for the caller.
+
+use std::time::Instant;
+
+use countersign_wamp::{Dict, Id, Message, MessageType, Payload, UriText, Value};
+
+use super::Dealer;
+use crate::call_table::{Invocation, InvocationKey};
+use crate::refusal::Violation;
+use crate::session::{CALLEE, Sessions, disclose};
+use crate::{Effect, options};
+
+/// A YIELD, or an ERROR without its URI.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// `INVOCATION.Request`.
+    pub request: Id,
+    /// Options or details.
+    pub options: Dict,
+    pub payload: Payload,
+}
+
+impl Dealer {
+    /// YIELD: a result, final or with `progress`.
+    pub fn yielded(
+        &mut self,
+        now: Instant,
+        sessions: &mut Sessions,
+        from: Id,
+        answer: Answer,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Violation> {
+        let Some(callee) = sessions.get_mut(&from) else { return Ok(()) };
+        let Answer { request, options, payload } = answer;
+        let key = InvocationKey { callee: from, request };
+        let Some(invocation) = callee.calls.taken_mut(request) else {
+            return late("YIELD", callee.calls.was_taken(request), request);
+        };
+        // Only `true` makes a result a partial one; anything else is final, so that no call is
+        // left without an answer.
+        let is_progress = options.get("progress").and_then(Value::as_bool) == Some(true);
+        let (to, call) = (invocation.caller, invocation.call);
+        let is_wanted = invocation.receive_progress;
+        if is_progress {
+            self.restart_deadline(now, key, invocation);
+            if !is_wanted {
+                return Ok(());
+            }
+        }
+        let mut details = disclose(&CALLEE, from, &callee.details);
+        if is_progress {
+            details.push("progress", true);
+        } else {
+            self.take_answered(sessions, key);
+        }
+        options::forward_custom(options, &mut details);
+        out.push(Effect::Send { to, message: Message::Result { request: call, details, payload } });
+        Ok(())
+    }
+
+    /// ERROR for an INVOCATION.
+    pub fn failed(
+        &mut self,
+        sessions: &mut Sessions,
+        from: Id,
+        answer: Answer,
+        error: UriText,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Violation> {
+        let Some(callee) = sessions.get(&from) else { return Ok(()) };
+        let Answer { request, options, payload } = answer;
+        let was_taken = callee.calls.was_taken(request);
+        let mut details = disclose(&CALLEE, from, &callee.details);
+        let key = InvocationKey { callee: from, request };
+        let Some(invocation) = self.take_answered(sessions, key) else {
+            return late("ERROR", was_taken, request);
+        };
+        options::forward_custom(options, &mut details);
+        let message =
+            Message::Error { request_type: MessageType::Call, request: invocation.call, details, error, payload };
+        out.push(Effect::Send { to: invocation.caller, message });
+        Ok(())
+    }
+
+    fn restart_deadline(&mut self, now: Instant, key: InvocationKey, invocation: &mut Invocation) {
+        self.deadlines.remove(invocation.deadline, key);
+        invocation.deadline = invocation.timeout.and_then(|timeout| now.checked_add(timeout));
+        self.deadlines.insert(invocation.deadline, key);
+    }
+}
+
+/// An answer to an invocation that is over is dropped; one to an invocation that never was
+/// breaks the protocol.
+fn late(message: &str, was_taken: bool, request: Id) -> Result<(), Violation> {
+    if was_taken {
+        return Ok(());
+    }
+    Err(Violation(format!("{message} for invocation {request}, which was never made")))
+}

@@ -1,0 +1,37 @@
+//! What a realm wants done: the output of the state machine.
+
+use countersign_wamp::{Id, Message};
+use smallvec::SmallVec;
+
+/// The sessions that get the same message. Inline up to eight.
+pub type Receivers = SmallVec<[Id; 8]>;
+
+/// One thing to do. Effects are carried out in the order of the list.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Send a message to one session.
+    Send {
+        /// The receiver; a session of this realm.
+        to: Id,
+        /// The message.
+        message: Message,
+    },
+    /// Send one message to several sessions; it is the same for all of them, so each serializer
+    /// encodes it once.
+    Fanout {
+        /// The receivers, at least one, each once, ascending.
+        to: Receivers,
+        /// The message.
+        message: Message,
+    },
+    /// Send ABORT and close the transport. The realm has already forgotten the session: don't
+    /// call [`Realm::leave`](crate::Realm::leave) for it (it would do nothing).
+    Close {
+        /// The session that is closed.
+        session: Id,
+        /// `ABORT.Reason`.
+        reason: &'static str,
+        /// `ABORT.Details.message`.
+        message: String,
+    },
+}

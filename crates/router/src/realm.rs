@@ -1,0 +1,214 @@
+//! The realm: takes messages apart and hands them to dealer and broker.
+//!
+//! **Invariants:** a session that left, or that was closed for a protocol violation, is sent
+//! nothing more, and nobody sees a trace of it; a request is answered at most once.
+
+use std::time::Instant;
+
+use countersign_wamp::{Id, Message, MessageType, uris::error};
+
+use crate::broker::{Broker, Publish};
+use crate::dealer::{Answer, Call, Dealer};
+use crate::publication_ids::PublicationIds;
+use crate::refusal::{Gate, Refusal, Violation};
+use crate::session::{Session, Sessions};
+use crate::{Authorizer, Effect, RealmSettings, SessionDetails, options};
+
+/// A realm: its sessions, subscriptions, registrations and calls.
+#[derive(Debug)]
+pub struct Realm {
+    settings: RealmSettings,
+    publication_ids: PublicationIds,
+    sessions: Sessions,
+    dealer: Dealer,
+    broker: Broker,
+}
+
+impl Realm {
+    /// An empty realm. `seed` starts the sequence of publication ids; a server takes it from the
+    /// system's randomness.
+    pub fn new(settings: RealmSettings, seed: u64) -> Self {
+        Self {
+            settings,
+            publication_ids: PublicationIds::new(seed),
+            sessions: Sessions::default(),
+            dealer: Dealer::default(),
+            broker: Broker::default(),
+        }
+    }
+
+    /// Adds a session that was welcomed. One that has this id already leaves first.
+    pub fn join(&mut self, now: Instant, session: Id, details: SessionDetails, out: &mut Vec<Effect>) {
+        self.leave(now, session, out);
+        self.sessions.insert(session, Session::new(details));
+    }
+
+    /// Removes a session with everything it had, in one step for all others: its registrations
+    /// are gone before any other message is handled, its callers get their ERROR, its callees an
+    /// INTERRUPT. An unknown session is nothing to do.
+    pub fn leave(&mut self, _now: Instant, session: Id, out: &mut Vec<Effect>) {
+        if let Some(left) = self.sessions.remove(&session) {
+            self.broker.forget(session, &left.subscriptions);
+            self.dealer.forget(&mut self.sessions, session, left, out);
+        }
+    }
+
+    /// Handles one message that `session` sent after WELCOME and before GOODBYE. What comes from
+    /// a session that is not in the realm (any more) is dropped.
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        session: Id,
+        message: Message,
+        authorizer: &dyn Authorizer,
+        out: &mut Vec<Effect>,
+    ) {
+        if !self.sessions.contains_key(&session) {
+            return;
+        }
+        if let Err(Violation(message)) = self.dispatch(now, session, message, authorizer, out) {
+            out.push(Effect::Close { session, reason: error::PROTOCOL_VIOLATION, message });
+            self.leave(now, session, out);
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        now: Instant,
+        from: Id,
+        message: Message,
+        authorizer: &dyn Authorizer,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Violation> {
+        let Self { settings, sessions, dealer, .. } = self;
+        match message {
+            Message::Call { request, options, procedure, payload } => {
+                let is_pending = |caller: &Session| caller.calls.placed(request).is_some();
+                if sessions.get(&from).is_some_and(is_pending) {
+                    return Err(Violation(format!("CALL {request} still waits for its answer")));
+                }
+                let gate = Gate { settings, authorizer };
+                let call = Call { request, options, procedure, payload };
+                let answer = dealer.call(now, sessions, &gate, from, call, out);
+                push_refusal(out, from, MessageType::Call, request, answer);
+            }
+            Message::Yield { request, options, payload } => {
+                let answer = Answer { request, options, payload };
+                dealer.yielded(now, sessions, from, answer, out)?;
+            }
+            Message::Error { request_type, request, details, error, payload } => {
+                if request_type != MessageType::Invocation {
+                    let name = request_type.name();
+                    return Err(Violation(format!("a client's ERROR can't answer {name}")));
+                }
+                let answer = Answer { request, options: details, payload };
+                dealer.failed(sessions, from, answer, error, out)?;
+            }
+            Message::Cancel { request, options } => {
+                dealer.cancel(sessions, from, request, &options, out);
+            }
+            Message::Publish { request, options, topic, payload } => {
+                let publish = Publish { options, topic, payload };
+                self.publish(from, request, publish, authorizer, out);
+            }
+            other => return self.dispatch_setup(from, other, authorizer, out),
+        }
+        Ok(())
+    }
+
+    /// What makes and ends subscriptions and registrations.
+    fn dispatch_setup(
+        &mut self,
+        from: Id,
+        message: Message,
+        authorizer: &dyn Authorizer,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), Violation> {
+        let Self { settings, sessions, dealer, broker, .. } = self;
+        let gate = Gate { settings, authorizer };
+        let request_type = message.message_type();
+        let (request, answer) = match message {
+            Message::Subscribe { request, options, topic } => {
+                let done = broker.subscribe(sessions, &gate, from, &options, &topic);
+                (request, done.map(|subscription| Message::Subscribed { request, subscription }))
+            }
+            Message::Unsubscribe { request, subscription } => {
+                let done = broker.unsubscribe(sessions, from, subscription);
+                (request, done.map(|()| Message::Unsubscribed { request: Some(request), details: None }))
+            }
+            Message::Register { request, options, procedure } => {
+                let done = dealer.register(sessions, &gate, from, &options, &procedure, out);
+                (request, done.map(|registration| Message::Registered { request, registration }))
+            }
+            Message::Unregister { request, registration } => {
+                let done = dealer.unregister(sessions, from, registration);
+                (request, done.map(|()| Message::Unregistered { request: Some(request), details: None }))
+            }
+            _ => {
+                let name = request_type.name();
+                return Err(Violation(format!("{name} is not for a client in a session to send")));
+            }
+        };
+        match answer {
+            Ok(message) => out.push(Effect::Send { to: from, message }),
+            Err(refusal) => out.push(refusal.into_effect(from, request_type, request)),
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, from: Id, request: Id, publish: Publish, authorizer: &dyn Authorizer, out: &mut Vec<Effect>) {
+        let Self { settings, publication_ids, sessions, broker, .. } = self;
+        let gate = Gate { settings, authorizer };
+        let answer = options::flag(&publish.options, "acknowledge", false).and_then(|wanted| {
+            let publication = publication_ids.draw();
+            match broker.publish(sessions, &gate, from, publication, publish, out) {
+                Ok(()) => Ok(wanted.then_some(publication)),
+                Err(refusal) if wanted => Err(refusal),
+                Err(_) => Ok(None),
+            }
+        });
+        if let Ok(Some(publication)) = answer {
+            out.push(Effect::Send { to: from, message: Message::Published { request, publication } });
+        }
+        push_refusal(out, from, MessageType::Publish, request, answer.map(drop));
+    }
+
+    /// When [`Realm::handle_timeout`] is due: the earliest end of a call's timeout.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.dealer.poll_timeout()
+    }
+
+    /// Ends all calls whose timeout is over at `now`.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Effect>) {
+        self.dealer.handle_timeout(now, &mut self.sessions, out);
+    }
+
+    /// Who a session is; `None` if it is not in the realm.
+    pub fn session(&self, session: Id) -> Option<&SessionDetails> {
+        self.sessions.get(&session).map(|session| &session.details)
+    }
+
+    /// Sessions in the realm, the server's own among them.
+    pub fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Subscriptions: patterns with at least one subscriber.
+    pub fn subscription_count(&self) -> usize {
+        self.broker.subscription_count()
+    }
+
+    /// Registrations.
+    pub fn registration_count(&self) -> usize {
+        self.dealer.registration_count()
+    }
+
+    /// Calls that are not answered yet.
+    pub fn pending_call_count(&self) -> usize {
+        self.dealer.pending_call_count()
+    }
+}
+
+fn push_refusal(out: &mut Vec<Effect>, to: Id, request_type: MessageType, request: Id, answer: Result<(), Refusal>) {
+    out.extend(answer.err().map(|refusal| refusal.into_effect(to, request_type, request)));
+}

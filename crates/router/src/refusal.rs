@@ -1,0 +1,104 @@
+//! How the realm says no: to a request ([`Refusal`]) and to a whole session ([`Violation`]).
+
+use countersign_wamp::{Dict, Id, Message, MessageType, Payload, UriError, uris::error};
+
+use crate::{Action, Authorizer, Decision, Effect, RealmSettings, SessionDetails, Target};
+
+/// ERROR URI for a request beyond a limit of its session: too many subscriptions and
+/// registrations, or too many unanswered calls.
+pub const LIMIT_EXCEEDED: &str = "countersign.error.limit_exceeded";
+
+/// A request that is answered with ERROR.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    error: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    pub fn new(error: &'static str, message: impl Into<String>) -> Self {
+        Self { error, message: message.into() }
+    }
+
+    /// For what can't happen: the realm looks a session up before anything else.
+    pub fn unknown_session() -> Self {
+        Self::new(error::AUTHORIZATION_FAILED, "the session is not in the realm")
+    }
+
+    pub fn invalid_uri(text: &str, cause: UriError) -> Self {
+        Self::new(error::INVALID_URI, format!("{text:?} is no valid URI: {cause}"))
+    }
+
+    /// The ERROR for `request`.
+    pub fn into_effect(self, to: Id, request_type: MessageType, request: Id) -> Effect {
+        error_effect(to, request_type, request, self.error, self.message)
+    }
+}
+
+/// An ERROR of the router's own, with one text argument.
+pub(crate) fn error_effect(
+    to: Id,
+    request_type: MessageType,
+    request: Id,
+    error: &'static str,
+    text: impl Into<String>,
+) -> Effect {
+    let message = Message::Error {
+        request_type,
+        request,
+        details: Dict::new(),
+        error: error.into(),
+        payload: Payload::of(text.into()),
+    };
+    Effect::Send { to, message }
+}
+
+/// A breach of the protocol that ends the session; the text says what was wrong.
+#[derive(Debug)]
+pub(crate) struct Violation(pub String);
+
+/// Asks the authorizer and words its answers.
+pub(crate) struct Gate<'a> {
+    pub settings: &'a RealmSettings,
+    pub authorizer: &'a dyn Authorizer,
+}
+
+impl Gate<'_> {
+    pub fn check(
+        &self,
+        session: Id,
+        details: &SessionDetails,
+        action: Action,
+        target: Target<'_>,
+    ) -> Result<(), Refusal> {
+        if details.is_service() {
+            return Ok(());
+        }
+        match self.authorizer.decide(session, details, action, target) {
+            Decision::Allow => Ok(()),
+            Decision::Deny => {
+                Err(Refusal::new(error::NOT_AUTHORIZED, self.denial(session, details, action, target.as_str())))
+            }
+            Decision::Refuse { error, message } => Err(Refusal::new(error, message)),
+            Decision::Failed => Err(Refusal::new(error::AUTHORIZATION_FAILED, "the permission could not be checked")),
+        }
+    }
+
+    /// The texts on which clients of the bus match.
+    fn denial(&self, session: Id, details: &SessionDetails, action: Action, uri: &str) -> String {
+        let what = match action {
+            Action::Publish => {
+                return format!("session not authorized to publish to topic '{uri}'");
+            }
+            Action::Call => "call procedure",
+            Action::Register => "register procedure",
+            Action::Subscribe => "subscribe to topic",
+        };
+        let SessionDetails { authid, authrole, .. } = details;
+        let realm = &self.settings.name;
+        format!(
+            "session (session_id={session}, authid=\"{authid}\", authrole=\"{authrole}\") \
+             is not authorized to {what} \"{uri}\" on realm \"{realm}\""
+        )
+    }
+}

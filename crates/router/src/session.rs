@@ -1,0 +1,92 @@
+//! Who a session is, and what it holds in the realm.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use countersign_wamp::{Dict, Id};
+
+use crate::call_table::CallTable;
+use crate::hash::FastHash;
+use crate::refusal::Refusal;
+use crate::{ClientFeatures, LIMIT_EXCEEDED, RealmSettings};
+
+/// Whose session it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionKind {
+    /// A client's, over some transport.
+    Client,
+    /// The server's own, in the same process: nothing is asked of the authorizer, reserved URIs
+    /// are its to register, and `wamp.*` topics its to publish to.
+    Service,
+}
+
+/// What the realm knows about a session from its login.
+#[derive(Debug, Clone)]
+pub struct SessionDetails {
+    /// Disclosed as `caller_authid`, `publisher_authid`, `callee_authid`.
+    pub authid: Arc<str>,
+    /// Disclosed as `caller_authrole`, `publisher_authrole`, `callee_authrole`.
+    pub authrole: Arc<str>,
+    /// What the client announced in HELLO.
+    pub features: ClientFeatures,
+    /// Whose session it is.
+    pub kind: SessionKind,
+}
+
+impl SessionDetails {
+    pub(crate) fn is_service(&self) -> bool {
+        self.kind == SessionKind::Service
+    }
+}
+
+/// A session and everything that must go when it leaves.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub details: SessionDetails,
+    pub subscriptions: BTreeSet<Id>,
+    pub registrations: BTreeSet<Id>,
+    pub calls: CallTable,
+}
+
+impl Session {
+    pub fn new(details: SessionDetails) -> Self {
+        Self { details, subscriptions: BTreeSet::new(), registrations: BTreeSet::new(), calls: CallTable::default() }
+    }
+}
+
+impl Session {
+    /// Refuses one more subscription or registration above the limit.
+    pub fn check_holdings(&self, settings: &RealmSettings) -> Result<(), Refusal> {
+        let max = settings.subscriptions_and_registrations_max;
+        let held = self.subscriptions.len() + self.registrations.len();
+        self.check_limit(held, max, "subscriptions and registrations together")
+    }
+
+    /// Refuses one more unanswered call above the limit.
+    pub fn check_pending_calls(&self, settings: &RealmSettings) -> Result<(), Refusal> {
+        self.check_limit(self.calls.placed_len(), settings.pending_calls_max, "unanswered calls")
+    }
+
+    /// The server's own session has no limits.
+    fn check_limit(&self, held: usize, max: usize, what: &str) -> Result<(), Refusal> {
+        if held < max || self.details.is_service() {
+            return Ok(());
+        }
+        Err(Refusal::new(LIMIT_EXCEEDED, format!("a session may have at most {max} {what}")))
+    }
+}
+
+/// Names under which a session is disclosed: its id, authid and authrole.
+pub(crate) type DisclosedNames = [&'static str; 3];
+pub(crate) const CALLER: DisclosedNames = ["caller", "caller_authid", "caller_authrole"];
+pub(crate) const CALLEE: DisclosedNames = ["callee", "callee_authid", "callee_authrole"];
+pub(crate) const PUBLISHER: DisclosedNames = ["publisher", "publisher_authid", "publisher_authrole"];
+
+/// Details that say who a session is.
+pub(crate) fn disclose(names: &DisclosedNames, id: Id, details: &SessionDetails) -> Dict {
+    let &[id_name, authid_name, authrole_name] = names;
+    Dict::new().with(id_name, id).with(authid_name, &*details.authid).with(authrole_name, &*details.authrole)
+}
+
+/// All sessions of a realm.
+pub(crate) type Sessions = HashMap<Id, Session, FastHash>;

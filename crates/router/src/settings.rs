@@ -1,0 +1,67 @@
+//! What a realm is told when it is made.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use countersign_wamp::{UriRules, uris};
+
+/// Settings of a realm.
+#[derive(Debug, Clone)]
+pub struct RealmSettings {
+    /// The realm's URI; stands in denials.
+    pub name: Arc<str>,
+    /// How URIs of clients are checked.
+    pub uri_rules: UriRules,
+    /// Procedures that only the server's own session may register.
+    pub reserved: ReservedUris,
+    /// Subscriptions and registrations that a client's session may hold at a time, together.
+    pub subscriptions_and_registrations_max: usize,
+    /// Calls of a client's session that may be unanswered at a time.
+    pub pending_calls_max: usize,
+}
+
+impl RealmSettings {
+    /// Default of [`Self::subscriptions_and_registrations_max`].
+    pub const SUBSCRIPTIONS_AND_REGISTRATIONS_MAX_DEFAULT: usize = 10_000;
+    /// Default of [`Self::pending_calls_max`].
+    pub const PENDING_CALLS_MAX_DEFAULT: usize = 4_096;
+
+    /// Default settings for a realm of this name: nothing reserved but `wamp.*`.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self {
+            name: name.into(),
+            uri_rules: UriRules::default(),
+            reserved: ReservedUris::default(),
+            subscriptions_and_registrations_max: Self::SUBSCRIPTIONS_AND_REGISTRATIONS_MAX_DEFAULT,
+            pending_calls_max: Self::PENDING_CALLS_MAX_DEFAULT,
+        }
+    }
+}
+
+/// Procedures that are the server's own, whether it has registered them yet or not. `wamp.*` is
+/// always among them.
+#[derive(Debug, Clone, Default)]
+pub struct ReservedUris {
+    exact: HashSet<Box<str>>,
+    prefixes: Vec<Box<str>>,
+}
+
+impl ReservedUris {
+    /// Reserves single URIs and everything that starts with one of the prefixes (as text).
+    pub fn new<U: Into<Box<str>>, P: Into<Box<str>>>(
+        exact: impl IntoIterator<Item = U>,
+        prefixes: impl IntoIterator<Item = P>,
+    ) -> Self {
+        Self {
+            exact: exact.into_iter().map(Into::into).collect(),
+            prefixes: prefixes.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// Whether this procedure is the server's own.
+    pub fn contains(&self, procedure: &str) -> bool {
+        procedure.starts_with(uris::RESERVED_PREFIX)
+            || self.exact.contains(procedure)
+            || self.prefixes.iter().any(|prefix| procedure.starts_with(&**prefix))
+    }
+}
