@@ -1,1 +1,51 @@
-//! TODO
+//! A WAMP client: calls, registrations, publications and subscriptions of the basic profile,
+//! over WebSocket, TCP and Unix sockets.
+//!
+//! ```no_run
+//! use countersign_client::{Auth, Client, ConnectOptions, Dict, Value};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let options = ConnectOptions::new("ws://127.0.0.1:8282/ws", "izaber").auth(Auth::ticket("alice", "secret"));
+//! let session = Client::connect(options).await?;
+//!
+//! let (args, _kwargs) = session.call("com.example.add", vec![Value::Int(2), Value::Int(3)], Dict::new()).await?;
+//! println!("{args:?}");
+//!
+//! let mut events = session.subscribe("com.example.news", Dict::new()).await?;
+//! while let Some(event) = events.next().await {
+//!     println!("{:?}", event.args);
+//! }
+//! session.leave().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A [`Session`] is a handle: cheap to clone, usable from many tasks at once. When the last one
+//! is dropped the connection is closed; [`Session::leave`] does so in good form.
+//!
+//! **Invariant:** every queue is bounded. Requests wait for room; events that nobody takes and
+//! invocations beyond the limit are counted or answered with an error, they never hold up the
+//! connection.
+//!
+//! **Absent on purpose:** reconnecting. Who lost a session must sign in again, and only the
+//! caller knows with what.
+//!
+//! Source: the WAMP specification, basic profile, and "RawSocket Transport".
+
+mod dial;
+mod driver;
+mod error;
+mod handshake;
+mod options;
+mod raw;
+mod session;
+mod shared;
+mod tls;
+mod transport;
+
+pub use countersign_wamp::{Dict, Encoding, Id, Message, Time, Value};
+
+pub use self::error::{CallError, Closed, ConnectError, Ended, HandlerError, RecvError};
+pub use self::options::{Auth, ConnectOptions, Trust};
+pub use self::raw::RawConnection;
+pub use self::session::{Client, Event, Invocation, Registration, Session, Subscription, SubscriptionHandle};

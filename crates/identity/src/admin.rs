@@ -71,16 +71,12 @@ impl<R: Repository> Identity<R> {
         now: Timestamp,
         rng: &mut (impl CryptoRng + Send),
     ) -> Result<User, AdminError> {
-        let audit = AuditEvent::new(now, context, actor, Operation::UserCreate).target(login).detail(role);
-        let audit = self.require_trust(actor, audit).await?;
-        let user = User {
-            id: UserId::generate(now, rng),
-            login: LoginName::parse(login)?,
-            enabled: true,
-            role: RoleName::parse(role)?,
-            password,
-            created: now,
-        };
+        let audit = AuditEvent::new(now, context, actor, Operation::UserCreate);
+        let audit = audit.target(&login.to_lowercase()).detail(role);
+        let names =
+            LoginName::parse(login).map_err(AdminError::from).and_then(|login| Ok((login, RoleName::parse(role)?)));
+        let ((login, role), audit) = self.admit(actor, names, audit).await?;
+        let user = User { id: UserId::generate(now, rng), login, enabled: true, role, password, created: now };
         match self.repository.run(CreateUser { user: user.clone(), audit }).await? {
             CreateUserOutcome::Created => Ok(user),
             CreateUserOutcome::LoginTaken => Err(AdminError::LoginTaken(user.login.to_string())),
@@ -108,14 +104,13 @@ impl<R: Repository> Identity<R> {
             UserChange::Password(_) => (Operation::UserPassword, ""),
             UserChange::Delete => (Operation::UserDelete, ""),
         };
-        let audit = AuditEvent::new(now, context, actor, operation).target(login).detail(detail);
-        let audit = self.require_trust(actor, audit).await?;
+        let audit = AuditEvent::new(now, context, actor, operation).target(&login.to_lowercase()).detail(detail);
         let unknown = || AdminError::NoSuchUser(login.to_owned());
+        let (name, audit) = self.admit(actor, LoginName::parse(login).map_err(|_| unknown()), audit).await?;
         let role = match &change {
             UserChange::Role(role) => role.to_string(),
             _ => String::new(),
         };
-        let name = LoginName::parse(login).map_err(|_| unknown())?;
         match self.repository.run(ChangeUser { login: name, change, audit }).await? {
             ChangeUserOutcome::Changed(user) => Ok(user),
             ChangeUserOutcome::NoSuchUser => Err(unknown()),
@@ -175,8 +170,7 @@ impl<R: Repository> Identity<R> {
         now: Timestamp,
     ) -> Result<(), AdminError> {
         let audit = AuditEvent::new(now, context, actor, Operation::RoleCreate).target(name);
-        let audit = self.require_trust(actor, audit).await?;
-        let role = RoleName::parse(name)?;
+        let (role, audit) = self.admit(actor, RoleName::parse(name).map_err(AdminError::from), audit).await?;
         match self.repository.run(CreateRole { role, audit }).await? {
             CreateRoleOutcome::Created => Ok(()),
             CreateRoleOutcome::Exists => Err(AdminError::RoleTaken(name.to_owned())),
@@ -197,10 +191,11 @@ impl<R: Repository> Identity<R> {
         context: &RequestContext,
         now: Timestamp,
     ) -> Result<(), AdminError> {
-        let rule = Rule::parse(uri, letters)?;
-        let operation = if rule.is_denial() { Operation::RoleDeny } else { Operation::RoleAllow };
+        let parsed = Rule::parse(uri, letters);
+        let is_denial = parsed.as_ref().is_ok_and(Rule::is_denial);
+        let operation = if is_denial { Operation::RoleDeny } else { Operation::RoleAllow };
         let audit = AuditEvent::new(now, context, actor, operation).detail(&format!("{uri} {letters}"));
-        self.change_rule(role, RuleChange::Set(rule), uri, actor, audit).await
+        self.change_rule(role, parsed.map(RuleChange::Set), uri, actor, audit).await
     }
 
     /// Removes the rule of a pattern from a role, so that broader ones count again.
@@ -216,22 +211,22 @@ impl<R: Repository> Identity<R> {
         context: &RequestContext,
         now: Timestamp,
     ) -> Result<(), AdminError> {
-        let pattern = Pattern::parse(uri).map_err(PermissionsError::Pattern)?;
+        let pattern = Pattern::parse(uri).map_err(PermissionsError::Pattern);
         let audit = AuditEvent::new(now, context, actor, Operation::RoleDeny).detail(&format!("{uri} (rule removed)"));
-        self.change_rule(role, RuleChange::Remove(pattern), uri, actor, audit).await
+        self.change_rule(role, pattern.map(RuleChange::Remove), uri, actor, audit).await
     }
 
     async fn change_rule(
         &self,
         role: &str,
-        change: RuleChange,
+        change: Result<RuleChange, PermissionsError>,
         uri: &str,
         actor: &Actor,
         audit: AuditEvent,
     ) -> Result<(), AdminError> {
-        let audit = self.require_trust(actor, audit.target(role)).await?;
         let unknown = || AdminError::NoSuchRole(role.to_owned());
-        let name = RoleName::parse(role).map_err(|_| unknown())?;
+        let wish = RoleName::parse(role).map_err(|_| unknown()).and_then(|name| Ok((name, change?)));
+        let ((name, change), audit) = self.admit(actor, wish, audit.target(role)).await?;
         match self.repository.run(SetRule { role: name, change, audit }).await? {
             SetRuleOutcome::Done => Ok(()),
             SetRuleOutcome::NoSuchRole => Err(unknown()),
@@ -241,12 +236,29 @@ impl<R: Repository> Identity<R> {
         }
     }
 
-    /// Gives the row back for the operation that is to store it.
-    async fn require_trust(&self, actor: &Actor, audit: AuditEvent) -> Result<AuditEvent, AdminError> {
-        if actor.is_trusted() {
-            return Ok(audit);
-        }
-        self.repository.run(RecordAudit { event: audit.refused(Reason::NotAllowed) }).await?;
-        Err(AdminError::NotTrusted)
+    /// Lets a trusted actor's readable wish pass, with the row for the operation that is to store
+    /// it; writes any other into the trail.
+    async fn admit<T>(
+        &self,
+        actor: &Actor,
+        wish: Result<T, AdminError>,
+        audit: AuditEvent,
+    ) -> Result<(T, AuditEvent), AdminError> {
+        let error = match wish {
+            _ if !actor.is_trusted() => AdminError::NotTrusted,
+            Ok(wish) => return Ok((wish, audit)),
+            Err(error) => error,
+        };
+        let reason = match error {
+            AdminError::NotTrusted => Reason::NotAllowed,
+            AdminError::NoSuchUser(_) | AdminError::NoSuchRole(_) => Reason::NotFound,
+            _ => Reason::BadRequest,
+        };
+        self.repository.run(RecordAudit { event: audit.refused(reason) }).await?;
+        Err(error)
     }
 }
+
+#[cfg(test)]
+#[path = "admin_tests.rs"]
+mod tests;

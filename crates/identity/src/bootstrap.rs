@@ -63,3 +63,7 @@ impl<R: Repository> Identity<R> {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "bootstrap_tests.rs"]
+mod tests;

@@ -97,7 +97,11 @@ impl Expires {
                 let micros = seconds
                     .checked_mul(1_000_000)
                     .and_then(|micros| micros.checked_add(i64::from(nanoseconds / 1_000)))
-                    .ok_or(ExpiresError::TooFar { longest: lifetimes.longest })?;
+                    .ok_or(if *seconds < 0 {
+                        ExpiresError::Past
+                    } else {
+                        ExpiresError::TooFar { longest: lifetimes.longest }
+                    })?;
                 Self::in_zone(Timestamp::from_micros(micros), &lifetimes.zone)
             }
             ExpiresInput::UnixFloat(seconds) => {
@@ -128,8 +132,10 @@ impl Expires {
         let fraction = if micros == 0 { String::new() } else { format!(".{micros:06}") };
         let seconds = offset.seconds();
         let sign = if seconds < 0 { '-' } else { '+' };
-        let (hours, minutes) = (seconds.abs() / 3_600, seconds.abs() / 60 % 60);
-        format!("{whole}{fraction}{sign}{hours:02}:{minutes:02}")
+        let (hours, minutes, rest) = (seconds.abs() / 3_600, seconds.abs() / 60 % 60, seconds.abs() % 60);
+        // Seconds of an offset are rare, but without them the text would name another instant.
+        let rest = if rest == 0 { String::new() } else { format!(":{rest:02}") };
+        format!("{whole}{fraction}{sign}{hours:02}:{minutes:02}{rest}")
     }
 
     fn in_zone(at: Timestamp, zone: &TimeZone) -> Self {
@@ -170,23 +176,23 @@ mod tests {
     /// 2023-10-17T10:07:30.805300-07:00, ten minutes before the seed's example.
     const NOW: Timestamp = Timestamp::from_micros(1_697_562_450_805_300);
 
-    fn resolve(input: ExpiresInput) -> Result<String, ExpiresError> {
+    fn resolve(input: &ExpiresInput) -> Result<String, ExpiresError> {
         let lifetimes = Lifetimes {
-            default: Duration::from_secs(600),
-            longest: Duration::from_secs(86_400),
+            default: Duration::from_mins(10),
+            longest: Duration::from_hours(24),
             zone: TimeZone::get("America/Vancouver").unwrap(),
         };
-        Expires::resolve(&input, NOW, &lifetimes).map(Expires::to_iso8601)
+        Expires::resolve(input, NOW, &lifetimes).map(Expires::to_iso8601)
     }
 
     #[track_caller]
     fn text(input: &str, want: Result<&str, ExpiresError>) {
-        assert_eq!(resolve(ExpiresInput::Text(input.into())), want.map(str::to_owned), "{input:?}");
+        assert_eq!(resolve(&ExpiresInput::Text(input.into())), want.map(str::to_owned), "{input:?}");
     }
 
     #[test]
     fn default_is_ten_minutes_written_as_in_the_seed() {
-        assert_eq!(resolve(ExpiresInput::Default).unwrap(), "2023-10-17T10:17:30.805300-07:00");
+        assert_eq!(resolve(&ExpiresInput::Default).unwrap(), "2023-10-17T10:17:30.805300-07:00");
     }
 
     #[test]
@@ -196,6 +202,7 @@ mod tests {
         text("2023-10-17T22:47:30.000001+05:30", Ok("2023-10-17T22:47:30.000001+05:30"));
         text("2023-10-17T17:17:30Z", Ok("2023-10-17T17:17:30+00:00"));
         text("2023-10-17 10:17:30.8053-07:00", Ok("2023-10-17T10:17:30.805300-07:00"));
+        text("2023-10-17T10:17:30-07:00:15", Ok("2023-10-17T10:17:30-07:00:15"));
         text("2023-10-17T10:17:30.8053009-07", Ok("2023-10-17T10:17:30.805300-07:00"));
     }
 
@@ -211,20 +218,22 @@ mod tests {
             text(junk, Err(ExpiresError::Unreadable));
         }
         text(&"2".repeat(100_000), Err(ExpiresError::Unreadable));
-        assert_eq!(resolve(ExpiresInput::NotATime), Err(ExpiresError::Unreadable));
+        assert_eq!(resolve(&ExpiresInput::NotATime), Err(ExpiresError::Unreadable));
     }
 
     #[test]
     fn takes_unix_time_whole_and_with_fraction() {
         let want = "2023-10-17T10:17:30.805300-07:00";
         let exact = ExpiresInput::Unix { seconds: 1_697_563_050, nanoseconds: 805_300_000 };
-        assert_eq!(resolve(exact).unwrap(), want);
-        assert_eq!(resolve(ExpiresInput::UnixFloat(1_697_563_050.805_3)).unwrap(), want);
+        assert_eq!(resolve(&exact).unwrap(), want);
+        assert_eq!(resolve(&ExpiresInput::UnixFloat(1_697_563_050.805_3)).unwrap(), want);
         for junk in [f64::NAN, f64::INFINITY, 1e300] {
-            assert_eq!(resolve(ExpiresInput::UnixFloat(junk)), Err(ExpiresError::Unreadable));
+            assert_eq!(resolve(&ExpiresInput::UnixFloat(junk)), Err(ExpiresError::Unreadable));
         }
         let far = ExpiresInput::Unix { seconds: i64::MAX, nanoseconds: 0 };
-        assert!(matches!(resolve(far), Err(ExpiresError::TooFar { .. })));
+        assert!(matches!(resolve(&far), Err(ExpiresError::TooFar { .. })));
+        let long_ago = ExpiresInput::Unix { seconds: i64::MIN, nanoseconds: 0 };
+        assert_eq!(resolve(&long_ago), Err(ExpiresError::Past));
     }
 
     #[test]
@@ -233,11 +242,11 @@ mod tests {
             seconds: (NOW.micros() + micros).div_euclid(1_000_000),
             nanoseconds: u32::try_from((NOW.micros() + micros).rem_euclid(1_000_000) * 1_000).unwrap(),
         };
-        assert_eq!(resolve(at(0)), Err(ExpiresError::Past));
-        assert_eq!(resolve(at(-1)), Err(ExpiresError::Past));
-        assert!(resolve(at(1)).is_ok());
-        assert!(resolve(at(86_400_000_000)).is_ok());
-        assert!(matches!(resolve(at(86_400_000_001)), Err(ExpiresError::TooFar { .. })));
+        assert_eq!(resolve(&at(0)), Err(ExpiresError::Past));
+        assert_eq!(resolve(&at(-1)), Err(ExpiresError::Past));
+        assert!(resolve(&at(1)).is_ok());
+        assert!(resolve(&at(86_400_000_000)).is_ok());
+        assert!(matches!(resolve(&at(86_400_000_001)), Err(ExpiresError::TooFar { .. })));
     }
 
     #[test]
@@ -248,3 +257,7 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "expires_properties.rs"]
+mod properties;

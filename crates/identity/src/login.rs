@@ -210,3 +210,7 @@ fn attempt_row(attempt: &Attempt<'_>, now: Timestamp) -> AuditEvent {
         .target(&attempt.login.to_lowercase())
         .detail(&format!("session={}", attempt.session))
 }
+
+#[cfg(test)]
+#[path = "login_tests.rs"]
+mod tests;

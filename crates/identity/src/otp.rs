@@ -134,7 +134,7 @@ impl<R: Repository> Identity<R> {
         now: Timestamp,
         rng: &mut (impl CryptoRng + Send),
     ) -> Result<MintedOtp, OtpError> {
-        let audit = AuditEvent::new(now, context, actor, Operation::OtpMint).target(login);
+        let audit = AuditEvent::new(now, context, actor, Operation::OtpMint).target(&login.to_lowercase());
         let planned = match self.find_for(login, actor).await {
             Ok(user) => self.plan_otp(user.id, &user.login, request, actor, context, now, rng),
             Err(error) => Err(error),
@@ -339,3 +339,7 @@ pub(crate) fn generate_key(rng: &mut impl CryptoRng) -> Secret {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "otp_tests.rs"]
+mod tests;

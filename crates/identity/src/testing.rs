@@ -1,10 +1,28 @@
 //! Helpers of this crate's own tests.
 
+mod fixture;
+mod memory;
+
 use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 
 use rand_core::{TryCryptoRng, TryRng};
 
-/// Deterministic "randomness" (SplitMix64).
+pub use fixture::{Fixture, KRISTEN, LOCKED, NOW, TRUST, ZOE, context, password_of};
+pub use memory::{Fault, Memory};
+
+/// The outcome of a future that never waits.
+#[track_caller]
+pub fn ready<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => panic!("nothing here has anything to wait for"),
+    }
+}
+
+/// Deterministic "randomness" (`SplitMix64`).
 pub struct TestRng(pub u64);
 
 impl TryRng for TestRng {

@@ -61,11 +61,11 @@ pub enum Admission {
     Refused,
 }
 
-/// The share of a guess that a refusal counts as: an old one-time password is rather a slow
-/// program than an attack.
+/// The share of a guess that a refusal counts as. Who holds an old one-time password had 192
+/// random bits right: rather a slow program, or a race that was lost, than an attack.
 pub fn weight(reason: Reason) -> f64 {
     match reason {
-        Reason::OtpSpent | Reason::OtpExpired => 0.02,
+        Reason::OtpSpent | Reason::OtpExpired => 0.0002,
         Reason::Busy | Reason::Throttled => 0.0,
         _ => 1.0,
     }

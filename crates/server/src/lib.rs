@@ -1,1 +1,23 @@
-//! TODO
+//! The server: doors, procedures, jobs and the operator's commands around the pure crates.
+//!
+//! What flows where is in `ARCHITECTURE.md`. Clock, randomness, files, environment and network
+//! exist here and nowhere below.
+
+mod admin;
+mod app;
+mod cid;
+pub mod cli;
+mod clock;
+mod config;
+mod control;
+mod data_dir;
+mod demo;
+mod doors;
+mod hub;
+mod keyring;
+mod open;
+mod outbox;
+mod password_pool;
+mod procedures;
+mod roles;
+mod serve;

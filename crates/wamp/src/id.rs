@@ -38,6 +38,7 @@ impl Id {
     }
 
     /// The id that follows in a sequence; wraps to 1 after [`Id::MAX`].
+    #[must_use]
     pub fn next(self) -> Self {
         Self::new(self.get() + 1).unwrap_or(Self::FIRST)
     }

@@ -15,33 +15,120 @@ use crate::{Dict, Id, Payload, UriText};
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the fields are those of the specification, by their names there")]
 pub enum Message {
-    Hello { realm: UriText, details: Dict },
-    Welcome { session: Id, details: Dict },
-    Abort { details: Dict, reason: UriText },
-    Challenge { method: CompactString, extra: Dict },
-    Authenticate { signature: Signature, extra: Dict },
-    Goodbye { details: Dict, reason: UriText },
-    Error { request_type: MessageType, request: Id, details: Dict, error: UriText, payload: Payload },
-    Publish { request: Id, options: Dict, topic: UriText, payload: Payload },
-    Published { request: Id, publication: Id },
-    Subscribe { request: Id, options: Dict, topic: UriText },
-    Subscribed { request: Id, subscription: Id },
-    Unsubscribe { request: Id, subscription: Id },
+    Hello {
+        realm: UriText,
+        details: Dict,
+    },
+    Welcome {
+        session: Id,
+        details: Dict,
+    },
+    Abort {
+        details: Dict,
+        reason: UriText,
+    },
+    Challenge {
+        method: CompactString,
+        extra: Dict,
+    },
+    Authenticate {
+        signature: Signature,
+        extra: Dict,
+    },
+    Goodbye {
+        details: Dict,
+        reason: UriText,
+    },
+    Error {
+        request_type: MessageType,
+        request: Id,
+        details: Dict,
+        error: UriText,
+        payload: Payload,
+    },
+    Publish {
+        request: Id,
+        options: Dict,
+        topic: UriText,
+        payload: Payload,
+    },
+    Published {
+        request: Id,
+        publication: Id,
+    },
+    Subscribe {
+        request: Id,
+        options: Dict,
+        topic: UriText,
+    },
+    Subscribed {
+        request: Id,
+        subscription: Id,
+    },
+    Unsubscribe {
+        request: Id,
+        subscription: Id,
+    },
     /// `details` is present only in a revocation by the router, where `request` is absent
     /// (sent as 0).
-    Unsubscribed { request: Option<Id>, details: Option<Dict> },
-    Event { subscription: Id, publication: Id, details: Dict, payload: Payload },
-    Call { request: Id, options: Dict, procedure: UriText, payload: Payload },
-    Cancel { request: Id, options: Dict },
-    Result { request: Id, details: Dict, payload: Payload },
-    Register { request: Id, options: Dict, procedure: UriText },
-    Registered { request: Id, registration: Id },
-    Unregister { request: Id, registration: Id },
+    Unsubscribed {
+        request: Option<Id>,
+        details: Option<Dict>,
+    },
+    Event {
+        subscription: Id,
+        publication: Id,
+        details: Dict,
+        payload: Payload,
+    },
+    Call {
+        request: Id,
+        options: Dict,
+        procedure: UriText,
+        payload: Payload,
+    },
+    Cancel {
+        request: Id,
+        options: Dict,
+    },
+    Result {
+        request: Id,
+        details: Dict,
+        payload: Payload,
+    },
+    Register {
+        request: Id,
+        options: Dict,
+        procedure: UriText,
+    },
+    Registered {
+        request: Id,
+        registration: Id,
+    },
+    Unregister {
+        request: Id,
+        registration: Id,
+    },
     /// Like [`Message::Unsubscribed`].
-    Unregistered { request: Option<Id>, details: Option<Dict> },
-    Invocation { request: Id, registration: Id, details: Dict, payload: Payload },
-    Interrupt { request: Id, options: Dict },
-    Yield { request: Id, options: Dict, payload: Payload },
+    Unregistered {
+        request: Option<Id>,
+        details: Option<Dict>,
+    },
+    Invocation {
+        request: Id,
+        registration: Id,
+        details: Dict,
+        payload: Payload,
+    },
+    Interrupt {
+        request: Id,
+        options: Dict,
+    },
+    Yield {
+        request: Id,
+        options: Dict,
+        payload: Payload,
+    },
 }
 
 /// The code that stands first in every message.

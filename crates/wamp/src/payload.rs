@@ -1,17 +1,21 @@
 //! Application payloads: the positional and keyword arguments of a message.
 
+use std::fmt;
+
 use bytes::Bytes;
 
+use crate::codec::{payload_bytes, payload_values};
 use crate::{DecodeError, Dict, Encoding, Value};
 
 /// The `Arguments|list` and `ArgumentsKw|dict` at the end of a message.
 ///
 /// Kept as the sender's bytes, or as values where the server itself is the sender. Cloning is
-/// cheap: the content is shared.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// cheap: the content is shared. Two payloads are equal if they hold the same values, however
+/// they are kept.
+#[derive(Clone, Default)]
 pub struct Payload(Content);
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub(crate) enum Content {
     /// Neither arguments nor keyword arguments.
     #[default]
@@ -39,14 +43,50 @@ impl Payload {
         Self::new(vec![value.into()], Dict::new())
     }
 
+    /// A payload as it stood in a frame that was checked: `args` is one encoded list, `kwargs`
+    /// is one encoded dictionary or, if that part is absent, empty.
+    pub(crate) fn from_parts(encoding: Encoding, args: Bytes, kwargs: Bytes) -> Self {
+        Self(Content::Encoded { encoding, args, kwargs })
+    }
+
+    pub(crate) fn content(&self) -> &Content {
+        &self.0
+    }
+
     /// Decodes both parts; absent ones are empty.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] where the bytes hold what can't be a value (the skim on arrival checks
-    /// form and depth only).
+    /// None for the payload of a message that was read or built here: its bytes were checked on
+    /// arrival. The type leaves callers a way to refuse instead of a panic.
     pub fn values(&self) -> Result<(Vec<Value>, Dict), DecodeError> {
-        todo!()
+        match &self.0 {
+            Content::Absent => Ok((Vec::new(), Dict::new())),
+            Content::Encoded { encoding, args, kwargs } => payload_values(*encoding, args, kwargs),
+            Content::Values(values) => Ok((**values).clone()),
+        }
+    }
+
+    /// The same payload as bytes of `encoding`, to be encoded once and sent many times.
+    ///
+    /// # Errors
+    ///
+    /// As [`Payload::values`].
+    pub fn encoded(&self, encoding: Encoding) -> Result<Self, DecodeError> {
+        match &self.0 {
+            Content::Absent => Ok(Self::absent()),
+            Content::Encoded { encoding: given, .. } if *given == encoding => Ok(self.clone()),
+            Content::Encoded { .. } => {
+                let (args, kwargs) = self.values()?;
+                Ok(Self::from_values(encoding, &args, &kwargs))
+            }
+            Content::Values(values) => Ok(Self::from_values(encoding, &values.0, &values.1)),
+        }
+    }
+
+    fn from_values(encoding: Encoding, args: &[Value], kwargs: &Dict) -> Self {
+        let (args, kwargs) = payload_bytes(encoding, args, kwargs);
+        if args.is_empty() { Self::absent() } else { Self::from_parts(encoding, args, kwargs) }
     }
 
     /// About how many bytes this takes in a queue.
@@ -55,6 +95,34 @@ impl Payload {
             Content::Absent => 0,
             Content::Encoded { args, kwargs, .. } => args.len() + kwargs.len(),
             Content::Values(values) => 64 * (values.0.len() + values.1.len()),
+        }
+    }
+}
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Content::Absent, Content::Absent) => true,
+            (
+                Content::Encoded { encoding, args, kwargs },
+                Content::Encoded { encoding: encoding2, args: args2, kwargs: kwargs2 },
+            ) if encoding == encoding2 && args == args2 && kwargs == kwargs2 => true,
+            _ => matches!((self.values(), other.values()), (Ok(a), Ok(b)) if a == b),
+        }
+    }
+}
+
+/// Sizes only: payloads hold what the log must not.
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Content::Absent => f.write_str("Payload(absent)"),
+            Content::Encoded { encoding, args, kwargs } => {
+                write!(f, "Payload({encoding}, {} + {} bytes)", args.len(), kwargs.len())
+            }
+            Content::Values(values) => {
+                write!(f, "Payload({} args, {} kwargs)", values.0.len(), values.1.len())
+            }
         }
     }
 }

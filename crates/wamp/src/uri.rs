@@ -203,9 +203,10 @@ impl UriPattern {
             MatchPolicy::Prefix => uri.0.starts_with(self.text.as_str()),
             MatchPolicy::Wildcard => {
                 let mut components = uri.0.split('.');
-                self.text.split('.').all(|wanted| {
-                    components.next().is_some_and(|given| wanted.is_empty() || wanted == given)
-                }) && components.next().is_none()
+                self.text
+                    .split('.')
+                    .all(|wanted| components.next().is_some_and(|given| wanted.is_empty() || wanted == given))
+                    && components.next().is_none()
             }
         }
     }
@@ -237,11 +238,7 @@ fn check(text: &str, rules: UriRules, empty: EmptyComponents) -> Result<(), UriE
             return Err(UriError::EmptyComponent);
         }
         let refused = |c: char| {
-            if rules.strict {
-                !matches!(c, '0'..='9' | 'a'..='z' | '_')
-            } else {
-                c.is_whitespace() || c == '#'
-            }
+            if rules.strict { !matches!(c, '0'..='9' | 'a'..='z' | '_') } else { c.is_whitespace() || c == '#' }
         };
         if let Some(found) = component.chars().find(|&c| refused(c)) {
             return Err(UriError::Character(found));

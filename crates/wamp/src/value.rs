@@ -121,11 +121,13 @@ impl Value {
         }
     }
 
-    /// The integer, if this is one that is not negative.
+    /// The integer, if this is one that is not negative. A float without a fraction counts up
+    /// to 2^53: JavaScript serializers write every integer above 2^32 so, ids too.
     pub fn as_u64(&self) -> Option<u64> {
         match self {
             Self::Int(number) => u64::try_from(*number).ok(),
             Self::UInt(number) => Some(*number),
+            Self::Float(number) => whole(*number),
             _ => None,
         }
     }
@@ -145,6 +147,16 @@ impl Value {
             _ => None,
         }
     }
+}
+
+/// The integer that a float without a fraction stands for, from 0 to 2^53.
+pub(crate) fn whole(number: f64) -> Option<u64> {
+    const MAX: f64 = 9_007_199_254_740_992.0;
+    if !(0.0..=MAX).contains(&number) || number.fract() != 0.0 {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
+    Some(number as u64)
 }
 
 macro_rules! from {

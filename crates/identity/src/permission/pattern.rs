@@ -150,12 +150,17 @@ fn compile(expression: &str) -> Result<Regex, PatternError> {
     if expression.len() > REGEX_BYTES_MAX {
         return Err(PatternError::TooLong);
     }
-    RegexBuilder::new(&format!("^(?:{expression})"))
-        .case_insensitive(true)
-        .size_limit(REGEX_COMPILED_BYTES_MAX)
-        .dfa_size_limit(REGEX_COMPILED_BYTES_MAX)
-        .build()
-        .map_err(|_| PatternError::Regex(expression.to_owned()))
+    let build = |text: &str| {
+        RegexBuilder::new(text)
+            .case_insensitive(true)
+            .size_limit(REGEX_COMPILED_BYTES_MAX)
+            .dfa_size_limit(REGEX_COMPILED_BYTES_MAX)
+            .build()
+            .map_err(|_| PatternError::Regex(expression.to_owned()))
+    };
+    // By itself first: `a)|(b` is none, but would close the group below and slip the anchor.
+    build(expression)?;
+    build(&format!("^(?:{expression})"))
 }
 
 #[cfg(test)]
@@ -185,6 +190,8 @@ mod tests {
         assert_eq!(shape("a./b"), Err(PatternError::Unterminated));
         assert_eq!(shape("a./b/c"), Err(PatternError::Unterminated));
         assert_eq!(shape("/(/"), Err(PatternError::Regex("(".into())));
+        // Parentheses that would close our own group, and so leave the anchor behind.
+        assert_eq!(shape("/a)|(b/"), Err(PatternError::Regex("a)|(b".into())));
     }
 
     #[test]

@@ -242,3 +242,7 @@ impl<'a> Shape<'a> {
 #[cfg(test)]
 #[path = "trie_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "trie_properties.rs"]
+mod properties;

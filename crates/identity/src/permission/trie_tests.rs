@@ -89,10 +89,10 @@ fn the_same_pattern_twice_grants_only_what_both_grant() {
 
 #[test]
 fn a_pattern_needs_a_rule_that_covers_all_of_it() {
+    use UriMatch::{Prefix, Wildcard};
     let decide = |patterns: &[(&str, &str)], uri| {
         RuleSet::new(parse_rules(patterns.iter().copied()).unwrap()).decide(Action::Subscribe, uri).is_ok()
     };
-    use UriMatch::{Prefix, Wildcard};
     // An exact rule covers no prefix (the reference let it: `one.exact` heard `one.exactly.secret`).
     assert!(!decide(&[("one.exact", "s")], Prefix("one.exact")));
     assert!(!decide(&[("one.exact.*", "s")], Prefix("one.exact")));

@@ -1,0 +1,170 @@
+//! From a URL to a transport that carries frames.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use countersign_wamp::rawsocket::{HANDSHAKE_BYTES, Handshake, HandshakeError};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{ClientRequestBuilder, Error as WsError};
+
+use crate::error::ConnectError;
+use crate::options::ConnectOptions;
+use crate::tls;
+use crate::transport::{BoxedIo, Transport};
+
+const PORT_WS: u16 = 80;
+const PORT_WSS: u16 = 443;
+
+/// Where to, and how.
+#[derive(Debug, PartialEq, Eq)]
+enum Endpoint<'a> {
+    WebSocket { host: &'a str, port: u16, tls: bool },
+    Tcp { host: &'a str, port: u16 },
+    Unix { path: &'a str },
+}
+
+/// Connects and agrees on the serializer. Nothing of WAMP is said yet.
+pub(crate) async fn dial(options: &ConnectOptions) -> Result<Transport, ConnectError> {
+    match parse(&options.url)? {
+        Endpoint::WebSocket { host, port, tls: false } => {
+            let stream = tcp(host, port, options.local_address).await?;
+            web_socket(Box::new(stream), options).await
+        }
+        Endpoint::WebSocket { host, port, tls: true } => {
+            let stream = tcp(host, port, options.local_address).await?;
+            let stream = tls::connect(stream, host, &options.trust).await?;
+            web_socket(Box::new(stream), options).await
+        }
+        Endpoint::Tcp { host, port } => {
+            let stream = tcp(host, port, options.local_address).await?;
+            raw_socket(Box::new(stream), options).await
+        }
+        Endpoint::Unix { path } => {
+            let stream = UnixStream::connect(path).await.map_err(ConnectError::Transport)?;
+            raw_socket(Box::new(stream), options).await
+        }
+    }
+}
+
+fn parse(url: &str) -> Result<Endpoint<'_>, ConnectError> {
+    let (scheme, rest) = url.split_once(':').ok_or(ConnectError::Url("it has no scheme"))?;
+    if scheme == "unix" {
+        let path = rest.strip_prefix("//").unwrap_or(rest);
+        return if path.is_empty() { Err(ConnectError::Url("it has no path")) } else { Ok(Endpoint::Unix { path }) };
+    }
+    let default_port = match scheme {
+        "ws" => Some(PORT_WS),
+        "wss" => Some(PORT_WSS),
+        "tcp" => None,
+        _ => return Err(ConnectError::Url("its scheme is none of ws, wss, tcp and unix")),
+    };
+    let rest = rest.strip_prefix("//").ok_or(ConnectError::Url("it has no host"))?;
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let (host, port) = host_and_port(authority)?;
+    let port = port.or(default_port).ok_or(ConnectError::Url("it has no port"))?;
+    Ok(match scheme {
+        "tcp" => Endpoint::Tcp { host, port },
+        _ => Endpoint::WebSocket { host, port, tls: scheme == "wss" },
+    })
+}
+
+/// Splits `host`, `host:port`, `[address]` or `[address]:port`.
+fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), ConnectError> {
+    let (host, port) = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, "")) => (address, None),
+        Some((address, rest)) => (address, Some(rest.strip_prefix(':').unwrap_or_default())),
+        None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
+    };
+    if host.is_empty() {
+        return Err(ConnectError::Url("it has no host"));
+    }
+    let port = port.map(str::parse).transpose().map_err(|_| ConnectError::Url("its port is no port number"))?;
+    Ok((host, port))
+}
+
+/// Tries the host's addresses in order.
+async fn tcp(host: &str, port: u16, local: Option<IpAddr>) -> Result<TcpStream, ConnectError> {
+    let mut error = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in tokio::net::lookup_host((host, port)).await.map_err(ConnectError::Transport)? {
+        match tcp_to(address, local).await {
+            Ok(stream) => return Ok(stream),
+            Err(failed) => error = failed,
+        }
+    }
+    Err(ConnectError::Transport(error))
+}
+
+async fn tcp_to(address: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if let Some(local) = local {
+        socket.bind(SocketAddr::new(local, 0))?;
+    }
+    let stream = socket.connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+async fn web_socket(stream: BoxedIo, options: &ConnectOptions) -> Result<Transport, ConnectError> {
+    let uri = options.url.parse().map_err(|_| ConnectError::Url("it is malformed"))?;
+    let request = ClientRequestBuilder::new(uri).with_sub_protocol(options.encoding.subprotocol());
+    let bytes_max = Some(options.frame_limit.bytes());
+    let config = WebSocketConfig::default().max_message_size(bytes_max).max_frame_size(bytes_max);
+    match tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await {
+        Ok((socket, _)) => Ok(Transport::web_socket(socket, options.encoding)),
+        Err(WsError::Io(error)) => Err(ConnectError::Transport(error)),
+        Err(WsError::Http(response)) => Err(ConnectError::Http(response.status().as_u16())),
+        Err(WsError::Url(_)) => Err(ConnectError::Url("it is malformed")),
+        Err(error) => Err(ConnectError::ProtocolViolation(error.to_string())),
+    }
+}
+
+async fn raw_socket(mut stream: BoxedIo, options: &ConnectOptions) -> Result<Transport, ConnectError> {
+    let ours = Handshake { encoding: options.encoding, limit: options.frame_limit };
+    stream.write_all(&ours.to_bytes()).await.map_err(ConnectError::Transport)?;
+    stream.flush().await.map_err(ConnectError::Transport)?;
+    let mut reply = [0; HANDSHAKE_BYTES];
+    stream.read_exact(&mut reply).await.map_err(ConnectError::Transport)?;
+    match Handshake::parse_reply(reply, options.encoding) {
+        Ok(theirs) => Ok(Transport::raw_socket(stream, ours.limit, theirs.limit)),
+        Err(HandshakeError::Refused(refusal)) => Err(ConnectError::RawSocket(refusal)),
+        Err(error) => Err(ConnectError::ProtocolViolation(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_urls_of_all_transports() {
+        let check = |url, want| assert_eq!(parse(url).unwrap(), want, "{url}");
+        check("ws://h:1/ws", Endpoint::WebSocket { host: "h", port: 1, tls: false });
+        check("ws://h", Endpoint::WebSocket { host: "h", port: 80, tls: false });
+        check("wss://h/ws?a=b:c", Endpoint::WebSocket { host: "h", port: 443, tls: true });
+        check("wss://[::1]:9", Endpoint::WebSocket { host: "::1", port: 9, tls: true });
+        check("ws://[::1]/ws", Endpoint::WebSocket { host: "::1", port: 80, tls: false });
+        check("tcp://127.0.0.1:1", Endpoint::Tcp { host: "127.0.0.1", port: 1 });
+        check("unix:/run/x.sock", Endpoint::Unix { path: "/run/x.sock" });
+        check("unix:///run/x.sock", Endpoint::Unix { path: "/run/x.sock" });
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_url() {
+        let check = |url, want| match parse(url) {
+            Err(ConnectError::Url(what)) => assert_eq!(what, want, "{url}"),
+            other => panic!("{url} {other:?}"),
+        };
+        check("", "it has no scheme");
+        check("http://h:1", "its scheme is none of ws, wss, tcp and unix");
+        check("unix:", "it has no path");
+        check("ws:h", "it has no host");
+        check("ws://", "it has no host");
+        check("ws://:80", "it has no host");
+        check("tcp://h", "it has no port");
+        check("tcp://h:", "its port is no port number");
+        check("tcp://h:65536", "its port is no port number");
+        check("tcp://[::1]9", "its port is no port number");
+    }
+}

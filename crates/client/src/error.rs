@@ -1,0 +1,157 @@
+//! What can go wrong, by whose fault.
+
+use std::io;
+
+use countersign_wamp::rawsocket::Refusal;
+use countersign_wamp::{DecodeError, Dict, Value};
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The address can't be understood.
+    #[error("the URL is not usable: {0}")]
+    Url(&'static str),
+    /// The certificates given or the system's can't be read.
+    #[error("the trusted certificates are not usable: {0}")]
+    Trust(String),
+    /// The transport failed: no such host, connection refused, TLS.
+    #[error("the connection failed")]
+    Transport(#[source] io::Error),
+    /// The server answered the WebSocket upgrade with an HTTP status.
+    #[error("the server answered with HTTP status {0}")]
+    Http(u16),
+    /// The server refused the RawSocket handshake.
+    #[error("the server refused the connection: {0}")]
+    RawSocket(Refusal),
+    /// The server refused the session.
+    #[error("the server refused the session: {reason}")]
+    Aborted {
+        /// A URI, such as `wamp.error.authentication_denied`.
+        reason: String,
+        /// May hold a `message`.
+        details: Dict,
+    },
+    /// The server asks for a way to sign in that was not configured.
+    #[error("the server asks for {method}")]
+    Challenge {
+        /// The authentication method.
+        method: String,
+    },
+    /// The server closed before it answered.
+    #[error("the server closed the connection: {0}")]
+    Closed(Closed),
+    /// The server does not speak the protocol.
+    #[error("the server violates the protocol: {0}")]
+    ProtocolViolation(String),
+    /// HELLO or AUTHENTICATE is longer than the server accepts.
+    #[error("a message is longer than the server accepts")]
+    TooLong,
+    /// No WELCOME in time.
+    #[error("the server did not answer in time")]
+    TimedOut,
+}
+
+/// Why a call or another request has no result.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The router or the callee answered with an error.
+    #[error("{error}")]
+    Remote {
+        /// A URI, such as `wamp.error.no_such_procedure`.
+        error: String,
+        /// Often a text for people.
+        args: Vec<Value>,
+        /// Further information.
+        kwargs: Dict,
+    },
+    /// The request is longer than the server accepts.
+    #[error("the message is longer than the server accepts")]
+    TooLong,
+    /// No answer in time. The request may have been carried out.
+    #[error("no answer came in time")]
+    TimedOut,
+    /// The session is over. The request may have been carried out.
+    #[error("the session is over: {0}")]
+    Ended(Ended),
+}
+
+/// Why a handler answers an invocation with an error.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HandlerError {
+    /// A URI of the application's.
+    pub error: String,
+    /// Positional arguments of the error.
+    pub args: Vec<Value>,
+    /// Keyword arguments of the error.
+    pub kwargs: Dict,
+}
+
+impl HandlerError {
+    /// An error with one text for people.
+    pub fn new(error: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { error: error.into(), args: vec![Value::Str(message.into())], kwargs: Dict::new() }
+    }
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Ended {
+    /// By [`crate::Session::leave`], or because the last handle was dropped.
+    #[error("left")]
+    Left,
+    /// The server said GOODBYE.
+    #[error("the server ended it with {reason}")]
+    Goodbye {
+        /// A URI, such as `wamp.close.killed`.
+        reason: String,
+        /// May hold a `message`.
+        details: Dict,
+    },
+    /// The server said ABORT.
+    #[error("the server aborted it with {reason}")]
+    Aborted {
+        /// A URI, such as `wamp.error.protocol_violation`.
+        reason: String,
+        /// May hold a `message`.
+        details: Dict,
+    },
+    /// The server sent what it must not.
+    #[error("the server violated the protocol: {0}")]
+    ProtocolViolation(String),
+    /// The transport ended without a word of the protocol.
+    #[error("the connection was closed: {0}")]
+    Closed(Closed),
+}
+
+/// How a transport ended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Closed {
+    /// A WebSocket close frame came; 1005 stands for one without a code.
+    #[error("WebSocket close code {code}")]
+    WebSocket {
+        /// The close code.
+        code: u16,
+        /// The server's text.
+        reason: String,
+    },
+    /// The stream ended.
+    #[error("end of stream")]
+    EndOfStream,
+    /// The stream broke, or what came over it was no frame.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// Why [`crate::RawConnection::recv`] has no message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecvError {
+    /// No frame will come any more.
+    #[error("the connection was closed: {0}")]
+    Closed(Closed),
+    /// A frame came that is no message.
+    #[error("the frame is no message: {0}")]
+    Decode(#[from] DecodeError),
+}

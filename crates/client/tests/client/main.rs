@@ -1,0 +1,10 @@
+//! The client against a peer that says what each test has it say.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod connecting;
+mod ending;
+mod peer;
+mod raw;
+mod requests;
+mod serving;

@@ -1,0 +1,185 @@
+//! A small installation to try the rules on.
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use jiff::tz::TimeZone;
+
+use super::{Memory, TestRng, ready};
+use crate::audit::{AuditEvent, Outcome, Reason};
+use crate::login::{Attempt, LoggedIn, LoginError, PasswordPool, PoolBusy};
+use crate::otp::{MintedOtp, OtpError, OtpRequest};
+use crate::password::PasswordHash;
+use crate::permission::KeySessionDenials;
+use crate::repository::{FindUser, Run as _, UserChange};
+use crate::role::RoleName;
+use crate::user::User;
+use crate::{
+    Actor, CredentialId, Identity, IdentitySettings, Lifetimes, LoginName, PeerAddress, Pepper, RequestContext, Secret,
+    SessionKind, Timestamp,
+};
+
+/// 2023-10-17T17:07:30.805300Z, ten minutes before the seed's example.
+pub const NOW: Timestamp = Timestamp::from_micros(1_697_562_450_805_300);
+
+/// A user of role `frontend`.
+pub const KRISTEN: &str = "kristen98";
+/// A user of role `backend`.
+pub const ZOE: &str = "zoe";
+/// A user of role `trust`.
+pub const TRUST: &str = "boss";
+/// A user of role `frontend` that is not enabled.
+pub const LOCKED: &str = "locked";
+
+/// The password of a user of the fixture.
+pub fn password_of(login: &str) -> String {
+    format!("password of {login}")
+}
+
+/// A request through the WAMP door from 127.0.0.1.
+pub fn context() -> RequestContext {
+    RequestContext::new("cid-1", PeerAddress::Ip(IpAddr::from([127, 0, 0, 1])), "swampyer-1.0", "wamp")
+}
+
+/// Identity over [`Memory`], with four users and the shipped roles.
+pub struct Fixture {
+    pub identity: Identity<Memory>,
+    pub pool: FakePool,
+    seed: AtomicU64,
+}
+
+impl Fixture {
+    /// One-time passwords that a user may have here.
+    pub const OTPS_LIVE_MAX: u32 = 3;
+
+    pub fn new() -> Self {
+        let fixture = Self::fresh();
+        let identity = &fixture.identity;
+        ready(identity.bootstrap("com.izaber.wamp", &context(), NOW, &mut fixture.rng())).unwrap().unwrap();
+        for (login, role) in [(KRISTEN, "frontend"), (ZOE, "backend"), (TRUST, RoleName::TRUST), (LOCKED, "frontend")] {
+            let hash = Some(PasswordHash::from_stored(password_of(login)));
+            let rng = &mut fixture.rng();
+            ready(identity.create_user(login, role, hash, &Actor::Operator, &context(), NOW, rng)).unwrap();
+        }
+        fixture.enable(LOCKED, false);
+        identity.repository().forget();
+        fixture
+    }
+
+    /// Before the first start.
+    pub fn fresh() -> Self {
+        let settings = IdentitySettings {
+            pepper: Pepper::new([7; Pepper::BYTES]),
+            otp_lifetimes: Lifetimes {
+                default: IdentitySettings::OTP_LIFETIME_DEFAULT,
+                longest: IdentitySettings::OTP_LIFETIME_LONGEST,
+                zone: TimeZone::get("America/Vancouver").unwrap(),
+            },
+            otps_live_max: Self::OTPS_LIVE_MAX,
+            spent_kept: IdentitySettings::SPENT_KEPT,
+            denials: KeySessionDenials::new("com.izaber.wamp"),
+        };
+        let identity = Identity::new(Memory::default(), settings);
+        Self { identity, pool: FakePool::default(), seed: AtomicU64::new(0) }
+    }
+
+    /// Another stream of "randomness" at each call.
+    pub fn rng(&self) -> TestRng {
+        TestRng(self.seed.fetch_add(1 << 32, Ordering::Relaxed))
+    }
+
+    pub fn memory(&self) -> &Memory {
+        self.identity.repository()
+    }
+
+    pub fn user(&self, login: &str) -> User {
+        ready(self.memory().run(FindUser::ByLogin(LoginName::parse(login).unwrap()))).unwrap().unwrap()
+    }
+
+    /// A session that was opened with the password.
+    pub fn actor(&self, login: &str) -> Actor {
+        Actor::of(&self.user(login), SessionKind::Password)
+    }
+
+    /// A session that was opened with a one-time password.
+    pub fn otp_actor(&self, login: &str) -> Actor {
+        Actor::of(&self.user(login), SessionKind::Otp(CredentialId::generate(NOW, &mut self.rng())))
+    }
+
+    pub fn enable(&self, login: &str, enabled: bool) {
+        let change = UserChange::Enabled(enabled);
+        ready(self.identity.change_user(login, change, &Actor::Operator, &context(), NOW)).unwrap();
+    }
+
+    pub fn mint(&self, login: &str) -> MintedOtp {
+        self.mint_own(&self.actor(login)).unwrap()
+    }
+
+    pub fn mint_own(&self, actor: &Actor) -> Result<MintedOtp, OtpError> {
+        ready(self.identity.mint_own_otp(actor, &context(), NOW, &mut self.rng()))
+    }
+
+    pub fn mint_for(&self, login: &str, request: &OtpRequest, actor: &Actor) -> Result<MintedOtp, OtpError> {
+        ready(self.identity.mint_otp_for(login, request, actor, &context(), NOW, &mut self.rng()))
+    }
+
+    pub fn login(&self, login: &str, ticket: &str) -> Result<LoggedIn, LoginError> {
+        self.login_at(login, ticket, NOW)
+    }
+
+    pub fn login_at(&self, login: &str, ticket: &str, now: Timestamp) -> Result<LoggedIn, LoginError> {
+        let (ticket, context) = (Secret::new(ticket), context());
+        let attempt = Attempt { login, ticket: &ticket, context: &context, session: "4711" };
+        ready(self.identity.login(&attempt, &self.pool, now))
+    }
+
+    /// The reason for which a login is refused; `None` where it is not.
+    #[track_caller]
+    pub fn refusal(&self, login: &str, ticket: &str, now: Timestamp) -> Option<Reason> {
+        match self.login_at(login, ticket, now) {
+            Ok(_) => None,
+            Err(LoginError::Refused(reason)) => Some(reason),
+            Err(LoginError::Storage(fault)) => panic!("{fault}"),
+        }
+    }
+
+    /// The trail since the last call.
+    pub fn take_trail(&self) -> Vec<AuditEvent> {
+        let trail = self.memory().trail();
+        self.memory().forget();
+        trail
+    }
+
+    /// The trail since the last call, short: operation, actor, target, reason of a refusal.
+    pub fn take_rows(&self) -> Vec<(&'static str, String, String, Option<Reason>)> {
+        let short = |event: AuditEvent| {
+            assert_eq!(event.outcome == Outcome::Refused, event.reason.is_some(), "{event:?}");
+            (event.operation.name(), event.actor, event.target, event.reason)
+        };
+        self.take_trail().into_iter().map(short).collect()
+    }
+}
+
+/// Takes the text of a hash for the password, and counts.
+#[derive(Debug, Default)]
+pub struct FakePool {
+    checks: AtomicUsize,
+    pub is_busy: bool,
+}
+
+impl FakePool {
+    /// Passwords that were checked so far.
+    pub fn checks(&self) -> usize {
+        self.checks.load(Ordering::Relaxed)
+    }
+}
+
+impl PasswordPool for FakePool {
+    async fn verify(&self, hash: Option<PasswordHash>, password: Secret) -> Result<bool, PoolBusy> {
+        if self.is_busy {
+            return Err(PoolBusy);
+        }
+        self.checks.fetch_add(1, Ordering::Relaxed);
+        Ok(hash.is_some_and(|hash| hash.as_stored() == password.expose()))
+    }
+}

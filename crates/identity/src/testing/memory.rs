@@ -1,0 +1,370 @@
+//! A repository in memory: what [`crate::repository`] documents, in the plainest way, so that
+//! the rules can be tested without a database.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::audit::{AuditEvent, AuditRow, Reason};
+use crate::permission::Rule;
+use crate::repository::{
+    AcceptPassword, AcceptPasswordOutcome, Bootstrap, BootstrapOutcome, ChangeUser, ChangeUserOutcome, CreateRole,
+    CreateRoleOutcome, CreateUser, CreateUserOutcome, DeleteCredential, DeleteCredentialOutcome, FindCredential,
+    FindUser, ListCredentials, ListRoles, ListUsers, MintCredential, MintOutcome, Operation, ReapCredentials,
+    RecordAudit, RepositoryError, RuleChange, Run, SearchAudit, SetRule, SetRuleOutcome, SpendCredential, SpendOutcome,
+    UserChange,
+};
+use crate::role::{Role, RoleName};
+use crate::user::User;
+use crate::{Credential, LoginName, Timestamp};
+
+/// Everything in one place. Futures are ready at once.
+#[derive(Debug, Default)]
+pub struct Memory {
+    state: Mutex<State>,
+}
+
+/// When an operation fails, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Fault {
+    /// Which operation fails, counted from 0 since [`Memory::fail`].
+    pub at: usize,
+    /// Whether it was executed all the same: the answer got lost, not the question.
+    pub commits: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    is_bootstrapped: bool,
+    users: BTreeMap<LoginName, User>,
+    roles: BTreeMap<RoleName, Vec<Rule>>,
+    credentials: Vec<Credential>,
+    trail: Vec<AuditRow>,
+    executed: Vec<&'static str>,
+    fault: Option<Fault>,
+}
+
+impl Memory {
+    /// Makes one operation fail from here on; counts operations anew.
+    pub fn fail(&self, fault: Option<Fault>) {
+        let mut state = self.state();
+        state.fault = fault;
+        state.executed.clear();
+    }
+
+    /// The names of the operations since [`Memory::fail`], the failed one included.
+    pub fn executed(&self) -> Vec<&'static str> {
+        self.state().executed.clone()
+    }
+
+    /// All credentials, dead ones too.
+    pub fn credentials(&self) -> Vec<Credential> {
+        self.state().credentials.clone()
+    }
+
+    /// The trail, oldest first.
+    pub fn trail(&self) -> Vec<AuditEvent> {
+        self.state().trail.iter().map(|row| row.event.clone()).collect()
+    }
+
+    /// Forgets the trail and the names of the operations so far.
+    pub fn forget(&self) {
+        let mut state = self.state();
+        state.trail.clear();
+        state.executed.clear();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An operation that [`State`] can execute.
+trait Execute: Operation {
+    fn execute(self, state: &mut State) -> Self::Outcome;
+}
+
+impl<O: Execute> Run<O> for Memory {
+    async fn run(&self, operation: O) -> Result<O::Outcome, RepositoryError> {
+        let mut state = self.state();
+        let number = state.executed.len();
+        let name = std::any::type_name::<O>();
+        state.executed.push(name.rsplit("::").next().unwrap_or(name));
+        let fault = state.fault.filter(|fault| fault.at == number);
+        if fault.is_some_and(|fault| !fault.commits) {
+            return Err(RepositoryError::Unavailable("refused to work".into()));
+        }
+        let outcome = operation.execute(&mut state);
+        match fault {
+            None => Ok(outcome),
+            Some(_) => Err(RepositoryError::Unavailable("connection lost".into())),
+        }
+    }
+}
+
+impl State {
+    /// Stores the row, as a refusal where there is a reason.
+    fn record(&mut self, event: AuditEvent, refused: Option<Reason>) {
+        let event = match refused {
+            Some(reason) => event.refused(reason),
+            None => event,
+        };
+        let sequence = u64::try_from(self.trail.len() + 1).unwrap();
+        self.trail.push(AuditRow { sequence, event });
+    }
+
+    fn user(&self, id: crate::UserId) -> Option<&User> {
+        self.users.values().find(|user| user.id == id)
+    }
+}
+
+fn is_live(credential: &Credential, now: Timestamp) -> bool {
+    credential.spent.is_none() && now <= credential.expires.at
+}
+
+impl Execute for Bootstrap {
+    fn execute(self, state: &mut State) -> BootstrapOutcome {
+        if state.is_bootstrapped {
+            return BootstrapOutcome::AlreadyDone;
+        }
+        state.is_bootstrapped = true;
+        state.roles = self.roles.into_iter().map(|role| (role.name, role.rules)).collect();
+        state.users.insert(self.user.login.clone(), self.user);
+        state.credentials.push(self.credential);
+        state.record(self.audit, None);
+        BootstrapOutcome::Done
+    }
+}
+
+impl Execute for CreateUser {
+    fn execute(self, state: &mut State) -> CreateUserOutcome {
+        let (outcome, refused) = if state.users.contains_key(&self.user.login) {
+            (CreateUserOutcome::LoginTaken, Some(Reason::Exists))
+        } else if !state.roles.contains_key(&self.user.role) {
+            (CreateUserOutcome::NoSuchRole, Some(Reason::NotFound))
+        } else {
+            state.users.insert(self.user.login.clone(), self.user);
+            (CreateUserOutcome::Created, None)
+        };
+        state.record(self.audit, refused);
+        outcome
+    }
+}
+
+impl Execute for FindUser {
+    fn execute(self, state: &mut State) -> Option<User> {
+        match self {
+            Self::ByLogin(login) => state.users.get(&login).cloned(),
+            Self::ById(id) => state.user(id).cloned(),
+        }
+    }
+}
+
+impl Execute for ListUsers {
+    fn execute(self, state: &mut State) -> Vec<User> {
+        let after = |user: &&User| self.after.as_ref().is_none_or(|after| user.login > *after);
+        state.users.values().filter(after).take(self.limit as usize).cloned().collect()
+    }
+}
+
+impl Execute for ChangeUser {
+    fn execute(self, state: &mut State) -> ChangeUserOutcome {
+        let Some(user) = state.users.get_mut(&self.login) else {
+            state.record(self.audit, Some(Reason::NotFound));
+            return ChangeUserOutcome::NoSuchUser;
+        };
+        match self.change {
+            UserChange::Enabled(enabled) => user.enabled = enabled,
+            UserChange::Role(role) if !state.roles.contains_key(&role) => {
+                state.record(self.audit, Some(Reason::NotFound));
+                return ChangeUserOutcome::NoSuchRole;
+            }
+            UserChange::Role(role) => user.role = role,
+            UserChange::Password(hash) => user.password = Some(hash),
+            UserChange::Delete => {
+                let user = user.clone();
+                state.users.remove(&self.login);
+                state.credentials.retain(|credential| credential.owner != user.id);
+                state.record(self.audit, None);
+                return ChangeUserOutcome::Changed(user);
+            }
+        }
+        let user = user.clone();
+        state.record(self.audit, None);
+        ChangeUserOutcome::Changed(user)
+    }
+}
+
+impl Execute for AcceptPassword {
+    fn execute(self, state: &mut State) -> AcceptPasswordOutcome {
+        let refused = match state.user(self.user) {
+            None => Err(Reason::UnknownUser),
+            Some(user) if !user.enabled => Err(Reason::UserDisabled),
+            Some(user) if user.password.as_ref() != Some(&self.checked) => Err(Reason::WrongTicket),
+            Some(user) => Ok(user.clone()),
+        };
+        state.record(self.audit, refused.as_ref().err().copied());
+        refused.map_or_else(AcceptPasswordOutcome::Refused, AcceptPasswordOutcome::Accepted)
+    }
+}
+
+impl Execute for ListRoles {
+    fn execute(self, state: &mut State) -> Vec<Role> {
+        state.roles.iter().map(|(name, rules)| Role { name: name.clone(), rules: rules.clone() }).collect()
+    }
+}
+
+impl Execute for CreateRole {
+    fn execute(self, state: &mut State) -> CreateRoleOutcome {
+        let exists = state.roles.contains_key(&self.role);
+        state.roles.entry(self.role).or_default();
+        state.record(self.audit, exists.then_some(Reason::Exists));
+        if exists { CreateRoleOutcome::Exists } else { CreateRoleOutcome::Created }
+    }
+}
+
+impl Execute for SetRule {
+    fn execute(self, state: &mut State) -> SetRuleOutcome {
+        let outcome = match (state.roles.get_mut(&self.role), self.change) {
+            (None, _) => SetRuleOutcome::NoSuchRole,
+            (Some(rules), RuleChange::Set(rule)) => {
+                rules.retain(|known| known.pattern != rule.pattern);
+                rules.push(rule);
+                rules.sort_by(|one, two| one.pattern.as_str().cmp(two.pattern.as_str()));
+                SetRuleOutcome::Done
+            }
+            (Some(rules), RuleChange::Remove(pattern)) => {
+                let before = rules.len();
+                rules.retain(|known| known.pattern != pattern);
+                if rules.len() < before { SetRuleOutcome::Done } else { SetRuleOutcome::NoSuchRule }
+            }
+        };
+        state.record(self.audit, (outcome != SetRuleOutcome::Done).then_some(Reason::NotFound));
+        outcome
+    }
+}
+
+impl Execute for MintCredential {
+    fn execute(self, state: &mut State) -> MintOutcome {
+        let Credential { owner, kind, .. } = self.credential;
+        let of_owner = |other: &&Credential| other.owner == owner && other.kind == kind && is_live(other, self.now);
+        let live = state.credentials.iter().filter(of_owner).count();
+        let (outcome, refused) = match state.user(owner) {
+            None => (MintOutcome::NoSuchUser, Some(Reason::NotFound)),
+            Some(user) if !user.enabled => (MintOutcome::UserDisabled, Some(Reason::UserDisabled)),
+            Some(_) if live >= self.live_max as usize => (MintOutcome::TooMany, Some(Reason::TooMany)),
+            Some(_) => (MintOutcome::Minted, None),
+        };
+        if outcome == MintOutcome::Minted {
+            state.credentials.push(self.credential);
+        }
+        state.record(self.audit, refused);
+        outcome
+    }
+}
+
+impl Execute for FindCredential {
+    fn execute(self, state: &mut State) -> Option<Credential> {
+        state.credentials.iter().find(|credential| credential.digest == self.digest).cloned()
+    }
+}
+
+impl Execute for SpendCredential {
+    fn execute(self, state: &mut State) -> SpendOutcome {
+        let index = state.credentials.iter().position(|credential| credential.digest == self.digest);
+        let found = index.map(|index| (index, state.credentials[index].clone()));
+        let decided = match found {
+            None => Err(Reason::WrongTicket),
+            Some((_, credential)) if credential.spent.is_some() => Err(Reason::OtpSpent),
+            Some((_, credential)) if !is_live(&credential, self.now) => Err(Reason::OtpExpired),
+            Some((index, credential)) => match state.user(credential.owner).cloned() {
+                None => Err(Reason::UnknownUser),
+                Some(user) if !user.enabled => Err(Reason::UserDisabled),
+                Some(user) => Ok((index, credential, user)),
+            },
+        };
+        match decided {
+            Ok((index, credential, user)) => {
+                state.credentials[index].spent = Some(self.now);
+                state.record(self.login, None);
+                state.record(self.spend, None);
+                SpendOutcome::Spent { credential, user }
+            }
+            Err(reason) => {
+                state.record(self.login, Some(reason));
+                SpendOutcome::Refused(reason)
+            }
+        }
+    }
+}
+
+impl Execute for ListCredentials {
+    fn execute(self, state: &mut State) -> Vec<Credential> {
+        let wanted = |credential: &&Credential| {
+            credential.owner == self.owner && credential.kind == self.kind && is_live(credential, self.now)
+        };
+        let mut found: Vec<_> = state.credentials.iter().filter(wanted).cloned().collect();
+        found.sort_by_key(|credential| (credential.created, credential.id));
+        found
+    }
+}
+
+impl Execute for DeleteCredential {
+    fn execute(self, state: &mut State) -> DeleteCredentialOutcome {
+        let wanted = |credential: &Credential| credential.id == self.id && credential.kind == self.kind;
+        let (outcome, refused) = match state.credentials.iter().position(wanted) {
+            None => (DeleteCredentialOutcome::NotFound, Some(Reason::NotFound)),
+            Some(index) if self.owner.is_some_and(|owner| owner != state.credentials[index].owner) => {
+                (DeleteCredentialOutcome::Foreign, Some(Reason::Foreign))
+            }
+            Some(index) => {
+                state.credentials.remove(index);
+                (DeleteCredentialOutcome::Deleted, None)
+            }
+        };
+        state.record(self.audit, refused);
+        outcome
+    }
+}
+
+impl Execute for ReapCredentials {
+    fn execute(self, state: &mut State) -> u64 {
+        let mut reaped = 0;
+        state.credentials.retain(|credential| {
+            let is_dead =
+                credential.spent.is_some_and(|spent| spent < self.before) || credential.expires.at < self.before;
+            let goes = is_dead && reaped < u64::from(self.limit);
+            reaped += u64::from(goes);
+            !goes
+        });
+        reaped
+    }
+}
+
+impl Execute for RecordAudit {
+    fn execute(self, state: &mut State) {
+        state.record(self.event, None);
+    }
+}
+
+impl Execute for SearchAudit {
+    fn execute(self, state: &mut State) -> Vec<AuditRow> {
+        let same = |wanted: &Option<String>, found: &String| wanted.as_ref().is_none_or(|wanted| wanted == found);
+        let wanted = |row: &&AuditRow| {
+            let event = &row.event;
+            same(&self.cid, &event.cid)
+                && same(&self.actor, &event.actor)
+                && same(&self.target, &event.target)
+                && self.operation.is_none_or(|operation| operation == event.operation)
+                && self.outcome.is_none_or(|outcome| outcome == event.outcome)
+                && self.since.is_none_or(|since| event.at >= since)
+                && self.until.is_none_or(|until| event.at < until)
+                && self.after.is_none_or(|after| row.sequence > after)
+        };
+        let mut rows: Vec<_> = state.trail.iter().filter(wanted).cloned().collect();
+        if self.after.is_none() {
+            rows.reverse();
+        }
+        rows.truncate(self.limit as usize);
+        rows
+    }
+}

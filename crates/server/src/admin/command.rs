@@ -1,0 +1,159 @@
+//! Commands as values: what the command line sends over the control socket.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// One command.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// `user add`
+    UserAdd {
+        /// The login name.
+        login: String,
+        /// The role.
+        role: String,
+        /// The password; without one the user logs in by one-time passwords only.
+        password: Option<ClearText>,
+    },
+    /// `user list`
+    UserList,
+    /// `user show`
+    UserShow {
+        /// The login name.
+        login: String,
+    },
+    /// `user lock|unlock|delete|passwd|role`
+    UserEdit {
+        /// The login name.
+        login: String,
+        /// What to change.
+        edit: UserEdit,
+    },
+    /// `role list`
+    RoleList,
+    /// `role show`
+    RoleShow {
+        /// The role.
+        role: String,
+    },
+    /// `role add`
+    RoleAdd {
+        /// The role.
+        role: String,
+    },
+    /// `role allow|deny`: without letters the pattern is denied.
+    RoleSet {
+        /// The role.
+        role: String,
+        /// The pattern.
+        uri: String,
+        /// The letters.
+        perms: String,
+    },
+    /// `role unset`
+    RoleUnset {
+        /// The role.
+        role: String,
+        /// The pattern.
+        uri: String,
+    },
+    /// `otp create`
+    OtpCreate {
+        /// For whom.
+        login: String,
+        /// End of life: ISO 8601 text or a Unix time.
+        expires: Option<String>,
+        /// Pairs of pattern and letters.
+        permissions: Vec<(String, String)>,
+    },
+    /// `otp list`
+    OtpList {
+        /// Whose.
+        login: String,
+    },
+    /// `audit search`
+    AuditSearch(AuditQuery),
+}
+
+/// What `user …` changes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "edit", content = "value", rename_all = "snake_case")]
+pub enum UserEdit {
+    /// `user lock`
+    Lock,
+    /// `user unlock`
+    Unlock,
+    /// `user delete`
+    Delete,
+    /// `user passwd`
+    Password(ClearText),
+    /// `user role`
+    Role(String),
+}
+
+/// Filters of `audit search`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct AuditQuery {
+    /// Only this correlation id.
+    pub cid: Option<String>,
+    /// Only this actor.
+    pub actor: Option<String>,
+    /// Only this target.
+    pub target: Option<String>,
+    /// Only this operation.
+    pub operation: Option<String>,
+    /// Only `accepted` or `refused`.
+    pub outcome: Option<String>,
+    /// Only at or after this time.
+    pub since: Option<String>,
+    /// Only before this time.
+    pub until: Option<String>,
+    /// At most so many rows.
+    pub limit: u32,
+}
+
+/// A password on its way to the pool. Never printed; wiped on drop.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClearText(Zeroizing<String>);
+
+impl ClearText {
+    /// Wraps the text.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ClearText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClearText(redacted)")
+    }
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, Clone, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refused {
+    /// Whose fault it is.
+    pub kind: RefusedKind,
+    /// What to tell the operator.
+    pub message: String,
+}
+
+/// Whose fault it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusedKind {
+    /// The command's: an argument is wrong, or it asks for what isn't there.
+    Request,
+    /// The server's.
+    Server,
+}

@@ -1,0 +1,229 @@
+//! Carries commands out, and lets live sessions feel them at once.
+
+use countersign_identity::admin::AdminError;
+use countersign_identity::audit::{Operation, Outcome};
+use countersign_identity::login::PoolBusy;
+use countersign_identity::otp::{OtpError, OtpRequest};
+use countersign_identity::password::NewPassword;
+use countersign_identity::permission::{PermissionsError, parse_rules};
+use countersign_identity::repository::{RepositoryError, Run as _, SearchAudit, UserChange};
+use countersign_identity::role::RoleName;
+use countersign_identity::{Actor, ExpiresInput, LoginName, PeerAddress, RequestContext, Secret, Timestamp};
+use serde_json::Value;
+
+use super::command::{AuditQuery, ClearText, Command, Refused, RefusedKind, UserEdit};
+use super::json;
+use crate::app::App;
+use crate::cid;
+use crate::clock::{now, random};
+use crate::hub::Hub;
+
+/// Users that are read at once.
+const USERS_PER_PAGE: u32 = 500;
+
+/// Carries one command out as the operator. `hub` is the realm of a running server.
+///
+/// # Errors
+///
+/// [`Refused`]; nothing was changed then.
+pub async fn execute(app: &App, hub: Option<&Hub>, command: Command) -> Result<Value, Refused> {
+    let context = RequestContext::new(cid::generate(), PeerAddress::Local, "", "cli");
+    let operator = Operator { app, hub, context };
+    match command {
+        Command::UserAdd { login, role, password } => operator.add_user(&login, &role, password).await,
+        Command::UserList => operator.list_users().await,
+        Command::UserShow { login } => Ok(json::user(&app.identity.user(&login).await?)),
+        Command::UserEdit { login, edit } => operator.edit_user(&login, edit).await,
+        Command::RoleList => Ok(app.identity.roles().await?.iter().map(json::role).collect()),
+        Command::RoleShow { role } => Ok(json::role(&app.identity.role(&role).await?)),
+        Command::RoleAdd { role } => {
+            app.identity.create_role(&role, &Actor::Operator, &operator.context, now()).await?;
+            operator.roles_changed(&role).await
+        }
+        Command::RoleSet { role, uri, perms } => {
+            app.identity.set_rule(&role, &uri, &perms, &Actor::Operator, &operator.context, now()).await?;
+            operator.roles_changed(&role).await
+        }
+        Command::RoleUnset { role, uri } => {
+            app.identity.remove_rule(&role, &uri, &Actor::Operator, &operator.context, now()).await?;
+            operator.roles_changed(&role).await
+        }
+        Command::OtpCreate { login, expires, permissions } => operator.create_otp(&login, expires, &permissions).await,
+        Command::OtpList { login } => {
+            let (login, credentials) = app.identity.list_otps_of(&login, &Actor::Operator, now()).await?;
+            Ok(credentials.iter().map(|credential| json::otp(credential, &login, None)).collect())
+        }
+        Command::AuditSearch(query) => {
+            let rows = app.identity.repository().run(search(query)?).await?;
+            Ok(rows.iter().map(json::audit).collect())
+        }
+    }
+}
+
+struct Operator<'a> {
+    app: &'a App,
+    hub: Option<&'a Hub>,
+    context: RequestContext,
+}
+
+impl Operator<'_> {
+    async fn add_user(&self, login: &str, role: &str, password: Option<ClearText>) -> Result<Value, Refused> {
+        let hash = match password {
+            Some(password) => Some(self.hash(&password).await?),
+            None => None,
+        };
+        let identity = &self.app.identity;
+        let user =
+            identity.create_user(login, role, hash, &Actor::Operator, &self.context, now(), &mut random()).await?;
+        Ok(json::user(&user))
+    }
+
+    async fn list_users(&self) -> Result<Value, Refused> {
+        let mut users = Vec::new();
+        let mut after: Option<LoginName> = None;
+        loop {
+            let page = self.app.identity.users(after, USERS_PER_PAGE).await?;
+            after = page.last().map(|user| user.login.clone());
+            users.extend(page.iter().map(json::user));
+            if after.is_none() {
+                return Ok(users.into());
+            }
+        }
+    }
+
+    async fn edit_user(&self, login: &str, edit: UserEdit) -> Result<Value, Refused> {
+        let change = match edit {
+            UserEdit::Lock => UserChange::Enabled(false),
+            UserEdit::Unlock => UserChange::Enabled(true),
+            UserEdit::Delete => UserChange::Delete,
+            UserEdit::Password(password) => UserChange::Password(self.hash(&password).await?),
+            UserEdit::Role(role) => UserChange::Role(RoleName::parse(&role).map_err(AdminError::from)?),
+        };
+        let ends_sessions = match &change {
+            UserChange::Enabled(true) => None,
+            UserChange::Enabled(false) => Some("the user was locked"),
+            UserChange::Role(_) => Some("the user got another role"),
+            UserChange::Password(_) => Some("the user got another password"),
+            UserChange::Delete => Some("the user was deleted"),
+        };
+        let user = self.app.identity.change_user(login, change, &Actor::Operator, &self.context, now()).await?;
+        if let (Some(message), Some(hub)) = (ends_sessions, self.hub) {
+            hub.revoke_user(user.id, message);
+        }
+        Ok(json::user(&user))
+    }
+
+    async fn roles_changed(&self, role: &str) -> Result<Value, Refused> {
+        if let Some(hub) = self.hub {
+            self.app.load_roles(hub.roles()).await?;
+            hub.apply_roles();
+        }
+        Ok(json::role(&self.app.identity.role(role).await?))
+    }
+
+    async fn create_otp(
+        &self,
+        login: &str,
+        expires: Option<String>,
+        permissions: &[(String, String)],
+    ) -> Result<Value, Refused> {
+        let request = OtpRequest {
+            expires: expires.map_or(ExpiresInput::Default, expires_input),
+            permissions: parse_rules(permissions.iter().map(|(uri, perms)| (uri.as_str(), perms.as_str())))?,
+        };
+        let identity = &self.app.identity;
+        let minted =
+            identity.mint_otp_for(login, &request, &Actor::Operator, &self.context, now(), &mut random()).await?;
+        Ok(json::minted(&minted))
+    }
+
+    async fn hash(&self, password: &ClearText) -> Result<countersign_identity::password::PasswordHash, Refused> {
+        let password = NewPassword::check(Secret::new(password.expose())).map_err(|error| wrong(error.to_string()))?;
+        Ok(self.app.passwords.hash(password).await?)
+    }
+}
+
+/// On the command line a Unix time is text as well.
+fn expires_input(text: String) -> ExpiresInput {
+    match text.parse::<f64>() {
+        Ok(seconds) => ExpiresInput::UnixFloat(seconds),
+        Err(_) => ExpiresInput::Text(text),
+    }
+}
+
+fn search(query: AuditQuery) -> Result<SearchAudit, Refused> {
+    let operation = match &query.operation {
+        None => None,
+        Some(name) => Some(Operation::from_name(name).ok_or_else(|| wrong(format!("no operation {name:?}")))?),
+    };
+    let outcome = match &query.outcome {
+        None => None,
+        Some(name) => Some(
+            Outcome::from_name(name).ok_or_else(|| wrong(format!("outcome is accepted or refused, not {name:?}")))?,
+        ),
+    };
+    Ok(SearchAudit {
+        cid: query.cid,
+        actor: query.actor,
+        target: query.target,
+        operation,
+        outcome,
+        since: query.since.as_deref().map(time).transpose()?,
+        until: query.until.as_deref().map(time).transpose()?,
+        after: None,
+        limit: query.limit,
+    })
+}
+
+fn time(text: &str) -> Result<Timestamp, Refused> {
+    let parsed: Result<jiff::Timestamp, _> = text.parse();
+    parsed
+        .map(|instant| Timestamp::from_micros(instant.as_microsecond()))
+        .map_err(|_| wrong(format!("{text:?} is no time; give one as 2026-10-17T10:17:30Z")))
+}
+
+fn wrong(message: String) -> Refused {
+    Refused { kind: RefusedKind::Request, message }
+}
+
+fn fault(message: String) -> Refused {
+    Refused { kind: RefusedKind::Server, message }
+}
+
+impl From<RepositoryError> for Refused {
+    fn from(error: RepositoryError) -> Self {
+        // The operator may see what is wrong with the storage.
+        let cause = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
+        fault(format!("{error}{cause}"))
+    }
+}
+
+impl From<PoolBusy> for Refused {
+    fn from(error: PoolBusy) -> Self {
+        fault(format!("{error}; try again"))
+    }
+}
+
+impl From<AdminError> for Refused {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Storage(error) => error.into(),
+            other => wrong(other.to_string()),
+        }
+    }
+}
+
+impl From<OtpError> for Refused {
+    fn from(error: OtpError) -> Self {
+        match error {
+            OtpError::Storage(error) => error.into(),
+            other => wrong(other.to_string()),
+        }
+    }
+}
+
+impl From<PermissionsError> for Refused {
+    fn from(error: PermissionsError) -> Self {
+        wrong(error.to_string())
+    }
+}

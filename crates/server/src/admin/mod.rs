@@ -1,0 +1,9 @@
+//! The operator's commands: what `countersign user …`, `role …`, `otp …` and `audit …` do,
+//! whether inside a running server or on a data directory where none runs.
+
+mod command;
+mod execute;
+mod json;
+
+pub use command::{AuditQuery, ClearText, Command, Refused, RefusedKind, UserEdit};
+pub use execute::execute;

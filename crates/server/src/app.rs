@@ -1,0 +1,110 @@
+//! The rules with everything they run on: storage, password pool, throttle, settings.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use countersign_identity::audit::Reason;
+use countersign_identity::login::{Attempt, LoggedIn, LoginError};
+use countersign_identity::repository::RepositoryError;
+use countersign_identity::throttle::{Admission, Throttle};
+use countersign_identity::{Identity, PeerAddress};
+use countersign_storage::Store;
+use ipnet::IpNet;
+
+use crate::clock::now;
+use crate::config::Config;
+use crate::password_pool::HashingPool;
+
+/// What every door and command works on.
+#[derive(Debug)]
+pub struct App {
+    /// The rules.
+    pub identity: Identity<Store>,
+    /// Where passwords are hashed.
+    pub passwords: HashingPool,
+    /// The settings.
+    pub config: Config,
+    throttle: Mutex<Throttle>,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(identity: Identity<Store>, config: Config) -> Self {
+        Self {
+            identity,
+            passwords: HashingPool::new(&config.password),
+            throttle: Mutex::new(Throttle::new(config.throttle())),
+            config,
+        }
+    }
+
+    /// The one way in, for every door: the throttle, then the rules.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError`], by then in the trail.
+    pub async fn login(&self, attempt: &Attempt<'_>) -> Result<LoggedIn, LoginError> {
+        let address = attempt.context.address;
+        if self.is_exempt(address) {
+            return self.identity.login(attempt, &self.passwords, now()).await;
+        }
+        let login = attempt.login.to_lowercase();
+        let admission = self.throttle().admit(Instant::now(), address, &login);
+        match admission {
+            Admission::Now => {}
+            Admission::After(delay) => {
+                let _turn = Waiting { app: self, address };
+                tokio::time::sleep(delay).await;
+            }
+            Admission::Refused => {
+                self.identity.record_refused_login(attempt, Reason::Throttled, now()).await?;
+                return Err(LoginError::Refused(Reason::Throttled));
+            }
+        }
+        let result = self.identity.login(attempt, &self.passwords, now()).await;
+        if let Err(LoginError::Refused(reason)) = &result {
+            self.throttle().failed(Instant::now(), address, &login, *reason);
+        }
+        result
+    }
+
+    /// The roles as they are stored now.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError`].
+    pub async fn load_roles(&self, table: &crate::roles::RoleTable) -> Result<(), RepositoryError> {
+        table.replace(self.identity.roles().await?);
+        Ok(())
+    }
+
+    fn is_exempt(&self, address: PeerAddress) -> bool {
+        match address {
+            PeerAddress::Local => true,
+            PeerAddress::Unix { .. } => false,
+            PeerAddress::Ip(address) => contains(&self.config.throttle.exempt, address),
+        }
+    }
+
+    fn throttle(&self) -> MutexGuard<'_, Throttle> {
+        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn contains(networks: &[IpNet], address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    networks.iter().any(|network| network.contains(&address))
+}
+
+/// A place among those that wait, given back however the wait ends.
+struct Waiting<'a> {
+    app: &'a App,
+    address: PeerAddress,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.app.throttle().waited(self.address);
+    }
+}

@@ -1,0 +1,235 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::data_dir::DataDir;
+
+/// A WAMP router that knows who is speaking, and what they may.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, arg_required_else_help = true)]
+#[command(
+    after_help = "Commands work on the running server of the data directory, or on the data itself when none runs."
+)]
+pub struct Cli {
+    /// Data directory: database, keyring, certificate, sockets
+    #[arg(long, global = true, value_name = "DIR", env = "COUNTERSIGN_DATA", default_value = DataDir::DEFAULT)]
+    pub data: PathBuf,
+    /// Configuration file (default: countersign.toml in the data directory, if there)
+    #[arg(long, global = true, value_name = "FILE", env = "COUNTERSIGN_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: CliCommand,
+}
+
+/// Commands.
+#[derive(Debug, Subcommand)]
+pub enum CliCommand {
+    /// Run the server
+    Serve {
+        /// Where to listen: http://H:P, https://H:P (WebSocket at /ws), tcp://H:P, unix:PATH; repeatable, port 0 takes a free one
+        #[arg(long, value_name = "URL")]
+        listen: Vec<String>,
+        /// Add users to play with, print their passwords, and admit anonymous sessions
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Manage users
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Manage roles and their URI permissions
+    #[command(subcommand)]
+    Role(RoleCommand),
+    /// Make and list one-time passwords
+    #[command(subcommand)]
+    Otp(OtpCommand),
+    /// Read the audit trail
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Show the version
+    Version,
+}
+
+/// `user …`
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Create a user
+    Add {
+        /// Login name
+        login: String,
+        /// Role, as shown by `role list`
+        #[arg(long)]
+        role: String,
+        /// Read the password from the first line of standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List users
+    List,
+    /// Show one user
+    Show {
+        /// Login name
+        login: String,
+    },
+    /// Lock a user out, also of live sessions
+    Lock {
+        /// Login name
+        login: String,
+    },
+    /// Let a locked user in again
+    Unlock {
+        /// Login name
+        login: String,
+    },
+    /// Delete a user with all credentials
+    Delete {
+        /// Login name
+        login: String,
+    },
+    /// Set a user's password
+    Passwd {
+        /// Login name
+        login: String,
+        /// Read the password from the first line of standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Give a user another role
+    Role {
+        /// Login name
+        login: String,
+        /// Role
+        role: String,
+    },
+}
+
+/// `role …`
+#[derive(Debug, Subcommand)]
+pub enum RoleCommand {
+    /// List roles
+    List,
+    /// Show the rules of a role
+    Show {
+        /// Role
+        role: String,
+    },
+    /// Create a role without rules
+    Add {
+        /// Role
+        role: String,
+    },
+    /// Grant permissions on a URI pattern, as `com.example.*` or `com.example./order:.*/.get`
+    Allow {
+        /// Role
+        role: String,
+        /// URI pattern
+        uri: String,
+        /// Letters: c call, r register, s subscribe, p publish, o operate and q query rosters
+        perms: String,
+    },
+    /// Deny a URI pattern, whatever broader rules grant
+    Deny {
+        /// Role
+        role: String,
+        /// URI pattern
+        uri: String,
+    },
+    /// Remove the rule of a URI pattern, so that broader rules count again
+    Unset {
+        /// Role
+        role: String,
+        /// URI pattern
+        uri: String,
+    },
+}
+
+/// `otp …`
+#[derive(Debug, Subcommand)]
+pub enum OtpCommand {
+    /// Make a one-time password for a user
+    Create {
+        /// Login name
+        login: String,
+        /// End of life: 2026-10-17T10:17:30-07:00, or a Unix time (default: in ten minutes)
+        #[arg(long, value_name = "T")]
+        expires: Option<String>,
+        /// Narrow what its session may do; repeatable
+        #[arg(long, value_name = "URI=PERMS", value_parser = permission)]
+        permission: Vec<(String, String)>,
+    },
+    /// List a user's live one-time passwords
+    List {
+        /// Login name
+        login: String,
+    },
+}
+
+/// `audit …`
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Show rows, newest first
+    Search {
+        /// Only this correlation id
+        #[arg(long)]
+        cid: Option<String>,
+        /// Only what this login name did
+        #[arg(long)]
+        actor: Option<String>,
+        /// Only what was done to this
+        #[arg(long)]
+        target: Option<String>,
+        /// Only this operation, as login or otp.mint
+        #[arg(long)]
+        operation: Option<String>,
+        /// Only accepted or refused
+        #[arg(long)]
+        outcome: Option<String>,
+        /// Only at or after this time
+        #[arg(long, value_name = "T")]
+        since: Option<String>,
+        /// Only before this time
+        #[arg(long, value_name = "T")]
+        until: Option<String>,
+        /// At most so many rows
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
+    },
+}
+
+fn permission(text: &str) -> Result<(String, String), String> {
+    // A pattern may contain `=`, the letters may not.
+    let (uri, perms) = text.rsplit_once('=').ok_or("give URI=PERMS, as com.example.*=cs")?;
+    Ok((uri.to_owned(), perms.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_before_or_behind_the_command() {
+        let before = Cli::try_parse_from(["countersign", "--data", "D", "user", "list", "--json"]).unwrap();
+        assert!(before.json && before.data.ends_with("D"));
+        let behind = Cli::try_parse_from(["countersign", "serve", "--data", "D", "--listen", "http://h:1"]).unwrap();
+        assert!(behind.data.ends_with("D"));
+    }
+
+    #[test]
+    fn a_permission_is_split_at_the_last_equals_sign() {
+        assert_eq!(permission("a.b=cs"), Ok(("a.b".into(), "cs".into())));
+        assert_eq!(permission("a./x=y/=c"), Ok(("a./x=y/".into(), "c".into())));
+        assert!(permission("a.b").is_err());
+    }
+}

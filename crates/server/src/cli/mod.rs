@@ -1,0 +1,154 @@
+//! The command line.
+//!
+//! Commands act on the running server of the data directory through its control socket, or on
+//! the data itself when none runs. Answers go to standard output, errors and notes to standard
+//! error. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+
+mod arguments;
+mod print;
+
+use std::io::{self, BufRead as _, IsTerminal as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::admin::{AuditQuery, ClearText, Command, Refused, UserEdit, execute};
+use crate::control;
+use crate::open::{Installation, load_config, open, open_data};
+use crate::serve::{ServeOptions, serve};
+use arguments::{AuditCommand, Cli, CliCommand, OtpCommand, RoleCommand, UserCommand};
+
+/// What is logged unless `RUST_LOG` says otherwise.
+const LOG_DEFAULT: &str = "warn,countersign_server=info";
+/// Longest password line that is read, in bytes.
+const PASSWORD_LINE_BYTES_MAX: u64 = 4096;
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("can't start: {error}")),
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(&message),
+    }
+}
+
+fn fail(message: &str) -> ExitCode {
+    eprintln!("countersign: {message}");
+    ExitCode::FAILURE
+}
+
+async fn dispatch(cli: Cli) -> Result<(), String> {
+    let json = cli.json;
+    let command = match cli.command {
+        CliCommand::Version => {
+            print::version(json);
+            return Ok(());
+        }
+        CliCommand::Serve { listen, demo } => {
+            let options = ServeOptions { data: &cli.data, config: cli.config.as_deref(), listen: &listen, demo };
+            return serve(&options).await.map_err(|error| error.to_string());
+        }
+        CliCommand::User(command) => user(command)?,
+        CliCommand::Role(command) => role(command),
+        CliCommand::Otp(command) => otp(command),
+        CliCommand::Audit(AuditCommand::Search { cid, actor, target, operation, outcome, since, until, limit }) => {
+            Command::AuditSearch(AuditQuery { cid, actor, target, operation, outcome, since, until, limit })
+        }
+    };
+    let kind = print::Kind::of(&command);
+    let data = open_data(&cli.data).map_err(|error| error.to_string())?;
+    let answer = match control::ask(&data.control_socket(), &command).await {
+        Some(answer) => answer,
+        None => {
+            let config = load_config(cli.config.as_deref(), &data).map_err(|error| error.to_string())?;
+            let Installation { app, first, lock } = open(&data, config).await.map_err(|error| error.to_string())?;
+            if let Some(first) = first {
+                eprint!("{}", crate::demo::first_start(&first));
+            }
+            let answer = execute(&app, None, command).await;
+            drop(app);
+            drop(lock);
+            answer
+        }
+    };
+    match answer {
+        Ok(value) => {
+            print::answer(kind, &value, json);
+            Ok(())
+        }
+        Err(Refused { message, .. }) => Err(message),
+    }
+}
+
+fn user(command: UserCommand) -> Result<Command, String> {
+    let edit = |login, edit| Command::UserEdit { login, edit };
+    Ok(match command {
+        UserCommand::Add { login, role, password_stdin } => {
+            let password = read_password(password_stdin, "Password (empty: one-time passwords only)")?;
+            Command::UserAdd { login, role, password }
+        }
+        UserCommand::List => Command::UserList,
+        UserCommand::Show { login } => Command::UserShow { login },
+        UserCommand::Lock { login } => edit(login, UserEdit::Lock),
+        UserCommand::Unlock { login } => edit(login, UserEdit::Unlock),
+        UserCommand::Delete { login } => edit(login, UserEdit::Delete),
+        UserCommand::Role { login, role } => edit(login, UserEdit::Role(role)),
+        UserCommand::Passwd { login, password_stdin } => {
+            let password = read_password(password_stdin, "New password")?
+                .ok_or("no password was given: type one at the prompt, or pipe it in with --password-stdin")?;
+            edit(login, UserEdit::Password(password))
+        }
+    })
+}
+
+fn role(command: RoleCommand) -> Command {
+    match command {
+        RoleCommand::List => Command::RoleList,
+        RoleCommand::Show { role } => Command::RoleShow { role },
+        RoleCommand::Add { role } => Command::RoleAdd { role },
+        RoleCommand::Allow { role, uri, perms } => Command::RoleSet { role, uri, perms },
+        RoleCommand::Deny { role, uri } => Command::RoleSet { role, uri, perms: String::new() },
+        RoleCommand::Unset { role, uri } => Command::RoleUnset { role, uri },
+    }
+}
+
+fn otp(command: OtpCommand) -> Command {
+    match command {
+        OtpCommand::Create { login, expires, permission } => {
+            Command::OtpCreate { login, expires, permissions: permission }
+        }
+        OtpCommand::List { login } => Command::OtpList { login },
+    }
+}
+
+/// The first line of standard input, or what is typed at a prompt without being shown; `None`
+/// if that is empty or there is nobody to ask.
+fn read_password(from_stdin: bool, prompt: &str) -> Result<Option<ClearText>, String> {
+    let line = if from_stdin {
+        let mut line = String::new();
+        let mut limited = io::Read::take(io::stdin().lock(), PASSWORD_LINE_BYTES_MAX);
+        limited.read_line(&mut line).map_err(|error| format!("can't read the password: {error}"))?;
+        line
+    } else if io::stdin().is_terminal() {
+        rpassword::prompt_password(format!("{prompt}: "))
+            .map_err(|error| format!("can't read the password: {error}"))?
+    } else {
+        return Ok(None);
+    };
+    let password = line.trim_end_matches(['\n', '\r']);
+    if password.is_empty() && from_stdin {
+        return Err("standard input holds no password".into());
+    }
+    Ok((!password.is_empty()).then(|| ClearText::new(password.to_owned())))
+}

@@ -1,0 +1,110 @@
+//! Answers for people: short tables. Scripts take `--json`.
+
+use serde_json::Value;
+
+use crate::admin::Command;
+
+/// What an answer shows.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// One user or a list of them.
+    Users,
+    /// One role or a list of them.
+    Roles,
+    /// A new one-time password.
+    NewOtp,
+    /// A list of one-time passwords.
+    Otps,
+    /// Rows of the trail.
+    Audit,
+}
+
+impl Kind {
+    /// What the answer to `command` shows.
+    pub fn of(command: &Command) -> Self {
+        match command {
+            Command::UserAdd { .. } | Command::UserList | Command::UserShow { .. } | Command::UserEdit { .. } => {
+                Self::Users
+            }
+            Command::RoleList
+            | Command::RoleShow { .. }
+            | Command::RoleAdd { .. }
+            | Command::RoleSet { .. }
+            | Command::RoleUnset { .. } => Self::Roles,
+            Command::OtpCreate { .. } => Self::NewOtp,
+            Command::OtpList { .. } => Self::Otps,
+            Command::AuditSearch(_) => Self::Audit,
+        }
+    }
+}
+
+/// The version, as text or JSON.
+pub fn version(json: bool) {
+    let version = env!("CARGO_PKG_VERSION");
+    if json {
+        println!("{}", serde_json::json!({ "version": version }));
+    } else {
+        println!("countersign {version}");
+    }
+}
+
+/// An answer, as text or JSON.
+pub fn answer(kind: Kind, value: &Value, json: bool) {
+    if json {
+        println!("{value:#}");
+        return;
+    }
+    let one = std::slice::from_ref(value);
+    let rows = value.as_array().map_or(one, Vec::as_slice);
+    match kind {
+        Kind::Users => table(&["login", "role", "enabled", "has_password", "created"], rows),
+        Kind::Otps => table(&["uuid", "login", "origin", "expires"], rows),
+        Kind::Audit => {
+            table(&["at", "operation", "outcome", "reason", "actor", "target", "address", "cid", "detail"], rows)
+        }
+        Kind::Roles => rows.iter().for_each(role),
+        Kind::NewOtp => {
+            println!("{}", cell(value, "plaintext_key"));
+            eprintln!("One login as {} until {}; it is not shown again.", cell(value, "login"), cell(value, "expires"));
+        }
+    }
+}
+
+fn role(role: &Value) {
+    println!("{}", cell(role, "role"));
+    let rules = role.get("permissions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let width = rules.iter().map(|rule| cell(rule, "uri").chars().count()).max().unwrap_or_default();
+    for rule in rules {
+        let perms = cell(rule, "perms");
+        let perms = if perms.is_empty() { "(denied)".to_owned() } else { perms };
+        println!("  {:<width$}  {perms}", cell(rule, "uri"));
+    }
+}
+
+fn table(columns: &[&str], rows: &[Value]) {
+    let width = |column: &str| {
+        let cells = rows.iter().map(|row| cell(row, column).chars().count());
+        cells.chain([column.len()]).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = columns.iter().map(|column| width(column)).collect();
+    let line = |cells: Vec<String>| {
+        let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        println!("{}", padded.join("  ").trim_end());
+    };
+    line(columns.iter().map(|column| column.replace('_', " ")).collect());
+    for row in rows {
+        line(columns.iter().map(|column| cell(row, column)).collect());
+    }
+}
+
+/// A field for people: agents and names are a stranger's text, so nothing in them may steer the
+/// terminal.
+fn cell(row: &Value, column: &str) -> String {
+    let text = match row.get(column) {
+        None | Some(Value::Null) => return "-".into(),
+        Some(Value::Bool(truth)) => if *truth { "yes" } else { "no" }.to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

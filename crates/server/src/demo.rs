@@ -1,0 +1,101 @@
+//! What a newcomer sees: the first start's way in, and `--demo`.
+
+use std::fmt::Write as _;
+
+use countersign_identity::admin::AdminError;
+use countersign_identity::otp::MintedOtp;
+use countersign_identity::password::NewPassword;
+use countersign_identity::repository::UserChange;
+use countersign_identity::{Actor, PeerAddress, RequestContext, Secret};
+use data_encoding::BASE32_NOPAD;
+use rand_core::Rng as _;
+
+use crate::app::App;
+use crate::cid;
+use crate::clock::{now, random};
+use crate::doors::ListenUrl;
+
+/// The users of the demonstration and their roles.
+const USERS: [(&str, &str); 3] = [("kristen98", "frontend"), ("jsmith1234", "frontend"), ("zoe", "trust")];
+/// Random bytes of a demonstration password: 16 characters.
+const PASSWORD_BYTES: usize = 10;
+
+/// A user of the demonstration.
+#[derive(Debug)]
+pub struct DemoUser {
+    login: &'static str,
+    role: &'static str,
+    password: Secret,
+}
+
+/// Makes the users, or gives those that exist a new password.
+///
+/// # Errors
+///
+/// What to tell the operator.
+pub async fn prepare(app: &App) -> Result<Vec<DemoUser>, String> {
+    let context = RequestContext::new(cid::generate(), PeerAddress::Local, "", "demo");
+    let mut users = Vec::new();
+    for (login, role) in USERS {
+        let mut bytes = [0; PASSWORD_BYTES];
+        random().fill_bytes(&mut bytes);
+        let password = Secret::new(BASE32_NOPAD.encode(&bytes).to_lowercase());
+        let new = NewPassword::check(password.clone()).map_err(|error| error.to_string())?;
+        let hash = app.passwords.hash(new).await.map_err(|error| error.to_string())?;
+        let operator = &Actor::Operator;
+        let created =
+            app.identity.create_user(login, role, Some(hash.clone()), operator, &context, now(), &mut random()).await;
+        let result = match created {
+            Err(AdminError::LoginTaken(_)) => {
+                app.identity.change_user(login, UserChange::Password(hash), operator, &context, now()).await
+            }
+            other => other,
+        };
+        result.map_err(|error| error.to_string())?;
+        users.push(DemoUser { login, role, password });
+    }
+    Ok(users)
+}
+
+/// The way in after the first start.
+pub fn first_start(first: &MintedOtp) -> String {
+    format!(
+        "\nFirst start. The user {} (role trust) can log in once, until {}, with the one-time password\n  {}\n\
+         Later: `countersign otp create {}` makes another one, `countersign user passwd {}` sets a password.\n",
+        first.login,
+        first.credential.expires.to_iso8601(),
+        first.plaintext_key.expose(),
+        first.login,
+        first.login,
+    )
+}
+
+/// The users with their passwords, and lines that work as they stand.
+pub fn what_to_try(users: &[DemoUser], bound: &[ListenUrl]) -> String {
+    let mut text =
+        String::from("\nDemonstration. Anonymous sessions are admitted. Users (role) and their passwords:\n");
+    for user in users {
+        let _ = writeln!(text, "  {:<11} {:<11} {}", user.login, format!("({})", user.role), user.password.expose());
+    }
+    let websocket = bound.iter().find_map(|url| match url {
+        ListenUrl::Http(at) => Some(format!("ws://{at}/ws")),
+        ListenUrl::Https(at) => Some(format!("wss://{at}/ws")),
+        ListenUrl::Tcp(_) | ListenUrl::Unix(_) => None,
+    });
+    if let (Some(url), Some(user)) = (websocket, users.first()) {
+        let _ = write!(
+            text,
+            "\nTry (after `pip install swampyer`), in Python:\n\
+             \x20 import swampyer\n\
+             \x20 def client(login, ticket):\n\
+             \x20     return swampyer.WAMPClientTicket(url=\"{url}\", realm=\"izaber\",\n\
+             \x20                                      username=login, password=ticket).start()\n\
+             \x20 otp = client(\"{}\", \"{}\").call(\"com.izaber.wamp.my.otp.create\")\n\
+             \x20 print(client(otp[\"login\"], otp[\"plaintext_key\"]).call(\"com.izaber.wamp.auth.whoami\"))\n\
+             The same password a second time is refused. `countersign audit search` shows all of it.\n",
+            user.login,
+            user.password.expose(),
+        );
+    }
+    text
+}

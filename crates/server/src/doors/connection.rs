@@ -1,0 +1,176 @@
+//! One connection: frames in, messages to its session; messages out, frames to the peer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_wamp::{Dict, Encoding, Message, MessageType, Payload, decode, uris};
+use futures_util::FutureExt as _;
+use tokio::time::{Instant, sleep_until};
+
+use super::Doors;
+use super::gate::Pass;
+use super::session::{Peer, Session};
+use super::transport::{Incoming, ReadError, Sink, Source, WriteError};
+use crate::outbox::{Batch, Ending, Outbox, Outgoing, frame};
+
+/// Most messages that are handed to the realm under one lock.
+const BATCH_MESSAGES_MAX: usize = 64;
+/// Longest time that writing one batch may take; a peer that stops reading is dropped then.
+const WRITE_SECONDS_MAX: Duration = Duration::from_mins(2);
+/// Longest time that the last words may take.
+const CLOSE_SECONDS_MAX: Duration = Duration::from_secs(5);
+
+/// Carries one connection to its end. `pass` counts it among those that are not signed in.
+pub async fn run(
+    doors: Arc<Doors>,
+    mut source: impl Source,
+    mut sink: impl Sink,
+    encoding: Encoding,
+    peer: Peer,
+    pass: Pass,
+) {
+    let outbox = Arc::new(Outbox::new(doors.outbox_limits()));
+    let mut session = Session::new(Arc::clone(&doors), peer, Arc::clone(&outbox), pass);
+    let session_id = session.current();
+    let reading = read(&doors, &mut source, encoding, &mut session, &outbox);
+    let writing = write(&mut sink, encoding, &outbox, |unsendable| {
+        if let (Some(id), Some(answer)) = (session_id.get(), answer_for(unsendable)) {
+            doors.procedures.start(&doors.hub, doors.hub.handle(id, [answer]));
+        }
+    });
+    tokio::pin!(reading, writing);
+    tokio::select! {
+        // The peer went or broke the framing: say what is left to say, then go.
+        () = &mut reading => {
+            let _ = tokio::time::timeout(CLOSE_SECONDS_MAX, &mut writing).await;
+        }
+        () = &mut writing => {}
+        () = outbox.cut() => tracing::info!("session cut off: its peer reads too slowly"),
+    }
+}
+
+async fn read(doors: &Doors, source: &mut impl Source, encoding: Encoding, session: &mut Session, outbox: &Outbox) {
+    let limits = doors.decode_limits();
+    let mut frames = Vec::with_capacity(BATCH_MESSAGES_MAX);
+    while !session.is_over() {
+        let first = tokio::select! {
+            first = source.next() => first,
+            () = deadline(session.deadline()) => {
+                session.time_is_up();
+                continue;
+            }
+        };
+        let mut incoming = Some(first);
+        let mut ending = None;
+        while let Some(next) = incoming.take() {
+            match next {
+                Ok(Incoming::Ping(payload)) => outbox.pong(payload),
+                Ok(Incoming::Frame(frame)) => match decode(encoding, &frame, limits) {
+                    Ok(message) => frames.push(message),
+                    Err(error) => {
+                        ending = Some((Ending::ProtocolError, error.to_string()));
+                        break;
+                    }
+                },
+                Err(error) => {
+                    ending = Some((ending_for(error), error.to_string()));
+                    break;
+                }
+            }
+            if frames.len() < BATCH_MESSAGES_MAX && session.is_joined() {
+                // What has arrived already goes under the same lock.
+                incoming = source.next().now_or_never();
+            }
+        }
+        session.handle(&mut frames).await;
+        if let Some((ending, message)) = ending {
+            session.lost(ending, &message);
+        }
+    }
+}
+
+async fn deadline(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn ending_for(error: ReadError) -> Ending {
+    match error {
+        ReadError::Closed => Ending::Normal,
+        ReadError::TooLong => Ending::TooLong,
+        ReadError::NotUtf8 => Ending::NotUtf8,
+        ReadError::Malformed => Ending::ProtocolError,
+    }
+}
+
+async fn write(sink: &mut impl Sink, encoding: Encoding, outbox: &Outbox, mut unsendable: impl FnMut(&Message)) {
+    loop {
+        let Batch { outgoing, ending } = outbox.take().await;
+        let sending = async {
+            for one in outgoing {
+                send(sink, encoding, one, &mut unsendable).await?;
+            }
+            sink.flush().await
+        };
+        match tokio::time::timeout(WRITE_SECONDS_MAX, sending).await {
+            Ok(Ok(())) => {}
+            Ok(Err(WriteError)) | Err(_) => return,
+        }
+        if let Some(ending) = ending {
+            let _ = tokio::time::timeout(CLOSE_SECONDS_MAX, sink.close(ending)).await;
+            return;
+        }
+    }
+}
+
+async fn send(
+    sink: &mut impl Sink,
+    encoding: Encoding,
+    outgoing: Outgoing,
+    unsendable: &mut impl FnMut(&Message),
+) -> Result<(), WriteError> {
+    let bytes_max = sink.frame_bytes_max();
+    match outgoing {
+        Outgoing::Pong(payload) => sink.feed_pong(payload).await,
+        Outgoing::Shared(shared) => {
+            let frame = shared.frame(encoding);
+            // An event that is too long for this subscriber is skipped for it.
+            if frame.len() > bytes_max { Ok(()) } else { sink.feed(frame).await }
+        }
+        Outgoing::Message(message) => {
+            let encoded = frame(&message, encoding);
+            if encoded.len() <= bytes_max {
+                return sink.feed(encoded).await;
+            }
+            unsendable(&message);
+            match message {
+                Message::Result { request, .. } => {
+                    let error = too_long(MessageType::Call, request, "the result");
+                    sink.feed(frame(&error, encoding)).await
+                }
+                _ => Ok(()),
+            }
+        }
+    }
+}
+
+/// What the realm is told of a message that was too long for its receiver: an INVOCATION is
+/// answered in the callee's place, so that the caller doesn't wait.
+fn answer_for(message: &Message) -> Option<Message> {
+    match message {
+        Message::Invocation { request, .. } => Some(too_long(MessageType::Invocation, *request, "the call")),
+        _ => None,
+    }
+}
+
+fn too_long(request_type: MessageType, request: countersign_wamp::Id, what: &str) -> Message {
+    Message::Error {
+        request_type,
+        request,
+        details: Dict::new(),
+        error: uris::error::PAYLOAD_SIZE_EXCEEDED.into(),
+        payload: Payload::of(format!("{what} is longer than its receiver takes")),
+    }
+}

@@ -1,0 +1,208 @@
+//! HTTP: WebSocket at `/ws`, and a health check.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Extension, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use countersign_identity::PeerAddress;
+use countersign_wamp::Encoding;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tower::ServiceExt as _;
+
+use super::gate::Pass;
+use super::session::Peer;
+use super::{Doors, websocket};
+
+/// The only WebSocket version there is (RFC 6455).
+const WEBSOCKET_VERSION: &str = "13";
+
+/// Where the connection's place at the gate waits for the upgrade that takes it along.
+type PassSlot = Arc<std::sync::Mutex<Option<Pass>>>;
+
+/// The routes.
+pub fn routes(doors: Arc<Doors>) -> Router {
+    Router::new().route("/ws", get(upgrade)).route("/healthz", get(|| async { "ok\n" })).layer(Extension(doors))
+}
+
+/// Carries one HTTP connection to its end, or to its upgrade.
+pub async fn serve(
+    routes: Router,
+    doors: Arc<Doors>,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    address: PeerAddress,
+    pass: Pass,
+) {
+    let slot: PassSlot = Arc::new(std::sync::Mutex::new(Some(pass)));
+    let service = service_fn(|mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(address);
+        request.extensions_mut().insert(Arc::clone(&slot));
+        routes.clone().oneshot(request.map(axum::body::Body::new))
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(doors.hello_deadline())
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::select! {
+        result = connection => {
+            if let Err(error) = result {
+                tracing::debug!(%error, "HTTP connection ended");
+            }
+        }
+        () = doors.stop.cancelled() => {}
+    }
+}
+
+async fn upgrade(Extension(doors): Extension<Arc<Doors>>, mut request: Request) -> Response {
+    let handshake = match Handshake::read(request.headers()) {
+        Ok(handshake) => handshake,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let extensions = request.extensions_mut();
+    let (Some(on_upgrade), Some(address), Some(slot)) =
+        (extensions.remove::<OnUpgrade>(), extensions.remove::<PeerAddress>(), extensions.remove::<PassSlot>())
+    else {
+        return (StatusCode::BAD_REQUEST, "this connection can't be upgraded\n").into_response();
+    };
+    let Some(pass) = slot.lock().ok().and_then(|mut slot| slot.take()) else {
+        return (StatusCode::BAD_REQUEST, "this connection was upgraded before\n").into_response();
+    };
+    let peer = Peer { address, user_agent: text(request.headers(), &header::USER_AGENT).to_owned() };
+    let tasks = doors.tasks.clone();
+    let encoding = handshake.encoding;
+    tasks.spawn(async move {
+        match on_upgrade.await {
+            Ok(upgraded) => websocket::serve(doors, upgraded, encoding, peer, pass).await,
+            Err(error) => tracing::debug!(%error, "WebSocket upgrade failed"),
+        }
+    });
+    handshake.into_response()
+}
+
+/// A WebSocket opening handshake (RFC 6455, section 4.2) that can be answered.
+#[derive(Debug)]
+struct Handshake {
+    accept: String,
+    encoding: Encoding,
+}
+
+/// Why a request opens no WebSocket. The client's to mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    NoUpgrade,
+    Version,
+    NoKey,
+    Subprotocol,
+}
+
+impl Handshake {
+    fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let upgrades = has_token(headers, &header::CONNECTION, "upgrade");
+        if !upgrades || !has_token(headers, &header::UPGRADE, "websocket") {
+            return Err(Refusal::NoUpgrade);
+        }
+        if text(headers, &header::SEC_WEBSOCKET_VERSION) != WEBSOCKET_VERSION {
+            return Err(Refusal::Version);
+        }
+        let key = text(headers, &header::SEC_WEBSOCKET_KEY);
+        if key.is_empty() {
+            return Err(Refusal::NoKey);
+        }
+        // The client's order counts: the first one that is spoken here.
+        let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+        let encoding = offered
+            .flat_map(|value| value.split(','))
+            .find_map(|name| Encoding::from_subprotocol(name.trim()))
+            .ok_or(Refusal::Subprotocol)?;
+        Ok(Self { accept: derive_accept_key(key.as_bytes()), encoding })
+    }
+}
+
+impl IntoResponse for Handshake {
+    fn into_response(self) -> Response {
+        let fixed = [
+            (header::CONNECTION, HeaderValue::from_static("Upgrade")),
+            (header::UPGRADE, HeaderValue::from_static("websocket")),
+            (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(self.encoding.subprotocol())),
+        ];
+        (StatusCode::SWITCHING_PROTOCOLS, fixed, [(header::SEC_WEBSOCKET_ACCEPT, self.accept)]).into_response()
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let version = [(header::SEC_WEBSOCKET_VERSION, WEBSOCKET_VERSION)];
+        match self {
+            Self::NoUpgrade => {
+                let body = "this is a WebSocket endpoint for WAMP clients\n";
+                (StatusCode::UPGRADE_REQUIRED, [(header::UPGRADE, "websocket")], body).into_response()
+            }
+            Self::Version => {
+                (StatusCode::UPGRADE_REQUIRED, version, "WebSocket version 13 is needed\n").into_response()
+            }
+            Self::NoKey => (StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing\n").into_response(),
+            Self::Subprotocol => {
+                let known: Vec<&str> = Encoding::ALL.iter().map(|encoding| encoding.subprotocol()).collect();
+                let body = format!("offer one of the subprotocols {}\n", known.join(", "));
+                (StatusCode::BAD_REQUEST, body).into_response()
+            }
+        }
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(changes: &[(&'static str, &'static str)]) -> Result<Encoding, Refusal> {
+        let mut headers = HeaderMap::new();
+        let defaults = [
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("sec-websocket-protocol", "wamp.2.json"),
+        ];
+        for (name, value) in defaults.iter().chain(changes) {
+            headers.insert(*name, HeaderValue::from_static(value));
+        }
+        Handshake::read(&headers).map(|handshake| {
+            assert_eq!(handshake.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+            handshake.encoding
+        })
+    }
+
+    #[test]
+    fn takes_the_first_subprotocol_of_the_client_that_is_known() {
+        assert_eq!(read(&[]), Ok(Encoding::Json));
+        assert_eq!(read(&[("sec-websocket-protocol", "x, wamp.2.cbor, wamp.2.json")]), Ok(Encoding::Cbor));
+        assert_eq!(read(&[("sec-websocket-protocol", "wamp.2.msgpack,wamp.2.cbor")]), Ok(Encoding::MsgPack));
+    }
+
+    #[test]
+    fn refuses_what_is_no_handshake() {
+        assert_eq!(read(&[("sec-websocket-protocol", "soap")]), Err(Refusal::Subprotocol));
+        assert_eq!(read(&[("sec-websocket-protocol", "")]), Err(Refusal::Subprotocol));
+        assert_eq!(read(&[("sec-websocket-version", "8")]), Err(Refusal::Version));
+        assert_eq!(read(&[("sec-websocket-key", "")]), Err(Refusal::NoKey));
+        assert_eq!(read(&[("upgrade", "h2c")]), Err(Refusal::NoUpgrade));
+        assert_eq!(read(&[("connection", "close")]), Err(Refusal::NoUpgrade));
+    }
+}

@@ -1,0 +1,69 @@
+//! The ways in: listeners, transports, and the connections that they carry.
+
+mod address;
+mod connection;
+mod gate;
+mod http;
+mod listener;
+mod rawsocket;
+mod session;
+mod tls;
+mod transport;
+mod unix;
+mod websocket;
+
+pub use address::{ListenUrl, ListenUrlError};
+pub use listener::{BindError, Listener};
+pub use tls::TlsError;
+pub use unix::BoundSocket;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_wamp::DecodeLimits;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::hub::Hub;
+use crate::outbox::OutboxLimits;
+use crate::procedures::Procedures;
+use gate::Gate;
+
+/// What every connection needs; one for the whole server.
+#[derive(Debug)]
+pub struct Doors {
+    app: Arc<App>,
+    hub: Arc<Hub>,
+    procedures: Arc<Procedures>,
+    gate: Gate,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Doors {
+    /// Doors to this realm. `stop` closes them.
+    pub fn new(
+        app: Arc<App>,
+        hub: Arc<Hub>,
+        procedures: Arc<Procedures>,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        let gate = Gate::new(app.config.limits.unauthenticated_connections_max);
+        Self { app, hub, procedures, gate, tasks, stop }
+    }
+
+    fn decode_limits(&self) -> DecodeLimits {
+        DecodeLimits { depth_max: self.app.config.limits.message_depth_max }
+    }
+
+    fn outbox_limits(&self) -> OutboxLimits {
+        let limits = &self.app.config.limits;
+        OutboxLimits { messages_max: limits.outbound_messages_max, bytes_max: limits.outbound_bytes_max }
+    }
+
+    fn hello_deadline(&self) -> Duration {
+        Duration::from_secs(self.app.config.limits.hello_seconds_max)
+    }
+}

@@ -1,0 +1,115 @@
+//! RawSocket over TCP and Unix sockets.
+//!
+//! Source: WAMP specification, advanced profile "RawSocket Transport".
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use countersign_wamp::rawsocket::{self, Frame, FrameKind, FrameLimit, Handshake, HandshakeError};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufWriter, ReadHalf, WriteHalf};
+
+use super::gate::Pass;
+use super::session::Peer;
+use super::transport::{Incoming, ReadError, Sink, Source, WriteError};
+use super::{Doors, connection};
+use crate::outbox::Ending;
+
+/// Bytes that are asked of the system at once.
+const READ_BYTES: usize = 16 * 1024;
+
+/// Carries one RawSocket connection to its end.
+pub async fn serve(doors: Arc<Doors>, stream: impl AsyncRead + AsyncWrite + Send + Unpin, peer: Peer, pass: Pass) {
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let limit = FrameLimit::at_most(doors.app.config.limits.message_bytes_max);
+    let shaken = tokio::time::timeout(doors.hello_deadline(), shake_hands(&mut reader, &mut writer, limit)).await;
+    let Ok(Some(theirs)) = shaken else { return };
+    let source = RawSource { reader, buffer: BytesMut::with_capacity(READ_BYTES), bytes_max: limit.bytes() };
+    let sink = RawSink { writer: BufWriter::with_capacity(READ_BYTES, writer), limit: theirs.limit };
+    connection::run(doors, source, sink, theirs.encoding, peer, pass).await;
+}
+
+/// Answers the client's handshake; `None` if there is no going on.
+async fn shake_hands<S: AsyncRead + AsyncWrite>(
+    reader: &mut ReadHalf<S>,
+    writer: &mut WriteHalf<S>,
+    limit: FrameLimit,
+) -> Option<Handshake> {
+    let mut request = [0; rawsocket::HANDSHAKE_BYTES];
+    reader.read_exact(&mut request).await.ok()?;
+    match Handshake::parse_request(request) {
+        Ok(theirs) => {
+            writer.write_all(&Handshake { encoding: theirs.encoding, limit }.to_bytes()).await.ok()?;
+            Some(theirs)
+        }
+        Err(HandshakeError::Refused(refusal)) => {
+            // The peer goes either way.
+            let _ = writer.write_all(&refusal.to_bytes()).await;
+            let _ = writer.shutdown().await;
+            None
+        }
+        // Not RawSocket at all: there is no answer that the peer would understand.
+        Err(_) => None,
+    }
+}
+
+struct RawSource<S> {
+    reader: ReadHalf<S>,
+    buffer: BytesMut,
+    bytes_max: usize,
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Source for RawSource<S> {
+    async fn next(&mut self) -> Result<Incoming, ReadError> {
+        loop {
+            match rawsocket::next_frame(&mut self.buffer, self.bytes_max) {
+                Ok(Some(Frame { kind: FrameKind::Message, content })) => return Ok(Incoming::Frame(content)),
+                Ok(Some(Frame { kind: FrameKind::Ping, content })) => return Ok(Incoming::Ping(content)),
+                Ok(Some(Frame { kind: FrameKind::Pong, .. })) => {}
+                Ok(None) => {
+                    self.buffer.reserve(READ_BYTES);
+                    match self.reader.read_buf(&mut self.buffer).await {
+                        Ok(0) | Err(_) => return Err(ReadError::Closed),
+                        Ok(_) => {}
+                    }
+                }
+                Err(rawsocket::FrameError::TooLong { .. }) => return Err(ReadError::TooLong),
+                Err(_) => return Err(ReadError::Malformed),
+            }
+        }
+    }
+}
+
+struct RawSink<S> {
+    writer: BufWriter<WriteHalf<S>>,
+    limit: FrameLimit,
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> RawSink<S> {
+    async fn write(&mut self, kind: FrameKind, content: &[u8]) -> Result<(), WriteError> {
+        let header = rawsocket::header(kind, content.len(), self.limit).map_err(|_| WriteError)?;
+        self.writer.write_all(&header).await.map_err(|_| WriteError)?;
+        self.writer.write_all(content).await.map_err(|_| WriteError)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Sink for RawSink<S> {
+    fn frame_bytes_max(&self) -> usize {
+        self.limit.bytes()
+    }
+
+    async fn feed(&mut self, frame: Bytes) -> Result<(), WriteError> {
+        self.write(FrameKind::Message, &frame).await
+    }
+
+    async fn feed_pong(&mut self, payload: Bytes) -> Result<(), WriteError> {
+        self.write(FrameKind::Pong, &payload).await
+    }
+
+    async fn flush(&mut self) -> Result<(), WriteError> {
+        self.writer.flush().await.map_err(|_| WriteError)
+    }
+
+    async fn close(&mut self, _: Ending) -> Result<(), WriteError> {
+        self.writer.shutdown().await.map_err(|_| WriteError)
+    }
+}

@@ -1,0 +1,468 @@
+//! The life of a WAMP session on a connection: HELLO, CHALLENGE, AUTHENTICATE, WELCOME, the
+//! messages between, GOODBYE.
+//!
+//! Source: WAMP specification, basic profile "Session Establishment" and "Session Closing";
+//! contract of the bus, sections 2 and 9. After a refused login the connection stays open for
+//! a few more tries; after a GOODBYE it may carry another session.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use countersign_identity::login::{Attempt, LoggedIn, LoginError};
+use countersign_identity::permission::RuleSet;
+use countersign_identity::role::RoleName;
+use countersign_identity::{Actor, PeerAddress, RequestContext, Secret, SessionKind};
+use countersign_router::{ClientFeatures, announced_roles};
+use countersign_wamp::{Dict, Id, Message, Signature, Value, uris};
+
+use super::Doors;
+use super::gate::Pass;
+use crate::cid;
+use crate::hub::{Joining, Live};
+use crate::outbox::{Ending, Outbox};
+
+/// The only secret-based method so far.
+const TICKET: &str = "ticket";
+/// Admission without a login.
+const ANONYMOUS: &str = "anonymous";
+/// How WELCOME names this server.
+const AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// The address.
+    pub address: PeerAddress,
+    /// `User-Agent` of the HTTP request, if there was one.
+    pub user_agent: String,
+}
+
+/// The session that a connection carries at the moment, for its writer to know.
+#[derive(Debug, Clone, Default)]
+pub struct CurrentSession(Arc<AtomicU64>);
+
+impl CurrentSession {
+    /// Its id, if there is one.
+    pub fn get(&self) -> Option<Id> {
+        Id::new(self.0.load(Ordering::Relaxed)).ok()
+    }
+
+    fn set(&self, id: Option<Id>) {
+        self.0.store(id.map_or(0, Id::get), Ordering::Relaxed);
+    }
+}
+
+/// The state machine of one connection.
+pub struct Session {
+    doors: Arc<Doors>,
+    peer: Peer,
+    outbox: Arc<Outbox>,
+    pass: Option<Pass>,
+    state: State,
+    attempts: u32,
+    deadline: Option<tokio::time::Instant>,
+    current: CurrentSession,
+}
+
+enum State {
+    /// Waits for HELLO.
+    Opening,
+    /// Waits for AUTHENTICATE; after a refusal for another one, or for a new HELLO.
+    Challenged { hello: Hello, was_refused: bool },
+    /// In the realm.
+    Joined { live: Arc<Live>, welcome: Message },
+    /// Nothing more is taken.
+    Over,
+}
+
+/// What counts of a HELLO.
+#[derive(Debug)]
+struct Hello {
+    authid: String,
+    agent: String,
+    features: ClientFeatures,
+}
+
+/// A refusal that ends the session's establishment with ABORT.
+struct Abort {
+    reason: Cow<'static, str>,
+    message: String,
+}
+
+impl Session {
+    /// A session that waits for HELLO.
+    pub fn new(doors: Arc<Doors>, peer: Peer, outbox: Arc<Outbox>, pass: Pass) -> Self {
+        let deadline = Some(tokio::time::Instant::now() + doors.hello_deadline());
+        Self {
+            doors,
+            peer,
+            outbox,
+            pass: Some(pass),
+            state: State::Opening,
+            attempts: 0,
+            deadline,
+            current: CurrentSession::default(),
+        }
+    }
+
+    /// Tells which session the connection carries, also later.
+    pub fn current(&self) -> CurrentSession {
+        self.current.clone()
+    }
+
+    /// Whether nothing more is taken.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// Whether the session is in the realm.
+    pub fn is_joined(&self) -> bool {
+        matches!(self.state, State::Joined { .. })
+    }
+
+    /// When [`Session::time_is_up`] is to be called.
+    pub fn deadline(&self) -> Option<tokio::time::Instant> {
+        self.deadline
+    }
+
+    /// Takes messages in order and leaves `messages` empty.
+    pub async fn handle(&mut self, messages: &mut Vec<Message>) {
+        let mut rest = messages.drain(..).peekable();
+        while let Some(message) = rest.next() {
+            match &self.state {
+                State::Over => {}
+                State::Joined { live, .. } if !is_about_the_session(&message) => {
+                    let id = live.id;
+                    let more = std::iter::from_fn(|| rest.next_if(|next| !is_about_the_session(next)));
+                    let calls = self.doors.hub.handle(id, std::iter::once(message).chain(more));
+                    self.doors.procedures.start(&self.doors.hub, calls);
+                }
+                State::Joined { .. } => self.handle_joined(message),
+                State::Opening | State::Challenged { .. } => self.handle_opening(message).await,
+            }
+        }
+    }
+
+    /// Nothing more comes in: leaves the realm and ends the connection.
+    pub fn lost(&mut self, ending: Ending, message: &str) {
+        self.leave();
+        match ending {
+            Ending::ProtocolError if !self.is_over() => self.violation(message),
+            Ending::TooLong if !self.is_over() => {
+                self.abort(uris::error::PAYLOAD_SIZE_EXCEEDED, message, Ending::TooLong);
+            }
+            _ => self.end(ending),
+        }
+    }
+
+    /// The deadline has passed: no session in time, or the session's longest life is over.
+    pub fn time_is_up(&mut self) {
+        self.deadline = None;
+        if let State::Joined { live, .. } = &self.state {
+            self.doors.hub.end_session(live, uris::close::KILLED, "the session's longest life is over");
+            self.end(Ending::Normal);
+        } else {
+            let seconds = self.doors.hello_deadline().as_secs();
+            self.abort(uris::error::TIMEOUT, &format!("no session within {seconds} seconds"), Ending::Policy);
+        }
+    }
+
+    fn handle_joined(&mut self, message: Message) {
+        match message {
+            Message::Goodbye { .. } => {
+                // Others see the session gone before its peer hears so.
+                self.leave();
+                let reason = uris::close::GOODBYE_AND_OUT.into();
+                self.outbox.send(Message::Goodbye { details: Dict::new(), reason });
+                self.state = State::Opening;
+                self.deadline = Some(tokio::time::Instant::now() + self.doors.hello_deadline());
+            }
+            // The bus that this replaces answers so, and its clients' tests ask for it. The
+            // ticket is not looked at: this must not become an oracle.
+            Message::Authenticate { .. } => {
+                if let State::Joined { welcome, .. } = &self.state {
+                    self.outbox.send(welcome.clone());
+                }
+            }
+            Message::Abort { .. } => {
+                self.leave();
+                self.end(Ending::Normal);
+            }
+            other => {
+                self.leave();
+                self.violation(&format!("{} in an established session", other.message_type().name()));
+            }
+        }
+    }
+
+    async fn handle_opening(&mut self, message: Message) {
+        let state = std::mem::replace(&mut self.state, State::Opening);
+        match (message, state) {
+            (Message::Hello { realm, details }, State::Opening | State::Challenged { was_refused: true, .. }) => {
+                self.hello(realm.as_str(), &details);
+            }
+            (Message::Authenticate { signature, .. }, State::Challenged { hello, .. }) => {
+                self.authenticate(hello, &signature).await;
+            }
+            (Message::Abort { .. } | Message::Goodbye { .. }, State::Challenged { .. }) => self.end(Ending::Normal),
+            (Message::Hello { .. }, _) => self.violation("HELLO while a login is under way"),
+            (other, State::Challenged { .. }) => {
+                self.violation(&format!("{} where AUTHENTICATE belongs", other.message_type().name()));
+            }
+            (other, _) => self.violation(&format!("{} where HELLO belongs", other.message_type().name())),
+        }
+    }
+
+    fn hello(&mut self, realm: &str, details: &Dict) {
+        let Some(roles) = details.get("roles").and_then(Value::as_dict) else {
+            return self.violation("HELLO without roles");
+        };
+        if roles.is_empty() {
+            return self.violation("HELLO with empty roles");
+        }
+        let config = &self.doors.app.config;
+        if realm != config.realm.name {
+            return self.refuse(&Abort {
+                reason: uris::error::NO_SUCH_REALM.into(),
+                message: "there is no such realm here".into(),
+            });
+        }
+        let text = |name| details.get(name).and_then(Value::as_str).unwrap_or_default();
+        let hello = Hello {
+            authid: text("authid").to_owned(),
+            agent: self.agent(text("agent")),
+            features: ClientFeatures::from_hello(details),
+        };
+        match choose_method(details, config.auth.anonymous) {
+            Ok(TICKET) => {
+                self.outbox.send(Message::Challenge { method: TICKET.into(), extra: Dict::new() });
+                self.state = State::Challenged { hello, was_refused: false };
+            }
+            Ok(_) => self.join_anonymous(hello),
+            Err(abort) => self.refuse(&abort),
+        }
+    }
+
+    async fn authenticate(&mut self, hello: Hello, signature: &Signature) {
+        let began = Instant::now();
+        let id = self.doors.hub.new_session_id();
+        let context = RequestContext::new(cid::generate(), self.peer.address, &hello.agent, "wamp");
+        let ticket = Secret::new(signature.expose());
+        let session = id.to_string();
+        let attempt = Attempt { login: &hello.authid, ticket: &ticket, context: &context, session: &session };
+        let result = self.doors.app.login(&attempt).await;
+        match result {
+            Ok(login) => self.join_user(&login, id, hello, context, began),
+            Err(LoginError::Refused(_)) => {
+                self.state = State::Challenged { hello, was_refused: true };
+                self.refuse(&self.denied());
+            }
+            Err(LoginError::Storage(fault)) => {
+                tracing::error!(cid = context.cid, error = ?fault, "login failed on our side");
+                let message = format!("the login failed on the server's side; reference {}", context.cid);
+                self.refuse(&Abort { reason: uris::error::AUTHENTICATION_FAILED.into(), message });
+            }
+        }
+    }
+
+    /// What a stranger hears, whatever the cause (contract of the bus, section 9).
+    fn denied(&self) -> Abort {
+        Abort {
+            reason: self.doors.procedures.errors().permission_denied.clone().into(),
+            message: "Permission Denied".into(),
+        }
+    }
+
+    fn join_user(&mut self, login: &LoggedIn, id: Id, hello: Hello, context: RequestContext, began: Instant) {
+        let extra = Dict::new().with("has_restrictions", login.has_restrictions()).with("authagent", &*hello.agent);
+        let entry = Entry {
+            id,
+            actor: login.actor(),
+            authid: login.user().login.as_str().into(),
+            authrole: login.user().role.as_str().into(),
+            method: TICKET,
+            provider: "dynamic",
+            extra,
+            restriction: login.restriction(),
+            longest: match login.kind() {
+                SessionKind::Otp(_) => Some(Duration::from_secs(self.doors.app.config.otp.session_seconds_max)),
+                SessionKind::Password => None,
+            },
+        };
+        self.join(entry, hello.features, context, began);
+    }
+
+    fn join_anonymous(&mut self, hello: Hello) {
+        let context = RequestContext::new(cid::generate(), self.peer.address, &hello.agent, "wamp");
+        let entry = Entry {
+            id: self.doors.hub.new_session_id(),
+            actor: Actor::Anonymous,
+            authid: cid::serial().into(),
+            authrole: RoleName::PUBLIC.into(),
+            method: ANONYMOUS,
+            provider: "static",
+            extra: Dict::new().with("has_restrictions", false).with("authagent", &*hello.agent),
+            restriction: None,
+            longest: None,
+        };
+        self.join(entry, hello.features, context, Instant::now());
+    }
+
+    fn join(&mut self, entry: Entry, features: ClientFeatures, context: RequestContext, began: Instant) {
+        let welcome = Message::Welcome {
+            session: entry.id,
+            details: Dict::new()
+                .with("realm", &*self.doors.app.config.realm.name)
+                .with("authid", &*entry.authid)
+                .with("authrole", &*entry.authrole)
+                .with("authmethod", entry.method)
+                .with("authprovider", entry.provider)
+                .with("authextra", entry.extra)
+                .with("roles", announced_roles())
+                .with("agent", AGENT),
+        };
+        let joining = Joining {
+            id: entry.id,
+            actor: entry.actor,
+            authid: entry.authid,
+            authrole: entry.authrole,
+            context,
+            restriction: entry.restriction,
+            features,
+            login_began: began,
+            welcome: welcome.clone(),
+        };
+        match self.doors.hub.join(joining, &self.outbox) {
+            Ok(live) => {
+                self.current.set(Some(live.id));
+                self.pass = None;
+                self.attempts = 0;
+                self.deadline = entry.longest.map(|longest| tokio::time::Instant::now() + longest);
+                self.state = State::Joined { live, welcome };
+            }
+            // The user was locked or deleted a moment ago.
+            Err(_) => self.refuse(&self.denied()),
+        }
+    }
+
+    /// ABORT, then another try, as long as there are some left.
+    fn refuse(&mut self, abort: &Abort) {
+        self.attempts += 1;
+        if self.attempts >= self.doors.app.config.limits.login_attempts_max {
+            self.abort(&abort.reason, &abort.message, Ending::Policy);
+        } else {
+            let details = Dict::new().with("message", &*abort.message);
+            self.outbox.send(Message::Abort { details, reason: (&*abort.reason).into() });
+            self.deadline = Some(tokio::time::Instant::now() + self.doors.hello_deadline());
+        }
+    }
+
+    fn violation(&mut self, message: &str) {
+        self.abort(uris::error::PROTOCOL_VIOLATION, message, Ending::ProtocolError);
+    }
+
+    fn abort(&mut self, reason: &str, message: &str, ending: Ending) {
+        self.outbox.abort(reason, message, ending);
+        self.state = State::Over;
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.outbox.end(ending);
+        self.state = State::Over;
+    }
+
+    fn leave(&mut self) {
+        if let State::Joined { live, .. } = &self.state {
+            self.doors.hub.leave(live.id);
+            self.current.set(None);
+            self.state = State::Opening;
+        }
+    }
+
+    /// HELLO's `agent`, with the HTTP `User-Agent` behind it (contract of the bus, section 2.6).
+    fn agent(&self, announced: &str) -> String {
+        match (announced, self.peer.user_agent.as_str()) {
+            ("", "") => String::new(),
+            (agent, "") => agent.to_owned(),
+            ("", user_agent) => format!("[{user_agent}]"),
+            (agent, user_agent) => format!("{agent} [{user_agent}]"),
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// What is known of a session once its login is through.
+struct Entry {
+    id: Id,
+    actor: Actor,
+    authid: Arc<str>,
+    authrole: Arc<str>,
+    method: &'static str,
+    provider: &'static str,
+    extra: Dict,
+    restriction: Option<Arc<RuleSet>>,
+    longest: Option<Duration>,
+}
+
+fn is_about_the_session(message: &Message) -> bool {
+    matches!(
+        message,
+        Message::Hello { .. } | Message::Authenticate { .. } | Message::Abort { .. } | Message::Goodbye { .. }
+    )
+}
+
+/// The first of the client's methods that is offered here.
+fn choose_method(details: &Dict, anonymous: bool) -> Result<&'static str, Abort> {
+    let wanted = details.get("authmethods").and_then(Value::as_list).unwrap_or_default();
+    if wanted.is_empty() {
+        return if anonymous {
+            Ok(ANONYMOUS)
+        } else {
+            Err(Abort {
+                reason: uris::error::AUTHENTICATION_REQUIRED.into(),
+                message: "a login is required: offer the authentication method ticket".into(),
+            })
+        };
+    }
+    let offered = |method: &Value| match method.as_str() {
+        Some(TICKET) => Some(TICKET),
+        Some(ANONYMOUS) if anonymous => Some(ANONYMOUS),
+        _ => None,
+    };
+    wanted.iter().find_map(offered).ok_or_else(|| Abort {
+        reason: uris::error::NO_MATCHING_AUTH_METHOD.into(),
+        message: "none of the offered authentication methods can be used here; ticket can".into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choose(methods: &[&str], anonymous: bool) -> Result<&'static str, &'static str> {
+        let list: Vec<Value> = methods.iter().map(|method| Value::from(*method)).collect();
+        choose_method(&Dict::new().with("authmethods", list), anonymous).map_err(|abort| match abort.reason {
+            Cow::Borrowed(reason) => reason,
+            Cow::Owned(reason) => panic!("{reason}"),
+        })
+    }
+
+    #[test]
+    fn takes_the_first_method_of_the_client_that_is_offered() {
+        assert_eq!(choose(&["cookie", "ticket"], false), Ok(TICKET));
+        assert_eq!(choose(&["anonymous", "ticket"], true), Ok(ANONYMOUS));
+        assert_eq!(choose(&["ticket", "anonymous"], true), Ok(TICKET));
+        assert_eq!(choose(&["anonymous", "ticket"], false), Ok(TICKET));
+        assert_eq!(choose(&["anonymous"], false), Err(uris::error::NO_MATCHING_AUTH_METHOD));
+        assert_eq!(choose(&["xyz"], true), Err(uris::error::NO_MATCHING_AUTH_METHOD));
+        assert_eq!(choose(&[], false), Err(uris::error::AUTHENTICATION_REQUIRED));
+        assert_eq!(choose(&[], true), Ok(ANONYMOUS));
+    }
+}

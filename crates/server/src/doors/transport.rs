@@ -1,0 +1,63 @@
+//! The seam between a connection and what carries its frames.
+
+use std::future::Future;
+
+use bytes::Bytes;
+
+use crate::outbox::Ending;
+
+/// What comes in.
+#[derive(Debug)]
+pub enum Incoming {
+    /// A message's frame.
+    Frame(Bytes),
+    /// A RawSocket PING; the connection puts the answer into its outbox. (WebSocket answers
+    /// its own.)
+    Ping(Bytes),
+}
+
+/// Why nothing more comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The peer went.
+    #[error("connection closed")]
+    Closed,
+    /// The frame is longer than allowed.
+    #[error("frame too long")]
+    TooLong,
+    /// A text frame is no UTF-8.
+    #[error("text frame is not UTF-8")]
+    NotUtf8,
+    /// The framing is broken.
+    #[error("framing broken")]
+    Malformed,
+}
+
+/// The connection can't be written to any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("connection lost")]
+pub struct WriteError;
+
+/// The reading half.
+pub trait Source: Send {
+    /// The next frame. May be dropped at any await point without losing bytes.
+    fn next(&mut self) -> impl Future<Output = Result<Incoming, ReadError>> + Send;
+}
+
+/// The writing half. Frames are fed, then flushed once, so that many share one system call.
+pub trait Sink: Send {
+    /// Longest frame that the peer takes, in bytes.
+    fn frame_bytes_max(&self) -> usize;
+
+    /// Takes a frame; it may wait in a buffer.
+    fn feed(&mut self, frame: Bytes) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Takes the answer to a PING.
+    fn feed_pong(&mut self, payload: Bytes) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Sends what waits.
+    fn flush(&mut self) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Says good-bye in the transport's own way.
+    fn close(&mut self, ending: Ending) -> impl Future<Output = Result<(), WriteError>> + Send;
+}

@@ -1,0 +1,342 @@
+//! The realm, its lock, and the sessions that are in it.
+//!
+//! A connection hands its messages to the realm under one lock, and the realm's effects are put
+//! into the receivers' outboxes under the same lock, so that what one session sees first
+//! happened first. Nothing waits, reads or writes while the lock is held; encoding is the
+//! writers' work.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use countersign_identity::permission::{self, SessionRights, UriMatch};
+use countersign_identity::{Actor, RequestContext, UserId};
+use countersign_router::{
+    Action, Authorizer, ClientFeatures, Decision, Effect, Realm, RealmSettings, SessionDetails, SessionKind, Target,
+};
+use countersign_wamp::{Dict, Id, MatchPolicy, Message, uris};
+use rand_core::Rng as _;
+use tokio::sync::Notify;
+
+use crate::clock::random;
+use crate::outbox::{Ending, Outbox, SharedMessage};
+use crate::roles::RoleTable;
+
+/// How long a revocation is remembered: longer than any login takes.
+const REVOCATION_KEPT: Duration = Duration::from_mins(1);
+
+/// A session that is in the realm.
+#[derive(Debug)]
+pub struct Live {
+    /// Its id.
+    pub id: Id,
+    /// Who is behind it.
+    pub actor: Actor,
+    /// The name that others see.
+    pub authid: Arc<str>,
+    /// The role whose rules it has.
+    pub role: Arc<str>,
+    /// From where, with which agent.
+    pub context: RequestContext,
+    rights: ArcSwap<SessionRights>,
+    outbox: Arc<Outbox>,
+}
+
+/// What a connection knows of a session that is to join.
+#[derive(Debug)]
+pub struct Joining {
+    /// Its id, from [`Hub::new_session_id`].
+    pub id: Id,
+    /// Who is behind it.
+    pub actor: Actor,
+    /// The name that others see.
+    pub authid: Arc<str>,
+    /// The role that others see.
+    pub authrole: Arc<str>,
+    /// From where, with which agent.
+    pub context: RequestContext,
+    /// What narrows the role, if anything does.
+    pub restriction: Option<Arc<permission::RuleSet>>,
+    /// What the client announced.
+    pub features: ClientFeatures,
+    /// When its login began: a revocation since then keeps it out.
+    pub login_began: Instant,
+    /// Sent first of all.
+    pub welcome: Message,
+}
+
+/// The user was locked, deleted or changed while the session was being opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RevokedMeanwhile;
+
+/// Calls of the server's own procedures, with the session that made them.
+pub type ServiceCalls = Vec<(Message, Option<Arc<Live>>)>;
+
+/// The realm and who is in it.
+#[derive(Debug)]
+pub struct Hub {
+    inner: Mutex<Inner>,
+    roles: RoleTable,
+    timeouts_changed: Notify,
+    service: Id,
+}
+
+#[derive(Debug)]
+struct Inner {
+    realm: Realm,
+    sessions: HashMap<Id, Arc<Live>>,
+    revoked: HashMap<UserId, Instant>,
+    effects: Vec<Effect>,
+    next_timeout: Option<Instant>,
+}
+
+impl Hub {
+    /// A realm with nobody in it but the server's own session.
+    pub fn new(settings: RealmSettings, roles: RoleTable) -> Self {
+        let mut realm = Realm::new(settings, random().next_u64());
+        let service = Id::from_random(random().next_u64());
+        let details = SessionDetails {
+            authid: "countersign".into(),
+            authrole: "service".into(),
+            features: ClientFeatures::default(),
+            kind: SessionKind::Service,
+        };
+        realm.join(Instant::now(), service, details, &mut Vec::new());
+        let inner =
+            Inner { realm, sessions: HashMap::new(), revoked: HashMap::new(), effects: Vec::new(), next_timeout: None };
+        Self { inner: Mutex::new(inner), roles, timeouts_changed: Notify::new(), service }
+    }
+
+    /// The server's own session, which has registered its procedures.
+    pub fn service(&self) -> Id {
+        self.service
+    }
+
+    /// The compiled roles.
+    pub fn roles(&self) -> &RoleTable {
+        &self.roles
+    }
+
+    /// An id that no session has.
+    pub fn new_session_id(&self) -> Id {
+        let inner = self.lock();
+        loop {
+            let id = Id::from_random(random().next_u64());
+            if id != self.service && !inner.sessions.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// Puts a session into the realm; its WELCOME is the first thing in its outbox.
+    ///
+    /// # Errors
+    ///
+    /// [`RevokedMeanwhile`].
+    pub fn join(&self, joining: Joining, outbox: &Arc<Outbox>) -> Result<Arc<Live>, RevokedMeanwhile> {
+        let mut inner = self.lock();
+        if let Actor::User { id, .. } = &joining.actor
+            && inner.revoked.get(id).is_some_and(|at| *at >= joining.login_began)
+        {
+            return Err(RevokedMeanwhile);
+        }
+        let rights = SessionRights::new(self.roles.rules(&joining.authrole), joining.restriction);
+        let live = Arc::new(Live {
+            id: joining.id,
+            actor: joining.actor,
+            authid: Arc::clone(&joining.authid),
+            role: Arc::clone(&joining.authrole),
+            context: joining.context,
+            rights: ArcSwap::from_pointee(rights),
+            outbox: Arc::clone(outbox),
+        });
+        outbox.send(joining.welcome);
+        inner.sessions.insert(live.id, Arc::clone(&live));
+        let details = SessionDetails {
+            authid: joining.authid,
+            authrole: joining.authrole,
+            features: joining.features,
+            kind: SessionKind::Client,
+        };
+        let Inner { realm, effects, .. } = &mut *inner;
+        realm.join(Instant::now(), live.id, details, effects);
+        inner.deliver(self.service);
+        Ok(live)
+    }
+
+    /// Takes a session out of the realm. One that is not in it is left alone.
+    pub fn leave(&self, session: Id) {
+        let mut inner = self.lock();
+        if inner.sessions.remove(&session).is_some() {
+            let Inner { realm, effects, .. } = &mut *inner;
+            realm.leave(Instant::now(), session, effects);
+            inner.deliver(self.service);
+        }
+    }
+
+    /// Hands messages of one session to the realm, all under one lock. Answers the calls of the
+    /// server's own procedures that came of it.
+    #[must_use]
+    pub fn handle(&self, session: Id, messages: impl IntoIterator<Item = Message>) -> ServiceCalls {
+        let mut inner = self.lock();
+        let now = Instant::now();
+        {
+            let Inner { realm, sessions, effects, .. } = &mut *inner;
+            for message in messages {
+                realm.handle(now, session, message, &Rights(sessions), effects);
+            }
+        }
+        let calls = inner.deliver(self.service);
+        self.watch_timeouts(&mut inner);
+        calls
+    }
+
+    /// Ends the live sessions of a user, and those that are being opened at this moment.
+    pub fn revoke_user(&self, user: UserId, message: &str) {
+        let mut inner = self.lock();
+        let now = Instant::now();
+        inner.revoked.retain(|_, at| now.saturating_duration_since(*at) < REVOCATION_KEPT);
+        inner.revoked.insert(user, now);
+        let of_user = |live: &&Arc<Live>| matches!(&live.actor, Actor::User { id, .. } if *id == user);
+        let ended: Vec<Arc<Live>> = inner.sessions.values().filter(of_user).cloned().collect();
+        for live in ended {
+            inner.end(&live, uris::close::KILLED, message, Ending::Policy, self.service);
+        }
+    }
+
+    /// Says good-bye to a session and takes it out of the realm.
+    pub fn end_session(&self, live: &Arc<Live>, reason: &str, message: &str) {
+        self.lock().end(live, reason, message, Ending::Normal, self.service);
+    }
+
+    /// Says good-bye to everybody.
+    pub fn shut_down(&self) {
+        let mut inner = self.lock();
+        let all: Vec<Arc<Live>> = inner.sessions.values().cloned().collect();
+        for live in all {
+            let reason = uris::close::SYSTEM_SHUTDOWN;
+            inner.end(&live, reason, "the server is going down", Ending::GoingAway, self.service);
+        }
+    }
+
+    /// Gives every live session the rules that its role has now.
+    pub fn apply_roles(&self) {
+        for live in self.lock().sessions.values() {
+            let rights = live.rights.load().with_role(self.roles.rules(&live.role));
+            live.rights.store(Arc::new(rights));
+        }
+    }
+
+    /// Lets calls time out when their time has come. Runs until it is dropped.
+    pub async fn run_timeouts(&self) {
+        loop {
+            let next = self.lock().next_timeout;
+            let changed = self.timeouts_changed.notified();
+            match next {
+                None => changed.await,
+                Some(at) => {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(at.into()) => self.time_out(),
+                        () = changed => {}
+                    }
+                }
+            }
+        }
+    }
+
+    fn time_out(&self) {
+        let mut inner = self.lock();
+        let Inner { realm, effects, .. } = &mut *inner;
+        realm.handle_timeout(Instant::now(), effects);
+        // The server's own procedures take no INTERRUPT, so nothing here concerns them.
+        inner.deliver(self.service);
+        inner.next_timeout = inner.realm.poll_timeout();
+    }
+
+    fn watch_timeouts(&self, inner: &mut Inner) {
+        let next = inner.realm.poll_timeout();
+        if next != inner.next_timeout {
+            inner.next_timeout = next;
+            self.timeouts_changed.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn end(&mut self, live: &Arc<Live>, reason: &str, message: &str, ending: Ending, service: Id) {
+        let details = Dict::new().with("message", message);
+        live.outbox.send(Message::Goodbye { details, reason: reason.into() });
+        live.outbox.end(ending);
+        if self.sessions.remove(&live.id).is_some() {
+            self.realm.leave(Instant::now(), live.id, &mut self.effects);
+            self.deliver(service);
+        }
+    }
+
+    fn deliver(&mut self, service: Id) -> ServiceCalls {
+        let mut calls = Vec::new();
+        let Self { effects, sessions, .. } = self;
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Send { to, message } if to == service => {
+                    let caller = caller_of(&message).and_then(|id| sessions.get(&id)).cloned();
+                    calls.push((message, caller));
+                }
+                Effect::Send { to, message } => {
+                    if let Some(live) = sessions.get(&to) {
+                        live.outbox.send(message);
+                    }
+                }
+                Effect::Fanout { to, message } => {
+                    let shared = Arc::new(SharedMessage::new(message));
+                    for live in to.iter().filter_map(|id| sessions.get(id)) {
+                        live.outbox.send_shared(Arc::clone(&shared));
+                    }
+                }
+                Effect::Close { session, reason, message } => {
+                    if let Some(live) = sessions.remove(&session) {
+                        tracing::info!(session = session.get(), message, "session broke the protocol");
+                        live.outbox.abort(reason, &message, Ending::ProtocolError);
+                    }
+                }
+            }
+        }
+        calls
+    }
+}
+
+fn caller_of(message: &Message) -> Option<Id> {
+    match message {
+        Message::Invocation { details, .. } => Id::new(details.get("caller")?.as_u64()?).ok(),
+        _ => None,
+    }
+}
+
+/// Answers the realm's questions from the sessions' rights.
+struct Rights<'a>(&'a HashMap<Id, Arc<Live>>);
+
+impl Authorizer for Rights<'_> {
+    fn decide(&self, session: Id, _: &SessionDetails, action: Action, target: Target<'_>) -> Decision {
+        let Some(live) = self.0.get(&session) else { return Decision::Failed };
+        let action = match action {
+            Action::Call => permission::Action::Call,
+            Action::Register => permission::Action::Register,
+            Action::Subscribe => permission::Action::Subscribe,
+            Action::Publish => permission::Action::Publish,
+        };
+        let uri = match target.policy() {
+            MatchPolicy::Exact => UriMatch::Exact(target.as_str()),
+            MatchPolicy::Prefix => UriMatch::Prefix(target.as_str()),
+            MatchPolicy::Wildcard => UriMatch::Wildcard(target.as_str()),
+        };
+        match live.rights.load().decide(action, uri) {
+            Ok(()) => Decision::Allow,
+            Err(_) => Decision::Deny,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Opening an installation: data directory, keyring, storage, rules, first-start rows.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use countersign_identity::otp::MintedOtp;
+use countersign_identity::repository::RepositoryError;
+use countersign_identity::{Identity, PeerAddress, RequestContext};
+use countersign_storage::{OpenError, PostgresSettings, SqliteSettings, Store};
+
+use crate::app::App;
+use crate::cid;
+use crate::clock::{now, random};
+use crate::config::{Config, ConfigError};
+use crate::data_dir::{DataDir, DataLock};
+use crate::keyring::{self, KeyringError};
+
+/// The configuration file that is read from the data directory if none is named.
+const CONFIG_IN_DATA: &str = "countersign.toml";
+/// How long the lock is waited for: as long as another command may take.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+/// Pause between two tries for the lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Why an installation can't be opened. The operator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenFailed {
+    /// The data directory can't be used.
+    #[error("can't use the data directory {path}: {source}")]
+    Data {
+        /// The directory.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Another process has it.
+    #[error("another countersign process uses the data directory {0}; stop it, or name another with --data")]
+    InUse(String),
+    /// The settings are wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// There is no keyring.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The database can't be opened.
+    #[error(transparent)]
+    Storage(#[from] OpenError),
+    /// The database can't be written.
+    #[error("can't prepare the database: {0}")]
+    Bootstrap(#[from] RepositoryError),
+}
+
+/// An open installation.
+#[derive(Debug)]
+pub struct Installation {
+    /// The rules and what they run on.
+    pub app: App,
+    /// The one-time password of the first user, if this was the first start.
+    pub first: Option<MintedOtp>,
+    /// Keeps other processes out.
+    pub lock: DataLock,
+}
+
+/// Reads the configuration: the file named, else the one in the data directory, else defaults.
+///
+/// # Errors
+///
+/// [`ConfigError`].
+pub fn load_config(named: Option<&Path>, data: &DataDir) -> Result<Config, ConfigError> {
+    let in_data = data.path().join(CONFIG_IN_DATA);
+    let path = named.or_else(|| in_data.is_file().then_some(in_data.as_path()));
+    Config::load(path)
+}
+
+/// Opens the data directory `path`, making it where there is none.
+///
+/// # Errors
+///
+/// [`OpenFailed::Data`].
+pub fn open_data(path: &Path) -> Result<DataDir, OpenFailed> {
+    DataDir::open(path).map_err(|source| OpenFailed::Data { path: path.display().to_string(), source })
+}
+
+/// Opens an installation for this process alone.
+///
+/// # Errors
+///
+/// [`OpenFailed`], which says what to do.
+pub async fn open(data: &DataDir, config: Config) -> Result<Installation, OpenFailed> {
+    let lock = lock(data).await?;
+    let pepper = keyring::load_or_create(data, &mut random())?;
+    let settings = config.identity(pepper)?;
+    let store = match &config.storage.url {
+        None => Store::open_sqlite(&SqliteSettings::new(data.database()))?,
+        Some(url) => {
+            let mut settings = PostgresSettings::new(url.clone());
+            if let Some(connections_max) = config.storage.connections_max {
+                settings.pool_size = connections_max;
+            }
+            Store::connect_postgres(&settings).await?
+        }
+    };
+    let identity = Identity::new(store, settings);
+    let context = RequestContext::new(cid::generate(), PeerAddress::Local, "", "cli");
+    let first = identity.bootstrap(&config.realm.uri_prefix, &context, now(), &mut random()).await?;
+    Ok(Installation { app: App::new(identity, config), first, lock })
+}
+
+async fn lock(data: &DataDir) -> Result<DataLock, OpenFailed> {
+    let name = || data.path().display().to_string();
+    let give_up = Instant::now() + LOCK_WAIT;
+    loop {
+        match data.try_lock() {
+            Ok(Some(lock)) => return Ok(lock),
+            Ok(None) if Instant::now() >= give_up => return Err(OpenFailed::InUse(name())),
+            Ok(None) => tokio::time::sleep(LOCK_PAUSE).await,
+            Err(source) => return Err(OpenFailed::Data { path: name(), source }),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Password hashing, a bounded number at a time.
+//!
+//! Each check takes tens of milliseconds and 19 MiB, so a flood of logins must not start as
+//! many as it likes: what doesn't fit into the queue, or waits too long in it, is refused at
+//! once, while everything that needs no password goes on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use countersign_identity::Secret;
+use countersign_identity::login::{PasswordPool, PoolBusy};
+use countersign_identity::password::{self, NewPassword, PasswordHash};
+use tokio::sync::Semaphore;
+
+use crate::clock::random;
+use crate::config::PasswordConfig;
+
+/// Checks that wait for their turn, unless set otherwise.
+const QUEUE_MAX: usize = 256;
+/// Longest wait for a turn in seconds, unless set otherwise.
+const QUEUE_SECONDS_MAX: u64 = 2;
+
+/// The pool.
+#[derive(Debug)]
+pub struct HashingPool {
+    workers: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    queue_max: usize,
+    deadline: Duration,
+}
+
+impl HashingPool {
+    /// A pool as configured.
+    pub fn new(config: &PasswordConfig) -> Self {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            workers: Arc::new(Semaphore::new(config.workers.unwrap_or_else(cores).max(1))),
+            waiting: AtomicUsize::new(0),
+            queue_max: config.queue_max.unwrap_or(QUEUE_MAX),
+            deadline: Duration::from_secs(config.queue_seconds_max.unwrap_or(QUEUE_SECONDS_MAX)),
+        }
+    }
+
+    /// Hashes a new password.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolBusy`] where there is no room in time.
+    pub async fn hash(&self, password: NewPassword) -> Result<PasswordHash, PoolBusy> {
+        self.run(move || password.hash(&mut random())).await
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PoolBusy> {
+        let _place = Place::take(&self.waiting, self.queue_max)?;
+        let turn = Arc::clone(&self.workers).acquire_owned();
+        let permit = tokio::time::timeout(self.deadline, turn).await.map_err(|_| PoolBusy)?.map_err(|_| PoolBusy)?;
+        let work = move || {
+            let result = work();
+            drop(permit);
+            result
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| PoolBusy)
+    }
+}
+
+impl PasswordPool for HashingPool {
+    async fn verify(&self, hash: Option<PasswordHash>, password: Secret) -> Result<bool, PoolBusy> {
+        self.run(move || password::verify(hash.as_ref(), &password)).await
+    }
+}
+
+/// A place in the queue, given back on drop.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize, max: usize) -> Result<Self, PoolBusy> {
+        if waiting.fetch_add(1, Ordering::Relaxed) >= max {
+            waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(PoolBusy);
+        }
+        Ok(Self(waiting))
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(queue_max: usize) -> Arc<HashingPool> {
+        let config = PasswordConfig { workers: Some(1), queue_max: Some(queue_max), queue_seconds_max: Some(1) };
+        Arc::new(HashingPool::new(&config))
+    }
+
+    #[tokio::test]
+    async fn checks_what_it_hashed() {
+        let pool = pool(4);
+        let hash = pool.hash(NewPassword::check(Secret::new("correct horse")).unwrap()).await.unwrap();
+        assert_eq!(pool.verify(Some(hash.clone()), Secret::new("correct horse")).await, Ok(true));
+        assert_eq!(pool.verify(Some(hash), Secret::new("wrong horse")).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn refuses_at_once_what_does_not_fit_into_the_queue() {
+        let pool = pool(1);
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::spawn({
+            let pool = Arc::clone(&pool);
+            async move { pool.run(move || held.recv().is_err()).await }
+        });
+        while pool.waiting.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(pool.verify(None, Secret::new("x")).await, Err(PoolBusy));
+        drop(release);
+        assert_eq!(busy.await.unwrap(), Ok(true));
+        assert_eq!(pool.verify(None, Secret::new("x")).await, Ok(false));
+    }
+}

@@ -1,0 +1,177 @@
+//! Arguments of a call, positional and by name, as its users' language passes them.
+
+use countersign_identity::ExpiresInput;
+use countersign_identity::otp::OtpRequest;
+use countersign_identity::permission::{PermissionsError, Rule, parse_rules};
+use countersign_wamp::{Dict, Payload, Time, Value};
+
+use super::errors::Failure;
+
+/// What a client passes along in `data_rec` without effect: the server fills these itself.
+const IGNORED_FIELDS: [&str; 4] = ["version", "uuid", "origin", "key"];
+
+/// The arguments of one call.
+#[derive(Debug)]
+pub struct Arguments {
+    positional: Vec<Value>,
+    named: Dict,
+}
+
+impl Arguments {
+    /// Decodes them.
+    pub fn read(payload: &Payload) -> Result<Self, Failure> {
+        let (positional, named) =
+            payload.values().map_err(|error| Failure::Argument(format!("the arguments can't be read: {error}")))?;
+        Ok(Self { positional, named })
+    }
+
+    /// One value for each of `names`, given by position or by name; missing ones are null.
+    pub fn bind<const N: usize>(self, procedure: &str, names: [&str; N]) -> Result<[Value; N], Failure> {
+        let mut values: [Value; N] = std::array::from_fn(|_| Value::Null);
+        let given = self.positional.len();
+        if given > N {
+            let takes = if N == 0 { "no arguments".into() } else { format!("at most {N} ({})", names.join(", ")) };
+            return Err(Failure::Argument(format!("{procedure} takes {takes}, {given} were given")));
+        }
+        for (slot, value) in values.iter_mut().zip(self.positional) {
+            *slot = value;
+        }
+        for (name, value) in self.named {
+            match names.iter().position(|known| *known == name) {
+                Some(at) if at >= given => {
+                    if let Some(slot) = values.get_mut(at) {
+                        *slot = value;
+                    }
+                }
+                Some(_) => return Err(Failure::Argument(format!("{procedure}: {name} is given twice"))),
+                None => return Err(Failure::Argument(format!("{procedure} takes no argument {name:?}"))),
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// A text argument.
+pub fn text(value: Value, name: &str) -> Result<String, Failure> {
+    match value {
+        Value::Str(text) => Ok(text),
+        Value::Null => Err(Failure::Argument(format!("{name} is missing"))),
+        _ => Err(Failure::Argument(format!("{name} has to be a text"))),
+    }
+}
+
+/// `data_rec` of `system.otp.create`.
+pub fn otp_request(value: Value) -> Result<OtpRequest, Failure> {
+    let fields = match value {
+        Value::Null => return Ok(OtpRequest::default()),
+        Value::Dict(fields) => fields,
+        _ => return Err(Failure::Argument("data_rec has to be a dictionary".into())),
+    };
+    let mut request = OtpRequest::default();
+    for (name, value) in fields {
+        match name.as_str() {
+            "expires" => request.expires = expires(value),
+            "permissions" => {
+                request.permissions = permissions(&value).map_err(|error| Failure::Argument(error.to_string()))?;
+            }
+            other if IGNORED_FIELDS.contains(&other) => {}
+            other => {
+                let text = format!("data_rec has no field {other:?}; its fields are expires and permissions");
+                return Err(Failure::Argument(text));
+            }
+        }
+    }
+    Ok(request)
+}
+
+fn expires(value: Value) -> ExpiresInput {
+    match value {
+        Value::Null => ExpiresInput::Default,
+        Value::Str(text) | Value::Time(Time::Text(text)) => ExpiresInput::Text(text),
+        Value::Time(Time::Unix { seconds, nanoseconds }) => ExpiresInput::Unix { seconds, nanoseconds },
+        Value::Int(seconds) => ExpiresInput::Unix { seconds, nanoseconds: 0 },
+        Value::UInt(_) => ExpiresInput::Unix { seconds: i64::MAX, nanoseconds: 0 },
+        Value::Float(seconds) => ExpiresInput::UnixFloat(seconds),
+        Value::Bool(_) | Value::Bytes(_) | Value::List(_) | Value::Dict(_) => ExpiresInput::NotATime,
+    }
+}
+
+fn permissions(value: &Value) -> Result<Vec<Rule>, PermissionsError> {
+    let list = match value {
+        Value::Null => return Ok(Vec::new()),
+        Value::List(list) => list,
+        _ => return Err(PermissionsError::Shape),
+    };
+    let pair = |item: &'_ Value| {
+        let dict = item.as_dict()?;
+        let (uri, perms) = (dict.get("uri")?.as_str()?, dict.get("perms")?.as_str()?);
+        (dict.len() == 2).then(|| (uri.to_owned(), perms.to_owned()))
+    };
+    let pairs: Option<Vec<(String, String)>> = list.iter().map(pair).collect();
+    let pairs = pairs.ok_or(PermissionsError::Shape)?;
+    parse_rules(pairs.iter().map(|(uri, perms)| (uri.as_str(), perms.as_str())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bind<const N: usize>(positional: &[i64], named: &[(&str, i64)], names: [&str; N]) -> Result<Vec<Value>, String> {
+        let positional = positional.iter().copied().map(Value::Int).collect();
+        let named = named.iter().map(|(name, value)| ((*name).to_owned(), Value::Int(*value))).collect();
+        match (Arguments { positional, named }).bind("p", names) {
+            Ok(values) => Ok(values.to_vec()),
+            Err(Failure::Argument(text)) => Err(text),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn takes_arguments_by_position_and_by_name() {
+        assert_eq!(bind(&[1], &[("b", 2)], ["a", "b"]), Ok(vec![Value::Int(1), Value::Int(2)]));
+        assert_eq!(bind(&[], &[], ["a"]), Ok(vec![Value::Null]));
+        assert_eq!(bind(&[], &[], []), Ok(vec![]));
+    }
+
+    #[test]
+    fn refuses_too_many_repeated_and_unknown_ones() {
+        assert!(bind(&[1], &[], []).unwrap_err().contains("no arguments"));
+        assert!(bind(&[1, 2], &[], ["a"]).unwrap_err().contains("at most 1"));
+        assert!(bind(&[1], &[("a", 2)], ["a"]).unwrap_err().contains("twice"));
+        assert!(bind(&[], &[("x", 2)], ["a"]).unwrap_err().contains("\"x\""));
+    }
+
+    #[test]
+    fn reads_expires_in_every_form() {
+        assert_eq!(expires(Value::Null), ExpiresInput::Default);
+        assert_eq!(expires("x".into()), ExpiresInput::Text("x".into()));
+        assert_eq!(expires(Value::Time(Time::Text("x".into()))), ExpiresInput::Text("x".into()));
+        assert_eq!(expires(Value::Int(5)), ExpiresInput::Unix { seconds: 5, nanoseconds: 0 });
+        assert_eq!(expires(Value::Float(5.5)), ExpiresInput::UnixFloat(5.5));
+        assert_eq!(expires(Value::Bool(true)), ExpiresInput::NotATime);
+        assert_eq!(expires(Value::List(vec![])), ExpiresInput::NotATime);
+    }
+
+    #[test]
+    fn permissions_are_a_list_of_uri_and_perms() {
+        let rule = Dict::new().with("uri", "a.b").with("perms", "c");
+        assert_eq!(permissions(&Value::List(vec![rule.clone().into()])).unwrap().len(), 1);
+        assert_eq!(permissions(&Value::Null), Ok(vec![]));
+        for wrong in [
+            Value::from("a.b"),
+            Value::List(vec!["a.b".into()]),
+            Value::List(vec![Dict::new().with("uri", "a.b").into()]),
+            Value::List(vec![rule.clone().with("more", 1_u32).into()]),
+            rule.into(),
+        ] {
+            assert_eq!(permissions(&wrong), Err(PermissionsError::Shape), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_fields_of_data_rec_are_named() {
+        let error = otp_request(Dict::new().with("expire", 5_u32).into()).unwrap_err();
+        assert!(matches!(error, Failure::Argument(text) if text.contains("\"expire\"")));
+        assert!(otp_request(Dict::new().with("origin", "forged@nowhere").into()).is_ok());
+    }
+}

@@ -1,0 +1,156 @@
+//! The procedures that the server itself offers on the bus.
+//!
+//! They are registered by the server's own session like anybody's, in the spellings of the bus
+//! that this replaces: with the URI prefix (long) and without (short). A procedure reads its
+//! arguments, calls one rule, and writes the answer; it contains no rule.
+
+mod arguments;
+mod auth;
+mod errors;
+mod otp;
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use countersign_identity::RequestContext;
+use countersign_wamp::{Dict, Id, Message, MessageType, Payload, Value};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::cid;
+use crate::hub::{Hub, Live, ServiceCalls};
+use arguments::Arguments;
+pub use errors::ErrorUris;
+use errors::Failure;
+
+/// One procedure.
+#[derive(Debug)]
+struct Procedure {
+    /// The short spelling; the long one has the prefix in front.
+    names: &'static [&'static str],
+    run: fn(Call) -> BoxFuture<'static, Result<Value, Failure>>,
+}
+
+/// A call of one of them.
+struct Call {
+    app: Arc<App>,
+    caller: Arc<Live>,
+    /// The caller's context, with a correlation id of this call.
+    context: RequestContext,
+    arguments: Arguments,
+}
+
+const PROCEDURES: &[Procedure] = &[
+    Procedure { names: &["auth.whoami"], run: |call| auth::whoami(call).boxed() },
+    Procedure { names: &["my.otp.create", "my.otps.create"], run: |call| otp::create_own(call).boxed() },
+    Procedure { names: &["my.otp.list", "my.otps.list"], run: |call| otp::list_own(call).boxed() },
+    Procedure { names: &["my.otp.delete", "my.otps.delete"], run: |call| otp::delete_own(call).boxed() },
+    Procedure { names: &["system.otp.create", "system.otps.create"], run: |call| otp::create_for(call).boxed() },
+    Procedure { names: &["system.otp.list", "system.otps.list"], run: |call| otp::list_of(call).boxed() },
+    Procedure { names: &["system.otp.delete", "system.otps.delete"], run: |call| otp::delete_any(call).boxed() },
+];
+
+/// The procedures, registered or ready to be.
+#[derive(Debug)]
+pub struct Procedures {
+    app: Arc<App>,
+    errors: ErrorUris,
+    registered: OnceLock<HashMap<Id, &'static Procedure>>,
+    tasks: TaskTracker,
+}
+
+/// A URI of the server's own could not be registered: a fault of the program.
+#[derive(Debug, thiserror::Error)]
+#[error("the server's own procedures could not be registered")]
+pub struct RegistrationFailed;
+
+impl Procedures {
+    /// Procedures for this realm, not registered yet.
+    pub fn new(app: Arc<App>, tasks: TaskTracker) -> Self {
+        let errors = ErrorUris::new(&app.config.realm.uri_prefix);
+        Self { app, errors, registered: OnceLock::new(), tasks }
+    }
+
+    /// The error URIs under the bus's prefix.
+    pub fn errors(&self) -> &ErrorUris {
+        &self.errors
+    }
+
+    /// Registers every procedure in every spelling.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistrationFailed`].
+    pub fn register(&self, hub: &Hub) -> Result<(), RegistrationFailed> {
+        let prefix = &self.app.config.realm.uri_prefix;
+        let mut registered = HashMap::new();
+        let mut request = Id::FIRST;
+        for procedure in PROCEDURES {
+            for uri in procedure.names.iter().flat_map(|name| [format!("{prefix}.{name}"), (*name).to_owned()]) {
+                let register = Message::Register { request, options: Dict::new(), procedure: uri.into() };
+                request = request.next();
+                let answers = hub.handle(hub.service(), [register]);
+                let Some((Message::Registered { registration, .. }, _)) = answers.into_iter().next() else {
+                    return Err(RegistrationFailed);
+                };
+                registered.insert(registration, procedure);
+            }
+        }
+        self.registered.set(registered).map_err(|_| RegistrationFailed)
+    }
+
+    /// Executes calls that the realm handed to the server's own session. Those that need not
+    /// wait are answered before this returns.
+    pub fn start(self: &Arc<Self>, hub: &Arc<Hub>, calls: ServiceCalls) {
+        for (message, caller) in calls {
+            let Message::Invocation { request, registration, payload, .. } = message else { continue };
+            let Some(procedure) = self.registered.get().and_then(|known| known.get(&registration)) else { continue };
+            let Some(caller) = caller else { continue };
+            let mut running = Arc::clone(self).answer(procedure, request, payload, caller).boxed();
+            if let Some(answer) = (&mut running).now_or_never() {
+                finish(hub, answer);
+            } else {
+                let hub = Arc::clone(hub);
+                self.tasks.spawn(async move { finish(&hub, running.await) });
+            }
+        }
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        procedure: &'static Procedure,
+        request: Id,
+        payload: Payload,
+        caller: Arc<Live>,
+    ) -> Message {
+        let context = RequestContext { cid: cid::generate(), ..caller.context.clone() };
+        let cid = context.cid.clone();
+        let result = match Arguments::read(&payload) {
+            Ok(arguments) => {
+                let call = Call { app: Arc::clone(&self.app), caller, context, arguments };
+                (procedure.run)(call).await
+            }
+            Err(failure) => Err(failure),
+        };
+        match result {
+            Ok(value) => Message::Yield { request, options: Dict::new(), payload: Payload::of(value) },
+            Err(failure) => {
+                let (error, message) = self.errors.answer(&failure, &cid);
+                Message::Error {
+                    request_type: MessageType::Invocation,
+                    request,
+                    details: Dict::new(),
+                    error: error.into(),
+                    payload: Payload::of(message),
+                }
+            }
+        }
+    }
+}
+
+fn finish(hub: &Hub, answer: Message) {
+    // An answer of the server's own session calls nothing.
+    drop(hub.handle(hub.service(), [answer]));
+}

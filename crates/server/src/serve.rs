@@ -1,0 +1,194 @@
+//! The server's life: open, listen, work, stop.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_identity::repository::RepositoryError;
+use countersign_router::{RealmSettings, ReservedUris};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::clock::now;
+use crate::config::{Config, ConfigError};
+use crate::control;
+use crate::data_dir::DataDir;
+use crate::demo;
+use crate::doors::{BindError, BoundSocket, Doors, ListenUrl, ListenUrlError, Listener};
+use crate::hub::Hub;
+use crate::open::{Installation, OpenFailed, load_config, open, open_data};
+use crate::procedures::{Procedures, RegistrationFailed};
+use crate::roles::RoleTable;
+
+/// Where the server listens unless told otherwise, besides its Unix socket.
+const LISTEN_DEFAULT: [&str; 2] = ["http://127.0.0.1:8282", "tcp://127.0.0.1:18081"];
+/// How often expired one-time passwords are removed.
+const REAP_INTERVAL: Duration = Duration::from_mins(1);
+/// How long connections get for their last words when the server stops.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// What `countersign serve` was told.
+#[derive(Debug)]
+pub struct ServeOptions<'a> {
+    /// The data directory.
+    pub data: &'a Path,
+    /// The configuration file.
+    pub config: Option<&'a Path>,
+    /// Where to listen; empty: as configured.
+    pub listen: &'a [String],
+    /// Whether to add users to play with, and to admit anonymous sessions.
+    pub demo: bool,
+}
+
+/// Why the server didn't start, or stopped. The operator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeFailed {
+    /// The installation can't be opened.
+    #[error(transparent)]
+    Open(#[from] OpenFailed),
+    /// An address makes no sense.
+    #[error(transparent)]
+    Listen(#[from] ListenUrlError),
+    /// A door can't be opened.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The control socket can't be opened.
+    #[error("can't open the control socket {path}: {source}")]
+    Control {
+        /// The socket.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A fault of the program.
+    #[error(transparent)]
+    Registration(#[from] RegistrationFailed),
+    /// The database can't be read or written.
+    #[error("can't prepare the database: {0}")]
+    Storage(#[from] RepositoryError),
+    /// The demonstration's users can't be made.
+    #[error("can't make the users of the demonstration: {0}")]
+    Demo(String),
+    /// The system's signals can't be waited for, or standard output is gone.
+    #[error(transparent)]
+    System(#[from] std::io::Error),
+}
+
+impl From<ConfigError> for ServeFailed {
+    fn from(error: ConfigError) -> Self {
+        Self::Open(error.into())
+    }
+}
+
+/// Runs the server until SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// [`ServeFailed`], which says what to do.
+pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
+    let data = open_data(options.data)?;
+    let mut config = load_config(options.config, &data)?;
+    config.auth.anonymous |= options.demo;
+    let urls = listen_urls(options.listen, &config, &data)?;
+    let Installation { app, first, lock: _lock } = open(&data, config).await?;
+    let demo_users = if options.demo { demo::prepare(&app).await.map_err(ServeFailed::Demo)? } else { Vec::new() };
+
+    let app = Arc::new(app);
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let hub = Arc::new(hub(&app).await?);
+    let procedures = Arc::new(Procedures::new(Arc::clone(&app), tasks.clone()));
+    procedures.register(&hub)?;
+
+    let path = data.control_socket();
+    let control = BoundSocket::bind(&path, control::MODE)
+        .map_err(|source| ServeFailed::Control { path: path.display().to_string(), source })?;
+    let mut listeners = Vec::new();
+    for url in &urls {
+        listeners.push(Listener::bind(url, &app.config.tls, &data).await?);
+    }
+    let bound: Vec<ListenUrl> = listeners.iter().map(|listener| listener.url().clone()).collect();
+
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let doors = Arc::new(Doors::new(Arc::clone(&app), Arc::clone(&hub), procedures, tasks.clone(), stop.clone()));
+    for listener in listeners {
+        tasks.spawn(listener.run(Arc::clone(&doors)));
+    }
+    tasks.spawn(control::serve(control, Arc::clone(&app), Arc::clone(&hub), tasks.clone(), stop.clone()));
+    let (timeouts, until) = (Arc::clone(&hub), stop.clone());
+    tasks.spawn(async move {
+        until.run_until_cancelled(timeouts.run_timeouts()).await;
+    });
+    tasks.spawn(reap(Arc::clone(&app), stop.clone()));
+
+    let mut text = String::new();
+    for url in &bound {
+        let _ = writeln!(text, "listening on {url}");
+    }
+    if let Some(first) = first {
+        text.push_str(&demo::first_start(&first));
+    }
+    if options.demo {
+        text.push_str(&demo::what_to_try(&demo_users, &bound));
+    }
+    say(&text)?;
+
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    hub.shut_down();
+    stop.cancel();
+    tasks.close();
+    if tokio::time::timeout(SHUTDOWN_GRACE, tasks.wait()).await.is_err() {
+        tracing::warn!("some connections did not end in time");
+    }
+    Ok(())
+}
+
+async fn hub(app: &App) -> Result<Hub, RepositoryError> {
+    let roles = RoleTable::default();
+    app.load_roles(&roles).await?;
+    let limits = &app.config.limits;
+    let settings = RealmSettings {
+        uri_rules: app.config.uri_rules(),
+        reserved: ReservedUris::default(),
+        subscriptions_and_registrations_max: limits.subscriptions_and_registrations_max,
+        pending_calls_max: limits.pending_calls_max,
+        ..RealmSettings::new(app.config.realm.name.as_str())
+    };
+    Ok(Hub::new(settings, roles))
+}
+
+fn listen_urls(given: &[String], config: &Config, data: &DataDir) -> Result<Vec<ListenUrl>, ListenUrlError> {
+    let configured = config.listen.as_deref().unwrap_or_default();
+    let chosen = if given.is_empty() { configured } else { given };
+    if !chosen.is_empty() {
+        return chosen.iter().map(|url| url.parse()).collect();
+    }
+    let mut urls = LISTEN_DEFAULT.iter().map(|url| url.parse()).collect::<Result<Vec<_>, _>>()?;
+    urls.push(ListenUrl::Unix(data.wamp_socket()));
+    Ok(urls)
+}
+
+async fn reap(app: Arc<App>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(REAP_INTERVAL);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        match app.identity.reap_otps(now()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "removed one-time passwords that had ended"),
+            Err(error) => tracing::warn!(?error, "can't remove one-time passwords that have ended"),
+        }
+    }
+}
+
+/// Writes to standard output at once, so that whoever started the server can read on.
+fn say(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}

@@ -1,0 +1,58 @@
+//! The cases that every [`Repository`](countersign_identity::repository::Repository) must pass.
+//!
+//! A case gets a repository that is empty, and panics where the repository is wrong.
+//! [`for_each_case!`](crate::for_each_case) names them all, so that a backend's tests can't
+//! forget one.
+
+#![allow(clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
+
+pub mod audit;
+pub mod bootstrap;
+pub mod credentials;
+pub(crate) mod fixture;
+pub mod passwords;
+pub mod roles;
+pub mod spending;
+pub mod users;
+
+/// Calls the macro `$apply` with the path of each case within this module.
+#[macro_export]
+macro_rules! for_each_case {
+    ($apply:ident) => {
+        $apply! {
+            audit::refuses_nothing_and_keeps_every_field;
+            audit::finds_rows_by_each_filter;
+            audit::pages_forward_from_a_position_and_back_from_the_newest;
+            audit::cuts_a_strangers_text_and_finds_it_again;
+            bootstrap::fills_a_fresh_installation_once;
+            bootstrap::is_done_by_one_of_several_nodes;
+            bootstrap::changes_nothing_if_it_fails;
+            credentials::keeps_every_field;
+            credentials::refuses_to_mint_for_a_missing_or_locked_owner;
+            credentials::mints_up_to_the_limit_and_not_one_more;
+            credentials::counts_only_live_ones_of_the_owner;
+            credentials::keeps_the_limit_under_concurrent_mints;
+            credentials::lists_live_ones_oldest_first;
+            credentials::deletes_once_and_only_for_the_owner;
+            credentials::reaps_what_ended_before_the_time;
+            credentials::reaps_at_most_the_limit;
+            passwords::accepts_the_password_that_is_set;
+            passwords::refuses_what_changed_since_the_check;
+            roles::creates_a_role_once;
+            roles::sets_replaces_and_removes_rules;
+            roles::lists_rules_in_the_order_of_their_patterns;
+            spending::spends_once_and_refuses_a_replay;
+            spending::works_up_to_and_including_its_end;
+            spending::refuses_an_unknown_key;
+            spending::leaves_the_credential_of_a_locked_owner;
+            spending::lets_exactly_one_of_many_spend;
+            users::creates_a_user_and_finds_it;
+            users::refuses_a_taken_name_and_an_unknown_role;
+            users::gives_a_name_to_one_of_many;
+            users::lists_by_name_page_by_page;
+            users::changes_each_property;
+            users::refuses_changes_of_what_is_not_there;
+            users::deletes_a_user_with_its_credentials;
+        }
+    };
+}

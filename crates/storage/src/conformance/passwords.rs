@@ -1,0 +1,58 @@
+//! Logins by a password that was found right.
+
+use std::sync::Arc;
+
+use countersign_identity::audit::{Operation as Audited, Reason};
+use countersign_identity::password::PasswordHash;
+use countersign_identity::repository::{
+    AcceptPassword, AcceptPasswordOutcome, ChangeUser, CreateUser, Repository, UserChange,
+};
+use countersign_identity::user::User;
+
+use super::fixture::{check, event, login, people, user, user_id};
+
+fn hash(text: &str) -> PasswordHash {
+    PasswordHash::from_stored(text.to_owned())
+}
+
+fn accept(name: &str, checked: &str) -> AcceptPassword {
+    AcceptPassword { user: user_id(name), checked: hash(checked), audit: event(Audited::Login) }
+}
+
+async fn alice_with_password<R: Repository>(repository: &R) -> User {
+    people(repository, &["bob"]).await;
+    let alice = User { password: Some(hash("first")), ..user("alice") };
+    repository.run(CreateUser { user: alice.clone(), audit: event(Audited::UserCreate) }).await.unwrap();
+    alice
+}
+
+/// As often as one likes.
+pub async fn accepts_the_password_that_is_set<R: Repository>(repository: Arc<R>) {
+    let alice = alice_with_password(&*repository).await;
+    for _ in 0..2 {
+        let outcome = AcceptPasswordOutcome::Accepted(alice.clone());
+        check(&*repository, accept("alice", "first"), outcome, &["login accepted"]).await;
+    }
+}
+
+/// Another password, a lock, no password, and nobody.
+pub async fn refuses_what_changed_since_the_check<R: Repository>(repository: Arc<R>) {
+    alice_with_password(&*repository).await;
+    let refused = async |name: &str, reason: Reason| {
+        let line = format!("login refused {}", reason.name());
+        let outcome = AcceptPasswordOutcome::Refused(reason);
+        check(&*repository, accept(name, "first"), outcome, &[line.as_str()]).await;
+    };
+    let change = async |change| {
+        let audit = event(Audited::UserPassword);
+        repository.run(ChangeUser { login: login("alice"), change, audit }).await.unwrap();
+    };
+    refused("nobody", Reason::UnknownUser).await;
+    refused("bob", Reason::WrongTicket).await;
+    change(UserChange::Password(hash("second"))).await;
+    refused("alice", Reason::WrongTicket).await;
+    change(UserChange::Enabled(false)).await;
+    refused("alice", Reason::UserDisabled).await;
+    change(UserChange::Delete).await;
+    refused("alice", Reason::UnknownUser).await;
+}

@@ -1,0 +1,21 @@
+//! The operations as SQL that both engines understand.
+
+mod audit;
+mod bootstrap;
+mod credentials;
+mod roles;
+mod users;
+
+use crate::error::TxError;
+use crate::tx::Tx;
+use crate::value::{Param, Row};
+
+/// The first row, if there is any.
+async fn first<T: Tx>(tx: &mut T, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, TxError> {
+    Ok(tx.query(sql, params).await?.into_iter().next())
+}
+
+/// Whether there is a row.
+async fn exists<T: Tx>(tx: &mut T, sql: &str, params: &[Param<'_>]) -> Result<bool, TxError> {
+    Ok(first(tx, sql, params).await?.is_some())
+}

@@ -1,0 +1,211 @@
+//! Credentials: minted, spent, listed, withdrawn, reaped.
+//!
+//! A credential works up to and including its `expires_at`.
+
+use countersign_identity::audit::Reason;
+use countersign_identity::permission::Rule;
+use countersign_identity::repository::{
+    DeleteCredential, DeleteCredentialOutcome, FindCredential, ListCredentials, MintCredential, MintOutcome,
+    ReapCredentials, SpendCredential, SpendOutcome,
+};
+use countersign_identity::{
+    Credential, CredentialId, CredentialKind, Digest, Expires, OffsetSeconds, Timestamp, UserId,
+};
+use uuid::Uuid;
+
+use super::{audit, exists, first, users};
+use crate::error::TxError;
+use crate::record::Record;
+use crate::tx::{Execute, Tx};
+use crate::value::{Param, Row};
+
+macro_rules! columns {
+    () => {
+        "id, kind, owner, digest, permissions, origin, expires_at, expires_offset, created_at, spent_at"
+    };
+}
+
+/// Stores a credential, unless its owner has `live_max` live ones of its kind already; whether
+/// it did. The caller holds the owner's row where others could count at the same time.
+pub async fn insert<T: Tx>(
+    tx: &mut T,
+    credential: &Credential,
+    now: Timestamp,
+    live_max: i64,
+) -> Result<bool, TxError> {
+    const SQL: &str = concat!(
+        "INSERT INTO credentials (",
+        columns!(),
+        ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 WHERE (SELECT count(*) FROM credentials",
+        " WHERE owner = $3 AND kind = $2 AND spent_at IS NULL AND expires_at >= $11) < $12"
+    );
+    let permissions = permissions_to_json(&credential.permissions);
+    let params = [
+        credential.id.uuid().into(),
+        credential.kind.name().into(),
+        credential.owner.uuid().into(),
+        Param::Bytes(credential.digest.as_bytes()),
+        Param::Text(&permissions),
+        Param::Text(&credential.origin),
+        credential.expires.at.micros().into(),
+        i64::from(credential.expires.offset.0).into(),
+        credential.created.micros().into(),
+        Param::optional(credential.spent.map(Timestamp::micros)),
+        now.micros().into(),
+        live_max.into(),
+    ];
+    Ok(tx.execute(SQL, &params).await? == 1)
+}
+
+fn credential(row: Row) -> Result<Credential, TxError> {
+    let mut record = Record::new("credentials", row);
+    let id = CredentialId::from_uuid(record.key_uuid()?);
+    Ok(Credential {
+        id,
+        kind: record.named("kind", CredentialKind::from_name)?,
+        owner: UserId::from_uuid(Uuid::from_bytes(record.bytes("owner")?)),
+        digest: Digest::from_bytes(record.bytes("digest")?),
+        permissions: record.parsed("permissions", permissions_from_json)?,
+        origin: record.text("origin")?,
+        expires: Expires { at: record.time("expires_at")?, offset: offset(&mut record)? },
+        created: record.time("created_at")?,
+        spent: record.optional_int("spent_at")?.map(Timestamp::from_micros),
+    })
+}
+
+fn offset(record: &mut Record) -> Result<OffsetSeconds, TxError> {
+    let seconds = record.int("expires_offset")?;
+    i32::try_from(seconds).map(OffsetSeconds).map_err(|error| record.corrupt("expires_offset", error))
+}
+
+/// A list of `[pattern, rights]`.
+fn permissions_to_json(rules: &[Rule]) -> String {
+    let pairs = rules.iter().map(|rule| vec![rule.pattern.to_string(), rule.rights.to_string()]);
+    pairs.collect::<serde_json::Value>().to_string()
+}
+
+fn permissions_from_json(json: &str) -> Result<Vec<Rule>, String> {
+    let pairs: Vec<(String, String)> = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    pairs.iter().map(|(uri, perms)| Rule::parse(uri, perms).map_err(|error| error.to_string())).collect()
+}
+
+impl Execute for MintCredential {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<MintOutcome, TxError> {
+        // Changes nothing, but holds the owner's row, so that of several at once each counts
+        // what the one before it has stored.
+        const HOLD_OWNER: &str = "UPDATE users SET enabled = enabled WHERE id = $1 AND enabled";
+        let owner = [Param::Id(self.credential.owner.uuid())];
+        let (outcome, reason) = if tx.execute(HOLD_OWNER, &owner).await? == 1 {
+            if insert(tx, &self.credential, self.now, self.live_max.into()).await? {
+                audit::accept(tx, &self.audit).await?;
+                return Ok(MintOutcome::Minted);
+            }
+            (MintOutcome::TooMany, Reason::TooMany)
+        } else if exists(tx, "SELECT 1 FROM users WHERE id = $1", &owner).await? {
+            (MintOutcome::UserDisabled, Reason::UserDisabled)
+        } else {
+            (MintOutcome::NoSuchUser, Reason::NotFound)
+        };
+        audit::refuse(tx, &self.audit, reason).await?;
+        Ok(outcome)
+    }
+}
+
+impl Execute for FindCredential {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<Credential>, TxError> {
+        const SQL: &str = concat!("SELECT ", columns!(), " FROM credentials WHERE digest = $1");
+        first(tx, SQL, &[Param::Bytes(self.digest.as_bytes())]).await?.map(credential).transpose()
+    }
+}
+
+impl Execute for SpendCredential {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<SpendOutcome, TxError> {
+        const SQL: &str = concat!(
+            "UPDATE credentials SET spent_at = $2 WHERE digest = $1 AND kind = $3",
+            " AND spent_at IS NULL AND expires_at >= $2",
+            " AND EXISTS (SELECT 1 FROM users WHERE users.id = credentials.owner AND users.enabled) RETURNING ",
+            columns!()
+        );
+        let params =
+            [Param::Bytes(self.digest.as_bytes()), self.now.micros().into(), CredentialKind::Otp.name().into()];
+        let Some(row) = first(tx, SQL, &params).await? else {
+            let reason = why_not_spent(self, tx).await?;
+            audit::refuse(tx, &self.login, reason).await?;
+            return Ok(SpendOutcome::Refused(reason));
+        };
+        let credential = Credential { spent: None, ..credential(row)? };
+        let user = match users::by_id(tx, credential.owner).await? {
+            Some(user) if user.enabled => user,
+            _ => return Err(TxError::Interrupted("the owner was locked while its credential was spent".into())),
+        };
+        audit::accept(tx, &self.spend).await?;
+        audit::accept(tx, &self.login).await?;
+        Ok(SpendOutcome::Spent { credential, user })
+    }
+}
+
+/// Why the write of [`SpendCredential`] found no row. Decides nothing but the reason in the trail.
+async fn why_not_spent<T: Tx>(spend: &SpendCredential, tx: &mut T) -> Result<Reason, TxError> {
+    const SQL: &str = "SELECT credentials.id, credentials.spent_at, credentials.expires_at, users.enabled \
+        FROM credentials JOIN users ON users.id = credentials.owner \
+        WHERE credentials.digest = $1 AND credentials.kind = $2";
+    let params = [Param::Bytes(spend.digest.as_bytes()), CredentialKind::Otp.name().into()];
+    let Some(row) = first(tx, SQL, &params).await? else {
+        return Ok(Reason::WrongTicket);
+    };
+    let mut record = Record::new("credentials", row);
+    if record.optional_int("spent_at")?.is_some() {
+        Ok(Reason::OtpSpent)
+    } else if record.time("expires_at")? < spend.now {
+        Ok(Reason::OtpExpired)
+    } else if !record.truth("enabled")? {
+        Ok(Reason::UserDisabled)
+    } else {
+        Err(TxError::Interrupted("the credential became usable while it was refused".into()))
+    }
+}
+
+impl Execute for ListCredentials {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<Credential>, TxError> {
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM credentials WHERE owner = $1 AND kind = $2 AND spent_at IS NULL AND expires_at >= $3",
+            " ORDER BY created_at, id"
+        );
+        let params = [self.owner.uuid().into(), self.kind.name().into(), self.now.micros().into()];
+        tx.query(SQL, &params).await?.into_iter().map(credential).collect()
+    }
+}
+
+impl Execute for DeleteCredential {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<DeleteCredentialOutcome, TxError> {
+        const SQL: &str = "DELETE FROM credentials WHERE id = $1 AND kind = $2 AND (owner = $3 OR $3 IS NULL)";
+        let owner = Param::optional(self.owner.map(UserId::uuid));
+        let [id, kind] = [self.id.uuid().into(), self.kind.name().into()];
+        if tx.execute(SQL, &[id, kind, owner]).await? == 1 {
+            audit::accept(tx, &self.audit).await?;
+            return Ok(DeleteCredentialOutcome::Deleted);
+        }
+        let (outcome, reason) =
+            if exists(tx, "SELECT 1 FROM credentials WHERE id = $1 AND kind = $2", &[id, kind]).await? {
+                (DeleteCredentialOutcome::Foreign, Reason::Foreign)
+            } else {
+                (DeleteCredentialOutcome::NotFound, Reason::NotFound)
+            };
+        audit::refuse(tx, &self.audit, reason).await?;
+        Ok(outcome)
+    }
+}
+
+impl Execute for ReapCredentials {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<u64, TxError> {
+        const SQL: &str = "DELETE FROM credentials WHERE id IN \
+            (SELECT id FROM credentials WHERE spent_at < $1 OR expires_at < $1 LIMIT $2)";
+        tx.execute(SQL, &[self.before.micros().into(), i64::from(self.limit).into()]).await
+    }
+}

@@ -1,0 +1,89 @@
+//! Roles and their rules.
+
+use countersign_identity::audit::Reason;
+use countersign_identity::permission::{Pattern, Rights, Rule};
+use countersign_identity::repository::{CreateRole, CreateRoleOutcome, ListRoles, RuleChange, SetRule, SetRuleOutcome};
+use countersign_identity::role::{Role, RoleName};
+
+use super::{audit, exists};
+use crate::error::TxError;
+use crate::record::Record;
+use crate::tx::{Execute, Tx};
+use crate::value::Param;
+
+/// Stores an empty role, unless there is one of that name; whether it did.
+pub async fn insert<T: Tx>(tx: &mut T, role: &RoleName) -> Result<bool, TxError> {
+    const SQL: &str = "INSERT INTO roles (name) VALUES ($1) ON CONFLICT (name) DO NOTHING";
+    Ok(tx.execute(SQL, &[role.as_str().into()]).await? == 1)
+}
+
+/// Sets a rule, unless there is no such role; whether it did.
+pub async fn set_rule<T: Tx>(tx: &mut T, name: &RoleName, rule: &Rule) -> Result<bool, TxError> {
+    const SQL: &str = "INSERT INTO role_rules (role, pattern, rights) \
+        SELECT $1, $2, $3 WHERE EXISTS (SELECT 1 FROM roles WHERE name = $1) \
+        ON CONFLICT (role, pattern) DO UPDATE SET rights = excluded.rights";
+    let rights = rule.rights.to_string();
+    let params = [name.as_str().into(), rule.pattern.as_str().into(), Param::Text(&rights)];
+    Ok(tx.execute(SQL, &params).await? == 1)
+}
+
+async fn remove_rule<T: Tx>(tx: &mut T, role: &RoleName, pattern: &Pattern) -> Result<bool, TxError> {
+    const SQL: &str = "DELETE FROM role_rules WHERE role = $1 AND pattern = $2";
+    Ok(tx.execute(SQL, &[role.as_str().into(), pattern.as_str().into()]).await? == 1)
+}
+
+impl Execute for ListRoles {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<Role>, TxError> {
+        // A role without rules is one row without a pattern.
+        const SQL: &str = "SELECT roles.name, role_rules.pattern, role_rules.rights \
+            FROM roles LEFT JOIN role_rules ON role_rules.role = roles.name \
+            ORDER BY roles.name, role_rules.pattern";
+        let mut roles: Vec<Role> = Vec::new();
+        for row in tx.query(SQL, &[]).await? {
+            let mut record = Record::new("roles", row);
+            let name = RoleName::parse(record.key_text()?).map_err(|error| record.corrupt("name", error))?;
+            let rule = match record.optional_text("pattern")? {
+                Some(pattern) => Some(Rule {
+                    pattern: Pattern::parse(&pattern).map_err(|error| record.corrupt("pattern", error))?,
+                    rights: record.parsed("rights", Rights::parse)?,
+                }),
+                None => None,
+            };
+            match roles.last_mut() {
+                Some(last) if last.name == name => last.rules.extend(rule),
+                _ => roles.push(Role { name, rules: rule.into_iter().collect() }),
+            }
+        }
+        Ok(roles)
+    }
+}
+
+impl Execute for CreateRole {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<CreateRoleOutcome, TxError> {
+        if insert(tx, &self.role).await? {
+            audit::accept(tx, &self.audit).await?;
+            Ok(CreateRoleOutcome::Created)
+        } else {
+            audit::refuse(tx, &self.audit, Reason::Exists).await?;
+            Ok(CreateRoleOutcome::Exists)
+        }
+    }
+}
+
+impl Execute for SetRule {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<SetRuleOutcome, TxError> {
+        let done = match &self.change {
+            RuleChange::Set(rule) => set_rule(tx, &self.role, rule).await?,
+            RuleChange::Remove(pattern) => remove_rule(tx, &self.role, pattern).await?,
+        };
+        if done {
+            audit::accept(tx, &self.audit).await?;
+            return Ok(SetRuleOutcome::Done);
+        }
+        audit::refuse(tx, &self.audit, Reason::NotFound).await?;
+        let has_role = exists(tx, "SELECT 1 FROM roles WHERE name = $1", &[self.role.as_str().into()]).await?;
+        Ok(if has_role { SetRuleOutcome::NoSuchRule } else { SetRuleOutcome::NoSuchRole })
+    }
+}

@@ -1,0 +1,166 @@
+//! PostgreSQL: a pool of connections, READ COMMITTED, one transaction for each operation.
+//!
+//! Connections are made without TLS; a URL with `sslmode=require` is refused.
+//! An operation whose caller goes away before the answer is rolled back, or committed if the
+//! commit was on its way.
+
+mod statements;
+
+use std::time::Duration;
+
+use countersign_identity::repository::RepositoryError;
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Config, IsolationLevel, NoTls};
+
+use crate::error::{OpenError, TxError};
+use crate::migrate::{Migration, Migrations, migrate};
+use crate::tx::{Execute, Tx};
+use statements::PostgresTx;
+
+const MIGRATIONS: Migrations = Migrations {
+    table: include_str!("../migrations/postgres/applied.sql"),
+    steps: &[Migration { version: 1, name: "identity", sql: include_str!("../migrations/postgres/0001_identity.sql") }],
+};
+
+/// How long to wait for a connection, a new one or one of the pool.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often an operation is executed again that was interrupted.
+const RETRIES_MAX: u32 = 8;
+/// How long the first repetition waits; each further one waits twice as long.
+const RETRY_DELAY: Duration = Duration::from_millis(2);
+
+/// A statement that hangs, or a connection that died within a transaction, must not hold locks
+/// for long. Commits are flushed even where the server's default is otherwise: a used password
+/// must not become unused by a power cut.
+const SET_UP: &str = "\
+    SET statement_timeout = '10s'; \
+    SET idle_in_transaction_session_timeout = '10s'; \
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+/// Keeps several nodes from migrating at once. Released with the transaction.
+const MIGRATION_LOCK: &str = "\
+    SET LOCAL statement_timeout = 0; \
+    SELECT pg_advisory_xact_lock(7164780323149410148)";
+
+/// Which database, and how many connections to it.
+#[derive(Clone)]
+pub struct PostgresSettings {
+    /// `postgres://user:password@host:port/database`.
+    pub url: String,
+    /// Most connections at a time.
+    pub pool_size: usize,
+}
+
+impl PostgresSettings {
+    /// The usual settings for a database.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), pool_size: 16 }
+    }
+}
+
+impl std::fmt::Debug for PostgresSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresSettings").field("pool_size", &self.pool_size).finish_non_exhaustive()
+    }
+}
+
+/// A connected PostgreSQL database.
+#[derive(Debug, Clone)]
+pub struct Postgres {
+    pool: Pool,
+}
+
+impl Postgres {
+    /// Connects and brings the database to the newest schema.
+    pub async fn connect(settings: &PostgresSettings) -> Result<Self, OpenError> {
+        let postgres = Self { pool: pool(settings)? };
+        let mut client = postgres.client().await?;
+        let transaction = client.transaction().await.map_err(failed)?;
+        let mut tx = PostgresTx { client: transaction.client(), statements: &transaction.statement_cache };
+        tx.script(MIGRATION_LOCK).await?;
+        migrate(&mut tx, &MIGRATIONS).await?;
+        transaction.commit().await.map_err(commit_failed)?;
+        drop(client);
+        Ok(postgres)
+    }
+
+    /// Executes one operation, again if it was interrupted.
+    pub async fn run<O: Execute>(&self, operation: O) -> Result<O::Outcome, RepositoryError> {
+        let mut delay = RETRY_DELAY;
+        for _ in 0..RETRIES_MAX {
+            match self.attempt(&operation).await {
+                Err(TxError::Interrupted(cause)) => tracing::debug!(%cause, "an operation is executed again"),
+                ended => return ended.map_err(RepositoryError::from),
+            }
+            tokio::time::sleep(delay).await;
+            delay *= 2;
+        }
+        self.attempt(&operation).await.map_err(RepositoryError::from)
+    }
+
+    async fn attempt<O: Execute>(&self, operation: &O) -> Result<O::Outcome, TxError> {
+        let mut client = self.client().await?;
+        if O::READS {
+            let mut reading = PostgresTx { client: &client, statements: &client.statement_cache };
+            return operation.execute(&mut reading).await;
+        }
+        let builder = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
+        let transaction = builder.start().await.map_err(failed)?;
+        let mut tx = PostgresTx { client: transaction.client(), statements: &transaction.statement_cache };
+        let outcome = operation.execute(&mut tx).await?;
+        transaction.commit().await.map_err(commit_failed)?;
+        Ok(outcome)
+    }
+
+    async fn client(&self) -> Result<Object, TxError> {
+        self.pool.get().await.map_err(|error| TxError::Database(Box::new(error)))
+    }
+}
+
+fn pool(settings: &PostgresSettings) -> Result<Pool, OpenError> {
+    if settings.pool_size == 0 {
+        return Err(OpenError::Zero("pool_size"));
+    }
+    let mut config: Config = settings.url.parse().map_err(|error| OpenError::Url(Box::new(error)))?;
+    if config.get_ssl_mode() == SslMode::Require {
+        return Err(OpenError::TlsUnsupported);
+    }
+    config.connect_timeout(CONNECT_TIMEOUT);
+    if config.get_application_name().is_none() {
+        config.application_name("countersign");
+    }
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    Pool::builder(Manager::from_config(config, NoTls, recycling))
+        .max_size(settings.pool_size)
+        .wait_timeout(Some(CONNECT_TIMEOUT))
+        .create_timeout(Some(CONNECT_TIMEOUT))
+        .runtime(Runtime::Tokio1)
+        .post_create(Hook::async_fn(|client, _| {
+            Box::pin(async move { client.batch_execute(SET_UP).await.map_err(HookError::Backend) })
+        }))
+        .build()
+        .map_err(|error| OpenError::Database(Box::new(error)))
+}
+
+/// Sorts the failures of everything but the commit: where the connection is lost, nothing was
+/// done.
+fn failed(error: tokio_postgres::Error) -> TxError {
+    let lost = error.is_closed()
+        || [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN].iter().any(|state| error.code() == Some(state));
+    if lost { TxError::Interrupted(Box::new(error)) } else { commit_failed(error) }
+}
+
+/// Sorts the failures of the commit, which may have gone through if the connection is lost.
+fn commit_failed(error: tokio_postgres::Error) -> TxError {
+    let conflict = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
+    if conflict.iter().any(|state| error.code() == Some(state)) {
+        TxError::Interrupted(Box::new(error))
+    } else {
+        TxError::Database(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests;

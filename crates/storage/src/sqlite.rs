@@ -1,0 +1,103 @@
+//! SQLite: one writer thread that commits in groups, and a few readers beside it.
+//!
+//! **Invariant:** the write-ahead log is synced at every commit (`synchronous=FULL`), and only
+//! then is anybody answered.
+
+mod connection;
+mod readers;
+mod writer;
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+
+use countersign_identity::repository::RepositoryError;
+use futures_util::FutureExt;
+
+use crate::error::{OpenError, TxError};
+use crate::migrate::{Migration, Migrations, migrate};
+use crate::tx::Execute;
+use connection::{Mode, SqliteTx};
+use readers::Readers;
+use writer::Writer;
+
+const MIGRATIONS: Migrations = Migrations {
+    table: include_str!("../migrations/sqlite/applied.sql"),
+    steps: &[Migration { version: 1, name: "identity", sql: include_str!("../migrations/sqlite/0001_identity.sql") }],
+};
+
+/// Where the database is and how it works.
+#[derive(Debug, Clone)]
+pub struct SqliteSettings {
+    /// The database file. Its directory must be there.
+    pub path: PathBuf,
+    /// Most operations that one commit holds, and most that wait for the next one; more wait
+    /// at the door.
+    pub group_max: usize,
+    /// Connections that read, beside the one that writes.
+    pub readers: usize,
+}
+
+impl SqliteSettings {
+    /// The usual settings for a database at `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), group_max: 512, readers: 4 }
+    }
+}
+
+/// An open SQLite database.
+#[derive(Debug)]
+pub struct Sqlite {
+    // Fields are dropped in this order; the writer closes last and so empties the log.
+    readers: Readers,
+    writer: Writer,
+}
+
+impl Sqlite {
+    /// Opens or makes the database and brings it to the newest schema.
+    pub fn open(settings: &SqliteSettings) -> Result<Self, OpenError> {
+        if settings.group_max == 0 {
+            return Err(OpenError::Zero("group_max"));
+        }
+        if settings.readers == 0 {
+            return Err(OpenError::Zero("readers"));
+        }
+        create_private_file(&settings.path)
+            .map_err(|source| OpenError::File { path: settings.path.clone(), source })?;
+        let mut connection = connection::open(&settings.path, Mode::Write)?;
+        let mut tx = SqliteTx::begin(&mut connection)?;
+        let migrated = migrate(&mut tx, &MIGRATIONS).now_or_never().unwrap_or_else(|| Err(pending().into()));
+        tx.end(migrated.is_ok())?;
+        migrated?;
+        let readers = Readers::open(&settings.path, settings.readers)?;
+        let writer = Writer::start(connection, settings.group_max)
+            .map_err(|source| OpenError::File { path: settings.path.clone(), source })?;
+        Ok(Self { readers, writer })
+    }
+
+    /// Executes one operation.
+    pub async fn run<O: Execute>(&self, operation: O) -> Result<O::Outcome, RepositoryError> {
+        if O::READS { self.readers.run(operation).await } else { self.writer.run(operation).await }
+    }
+}
+
+/// Executes an operation on a connection whose answers are always ready.
+fn execute<O: Execute>(operation: &O, tx: &mut SqliteTx<'_>) -> Result<O::Outcome, TxError> {
+    operation.execute(tx).now_or_never().unwrap_or_else(|| Err(pending()))
+}
+
+fn pending() -> TxError {
+    TxError::Database("an operation waited for something else than the database".into())
+}
+
+/// Makes the file if it isn't there, readable for its owner only. SQLite gives the log the
+/// same mode.
+fn create_private_file(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! Connections that read, each used by one thread at a time.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use countersign_identity::repository::RepositoryError;
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::connection::{self, Mode, SqliteTx};
+use crate::error::OpenError;
+use crate::tx::Execute;
+
+/// The connections, and as many permits.
+#[derive(Debug)]
+pub struct Readers {
+    permits: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl Readers {
+    /// Opens `count` connections.
+    pub fn open(path: &Path, count: usize) -> Result<Self, OpenError> {
+        let connections = (0..count).map(|_| connection::open(path, Mode::Read)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { permits: Arc::new(Semaphore::new(count)), idle: Arc::new(Mutex::new(connections)) })
+    }
+
+    /// Executes an operation that only reads, on a thread that may block.
+    pub async fn run<O: Execute>(&self, operation: O) -> Result<O::Outcome, RepositoryError> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(unavailable)?;
+        let idle = Arc::clone(&self.idle);
+        let read = move || {
+            // Moved in here, because the caller may be gone before this ends.
+            let _permit = permit;
+            let mut connection = lock(&idle).pop().ok_or_else(|| unavailable("a reader is lost"))?;
+            let outcome = super::execute(&operation, &mut SqliteTx::reading(&mut connection));
+            lock(&idle).push(connection);
+            outcome.map_err(RepositoryError::from)
+        };
+        tokio::task::spawn_blocking(read).await.map_err(unavailable)?
+    }
+}
+
+fn lock(idle: &Mutex<Vec<Connection>>) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unavailable(cause: impl Into<crate::error::Cause>) -> RepositoryError {
+    RepositoryError::Unavailable(cause.into())
+}

@@ -1,0 +1,116 @@
+//! The thread that writes: takes all operations that wait, executes them in one transaction,
+//! commits, and answers.
+//!
+//! One sync of the disk serves the whole group. An operation that fails is undone alone.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use countersign_identity::repository::RepositoryError;
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::connection::SqliteTx;
+use crate::error::TxError;
+use crate::tx::Execute;
+
+/// The way to the thread. Dropping it commits what waits and closes the connection.
+#[derive(Debug)]
+pub struct Writer {
+    queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub fn start(connection: Connection, group_max: usize) -> std::io::Result<Self> {
+        let (queue, jobs) = mpsc::channel(group_max);
+        let thread = std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || write(connection, jobs, group_max))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Executes an operation in the next group. Once it is in the queue it is executed, even
+    /// if the caller doesn't wait for the answer.
+    pub async fn run<O: Execute>(&self, operation: O) -> Result<O::Outcome, RepositoryError> {
+        let (answer, outcome) = oneshot::channel();
+        let job = Box::new(Waiting { operation, result: None, answer });
+        let queue = self.queue.as_ref().ok_or_else(gone)?;
+        queue.send(job).await.map_err(|_| gone())?;
+        outcome.await.map_err(|_| gone())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the thread that writes has panicked");
+        }
+    }
+}
+
+fn gone() -> RepositoryError {
+    RepositoryError::Unavailable("the thread that writes has ended".into())
+}
+
+/// Why no operation of a group was done.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the group of operations was not committed")]
+struct GroupFailed(#[source] Arc<TxError>);
+
+/// An operation in the queue, whatever its kind.
+trait Job: Send {
+    /// Executes it; whether its writes shall be kept.
+    fn execute(&mut self, tx: &mut SqliteTx<'_>) -> bool;
+    /// Tells the caller.
+    fn answer(self: Box<Self>, group: Result<(), GroupFailed>);
+}
+
+struct Waiting<O: Execute> {
+    operation: O,
+    result: Option<Result<O::Outcome, TxError>>,
+    answer: oneshot::Sender<Result<O::Outcome, RepositoryError>>,
+}
+
+impl<O: Execute> Job for Waiting<O> {
+    fn execute(&mut self, tx: &mut SqliteTx<'_>) -> bool {
+        let result = super::execute(&self.operation, tx);
+        self.result.insert(result).is_ok()
+    }
+
+    fn answer(self: Box<Self>, group: Result<(), GroupFailed>) {
+        let outcome = match (group, self.result) {
+            (Ok(()), Some(result)) => result.map_err(RepositoryError::from),
+            (Ok(()), None) => Err(gone()),
+            (Err(failed), _) => Err(RepositoryError::Unavailable(Box::new(failed))),
+        };
+        // A caller that is gone doesn't mind.
+        let _ = self.answer.send(outcome);
+    }
+}
+
+fn write(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, group_max: usize) {
+    let mut group = Vec::with_capacity(group_max);
+    while jobs.blocking_recv_many(&mut group, group_max) > 0 {
+        let done = commit(&mut connection, &mut group).map_err(|error| GroupFailed(Arc::new(error)));
+        if let Err(error) = &done {
+            tracing::error!(error = %error.0, operations = group.len(), "a group was not committed");
+        }
+        for job in group.drain(..) {
+            job.answer(done.clone());
+        }
+    }
+}
+
+fn commit(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> Result<(), TxError> {
+    let mut tx = SqliteTx::begin(connection)?;
+    let executed = group.iter_mut().try_for_each(|job| {
+        tx.mark()?;
+        // If the failure has rolled back the whole transaction (a full disk), this fails too.
+        if job.execute(&mut tx) { tx.keep() } else { tx.undo() }
+    });
+    let ended = tx.end(executed.is_ok());
+    executed.and(ended)
+}

@@ -1,0 +1,30 @@
+//! The seam between operations and engines.
+
+use std::future::Future;
+
+use countersign_identity::repository::Operation;
+
+use crate::error::TxError;
+use crate::value::{Param, Row};
+
+/// An open transaction. Placeholders are `$1` to `$n`; each may stand more than once.
+pub trait Tx: Send {
+    /// Executes a statement that gives no rows; answers how many rows it wrote.
+    fn execute(&mut self, sql: &str, params: &[Param<'_>]) -> impl Future<Output = Result<u64, TxError>> + Send;
+
+    /// Executes a statement that gives rows, to its end.
+    fn query(&mut self, sql: &str, params: &[Param<'_>]) -> impl Future<Output = Result<Vec<Row>, TxError>> + Send;
+
+    /// Executes several statements without placeholders.
+    fn script(&mut self, sql: &str) -> impl Future<Output = Result<(), TxError>> + Send;
+}
+
+/// An operation as statements in a transaction. It can be executed again after a rollback.
+pub trait Execute: Operation + Sync {
+    /// Whether it is a single statement that only reads, so that it needs no transaction of
+    /// its own and no place among the writers.
+    const READS: bool = false;
+
+    /// Executes it.
+    fn execute<T: Tx>(&self, tx: &mut T) -> impl Future<Output = Result<Self::Outcome, TxError>> + Send;
+}

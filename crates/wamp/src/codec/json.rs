@@ -1,0 +1,544 @@
+//! JSON (RFC 8259), with binary data as text of U+0000 and base64.
+//!
+//! Stricter than some: no lone surrogates, no byte order mark, nothing behind the message.
+//! Numbers: whole ones up to 64 bits stay exact, larger ones and those with a fraction or an
+//! exponent are floats. What JSON can't say is written so: floats that are not finite as null,
+//! points in time as RFC 3339 text, or as a number of seconds outside the years 0 to 9999.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use bytes::{BufMut, BytesMut};
+use data_encoding::BASE64;
+
+use super::reader::{Kind, Reader, Sink, deeper};
+use super::writer::Writer;
+use super::{DecodeError, Encoding};
+use crate::{Time, Value};
+
+pub(super) struct JsonReader<'a> {
+    text: &'a str,
+    position: usize,
+    depth_max: usize,
+    place: Place,
+}
+
+/// Where the cursor is in the message's list.
+#[derive(Clone, Copy)]
+enum Place {
+    Start,
+    Inside,
+    Behind,
+}
+
+/// Text between quotes, checked but still escaped.
+#[derive(Clone, Copy)]
+struct Quoted<'a> {
+    raw: &'a str,
+    has_escapes: bool,
+}
+
+/// A number as written.
+#[derive(Clone, Copy)]
+struct Number<'a> {
+    raw: &'a str,
+    is_whole: bool,
+}
+
+fn malformed(what: &'static str) -> DecodeError {
+    DecodeError::Malformed { encoding: Encoding::Json, what }
+}
+
+impl<'a> Reader<'a> for JsonReader<'a> {
+    const ENCODING: Encoding = Encoding::Json;
+
+    fn new(bytes: &'a [u8], depth_max: usize) -> Result<Self, DecodeError> {
+        let text = simdutf8::basic::from_utf8(bytes).map_err(|_| malformed("text is not UTF-8"))?;
+        let mut reader = Self { text, position: 0, depth_max, place: Place::Start };
+        reader.skip_space();
+        Ok(reader)
+    }
+
+    fn enter_list(&mut self) -> Result<(), DecodeError> {
+        deeper(0, self.depth_max)?;
+        self.expect(b'[', "expected a list")?;
+        self.skip_space();
+        Ok(())
+    }
+
+    fn more(&mut self) -> Result<bool, DecodeError> {
+        let more = match self.place {
+            Place::Start if self.peek() == Some(b']') => {
+                self.position += 1;
+                false
+            }
+            Place::Start => true,
+            Place::Inside => self.next_item(b']')?,
+            Place::Behind => return Ok(false),
+        };
+        // Else a trailing comma would pass for one element too many.
+        if more && self.peek() == Some(b']') {
+            return Err(malformed("expected a value"));
+        }
+        self.place = if more { Place::Inside } else { Place::Behind };
+        Ok(more)
+    }
+
+    fn kind(&self) -> Kind {
+        match self.peek() {
+            Some(b'n') => Kind::Null,
+            Some(b'-' | b'0'..=b'9') => Kind::Number,
+            Some(b'"') => Kind::Text,
+            Some(b'[') => Kind::List,
+            Some(b'{') => Kind::Dict,
+            _ => Kind::Other,
+        }
+    }
+
+    fn uint(&mut self) -> Result<Option<u64>, DecodeError> {
+        let number = self.number()?;
+        Ok(if number.is_whole { number.raw.parse().ok() } else { None })
+    }
+
+    fn text(&mut self) -> Result<Cow<'a, str>, DecodeError> {
+        Ok(self.quoted()?.unescape())
+    }
+
+    fn value<S: Sink>(&mut self, sink: &mut S, depth: usize) -> Result<S::Value, DecodeError> {
+        match self.peek() {
+            Some(b'"') => {
+                let quoted = self.quoted()?;
+                sink.scalar(|| text_or_bytes(quoted.unescape()))
+            }
+            Some(b'[') => self.list(sink, deeper(depth, self.depth_max)?),
+            Some(b'{') => self.dict(sink, deeper(depth, self.depth_max)?),
+            Some(b'-' | b'0'..=b'9') => {
+                let number = self.number()?;
+                sink.scalar(|| number.value())
+            }
+            Some(b't') => self.literal("true", sink, Value::Bool(true)),
+            Some(b'f') => self.literal("false", sink, Value::Bool(false)),
+            Some(b'n') => self.literal("null", sink, Value::Null),
+            Some(_) => Err(malformed("expected a value")),
+            None => Err(malformed("it ends early")),
+        }
+    }
+
+    fn position(&self) -> usize {
+        self.position
+    }
+
+    fn end(&mut self) -> Result<(), DecodeError> {
+        self.skip_space();
+        if self.position < self.text.len() { Err(malformed("text after the message")) } else { Ok(()) }
+    }
+}
+
+impl<'a> JsonReader<'a> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.position).copied()
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.position..).unwrap_or_default()
+    }
+
+    /// The text from `start` to the cursor. Both stand beside ASCII characters.
+    fn since(&self, start: usize) -> &'a str {
+        self.text.get(start..self.position).unwrap_or_default()
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.position += 1;
+        }
+    }
+
+    fn expect(&mut self, byte: u8, otherwise: &'static str) -> Result<(), DecodeError> {
+        match self.peek() {
+            Some(found) if found == byte => {
+                self.position += 1;
+                Ok(())
+            }
+            Some(_) => Err(malformed(otherwise)),
+            None => Err(malformed("it ends early")),
+        }
+    }
+
+    /// Goes over a comma to the next item, or over `close`.
+    fn next_item(&mut self, close: u8) -> Result<bool, DecodeError> {
+        self.skip_space();
+        if self.peek() == Some(close) {
+            self.position += 1;
+            return Ok(false);
+        }
+        self.expect(b',', "expected a comma or the end of a list or dictionary")?;
+        self.skip_space();
+        Ok(true)
+    }
+
+    fn list<S: Sink>(&mut self, sink: &mut S, depth: usize) -> Result<S::Value, DecodeError> {
+        let mut list = S::List::default();
+        self.position += 1;
+        self.skip_space();
+        if self.peek() == Some(b']') {
+            self.position += 1;
+            return sink.list(list);
+        }
+        loop {
+            let item = self.value(sink, depth)?;
+            sink.push(&mut list, item);
+            if !self.next_item(b']')? {
+                return sink.list(list);
+            }
+        }
+    }
+
+    fn dict<S: Sink>(&mut self, sink: &mut S, depth: usize) -> Result<S::Value, DecodeError> {
+        let mut dict = S::Dict::default();
+        self.position += 1;
+        self.skip_space();
+        if self.peek() == Some(b'}') {
+            self.position += 1;
+            return sink.dict(dict);
+        }
+        loop {
+            let quoted = self.quoted()?;
+            let key = sink.key(|| quoted.unescape().into_owned());
+            self.skip_space();
+            self.expect(b':', "expected a colon")?;
+            self.skip_space();
+            let value = self.value(sink, depth)?;
+            sink.insert(&mut dict, key, value);
+            if !self.next_item(b'}')? {
+                return sink.dict(dict);
+            }
+        }
+    }
+
+    fn literal<S: Sink>(&mut self, name: &str, sink: &mut S, value: Value) -> Result<S::Value, DecodeError> {
+        if !self.rest().starts_with(name.as_bytes()) {
+            return Err(malformed("expected a value"));
+        }
+        self.position += name.len();
+        sink.scalar(|| value)
+    }
+
+    fn number(&mut self) -> Result<Number<'a>, DecodeError> {
+        let start = self.position;
+        let mut is_whole = true;
+        if self.peek() == Some(b'-') {
+            self.position += 1;
+        }
+        if self.peek() == Some(b'0') {
+            self.position += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.peek() == Some(b'.') {
+            is_whole = false;
+            self.position += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            is_whole = false;
+            self.position += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.position += 1;
+            }
+            self.digits()?;
+        }
+        Ok(Number { raw: self.since(start), is_whole })
+    }
+
+    /// At least one digit.
+    fn digits(&mut self) -> Result<(), DecodeError> {
+        let digits = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.position += digits;
+        if digits == 0 { Err(malformed("a number lacks a digit")) } else { Ok(()) }
+    }
+
+    fn quoted(&mut self) -> Result<Quoted<'a>, DecodeError> {
+        self.expect(b'"', "expected text")?;
+        let start = self.position;
+        let mut has_escapes = false;
+        loop {
+            self.position += plain_len(self.rest());
+            match self.peek() {
+                Some(b'"') => {
+                    let raw = self.since(start);
+                    self.position += 1;
+                    return Ok(Quoted { raw, has_escapes });
+                }
+                Some(b'\\') => {
+                    has_escapes = true;
+                    self.escape()?;
+                }
+                Some(_) => return Err(malformed("text contains a control character")),
+                None => return Err(malformed("it ends early")),
+            }
+        }
+    }
+
+    /// One escape; two for a character that takes a surrogate pair.
+    fn escape(&mut self) -> Result<(), DecodeError> {
+        match self.rest() {
+            [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => {
+                self.position += 2;
+                Ok(())
+            }
+            [b'\\', b'u', ..] => match self.unit()? {
+                0xD800..=0xDBFF if matches!(self.unit(), Ok(0xDC00..=0xDFFF)) => Ok(()),
+                0xD800..=0xDFFF => Err(malformed("text contains a lone surrogate")),
+                _ => Ok(()),
+            },
+            _ => Err(malformed("text contains an unknown escape")),
+        }
+    }
+
+    /// The code unit of one `\uXXXX`.
+    fn unit(&mut self) -> Result<u32, DecodeError> {
+        let unit = match self.rest() {
+            [b'\\', b'u', a, b, c, d, ..] => hex_unit([*a, *b, *c, *d]),
+            _ => None,
+        };
+        self.position += 6;
+        unit.ok_or_else(|| malformed("text contains an unknown escape"))
+    }
+}
+
+/// The number that four hexadecimal digits make.
+fn hex_unit(digits: [u8; 4]) -> Option<u32> {
+    digits.into_iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(digit).to_digit(16)?))
+}
+
+/// How many bytes at the start of `bytes` stand for themselves between quotes.
+fn plain_len(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    // The high bit of each byte of `word ^ pattern` that is zero, or below `bound`; a borrow can
+    // only mark too many, and those bytes are looked at one by one below.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let mut plain = 0;
+    for chunk in bytes.chunks_exact(8) {
+        let word = chunk.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+        if control | zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\'))) != 0 {
+            break;
+        }
+        plain += 8;
+    }
+    let rest = bytes.get(plain..).unwrap_or_default();
+    plain + rest.iter().take_while(|byte| !matches!(byte, 0..0x20 | b'"' | b'\\')).count()
+}
+
+impl<'a> Quoted<'a> {
+    fn unescape(self) -> Cow<'a, str> {
+        if !self.has_escapes {
+            return Cow::Borrowed(self.raw);
+        }
+        let mut text = String::with_capacity(self.raw.len());
+        let mut rest = self.raw;
+        while let Some((plain, escaped)) = rest.split_once('\\') {
+            text.push_str(plain);
+            let mut chars = escaped.chars();
+            match chars.next() {
+                Some('b') => text.push('\u{8}'),
+                Some('f') => text.push('\u{c}'),
+                Some('n') => text.push('\n'),
+                Some('r') => text.push('\r'),
+                Some('t') => text.push('\t'),
+                Some('u') => {
+                    let (character, len) = unescape_unit(escaped);
+                    text.push(character);
+                    rest = escaped.get(len..).unwrap_or_default();
+                    continue;
+                }
+                Some(itself) => text.push(itself),
+                None => {}
+            }
+            rest = chars.as_str();
+        }
+        text.push_str(rest);
+        Cow::Owned(text)
+    }
+}
+
+/// The character of `uXXXX` or `uXXXX\uXXXX` at the start of checked text, and the length taken.
+fn unescape_unit(escaped: &str) -> (char, usize) {
+    let unit = |bytes: Option<&[u8]>| {
+        bytes.and_then(|bytes| bytes.first_chunk().copied()).and_then(hex_unit).unwrap_or_default()
+    };
+    let bytes = escaped.as_bytes();
+    let first = unit(bytes.get(1..));
+    let (code, len) = if (0xD800..0xDC00).contains(&first) {
+        let second = unit(bytes.get(7..));
+        (0x1_0000 + (first.wrapping_sub(0xD800) << 10) + second.wrapping_sub(0xDC00), 11)
+    } else {
+        (first, 5)
+    };
+    (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), len)
+}
+
+/// Text that starts with U+0000 is binary data if the rest is base64.
+fn text_or_bytes(text: Cow<'_, str>) -> Value {
+    let bytes = text.strip_prefix('\0').and_then(|base64| BASE64.decode(base64.as_bytes()).ok());
+    bytes.map_or_else(|| Value::Str(text.into_owned()), Value::Bytes)
+}
+
+impl Number<'_> {
+    fn value(self) -> Value {
+        if self.is_whole {
+            if let Ok(number) = self.raw.parse::<i64>() {
+                return Value::Int(number);
+            }
+            if let Ok(number) = self.raw.parse::<u64>() {
+                return Value::UInt(number);
+            }
+        }
+        // Every JSON number is one in Rust too.
+        self.raw.parse().map_or(Value::Null, Value::Float)
+    }
+}
+
+pub(super) struct JsonWriter {
+    out: BytesMut,
+    /// Whether a comma belongs before the next key or value.
+    comma: bool,
+}
+
+impl Writer for JsonWriter {
+    const ENCODING: Encoding = Encoding::Json;
+
+    fn new(out: BytesMut) -> Self {
+        Self { out, comma: false }
+    }
+
+    fn into_inner(self) -> BytesMut {
+        self.out
+    }
+
+    fn list_begin(&mut self, _len: usize) {
+        self.begin(b'[');
+    }
+
+    fn list_end(&mut self) {
+        self.finish(b']');
+    }
+
+    fn dict_begin(&mut self, _len: usize) {
+        self.begin(b'{');
+    }
+
+    fn dict_end(&mut self) {
+        self.finish(b'}');
+    }
+
+    fn key(&mut self, key: &str) {
+        self.text(key);
+        self.out.put_u8(b':');
+        self.comma = false;
+    }
+
+    fn null(&mut self) {
+        self.raw(b"null");
+    }
+
+    fn bool(&mut self, truth: bool) {
+        self.raw(if truth { b"true" } else { b"false" });
+    }
+
+    fn int(&mut self, number: i64) {
+        self.display(format_args!("{number}"));
+    }
+
+    fn uint(&mut self, number: u64) {
+        self.display(format_args!("{number}"));
+    }
+
+    fn float(&mut self, number: f64) {
+        if number.is_finite() {
+            // The debug form keeps a fraction or an exponent, so it comes back as a float.
+            self.display(format_args!("{number:?}"));
+        } else {
+            self.null();
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.separate();
+        self.out.put_u8(b'"');
+        let mut rest = text.as_bytes();
+        while let Some((plain, [special, after @ ..])) = rest.split_at_checked(plain_len(rest)) {
+            self.out.put_slice(plain);
+            match special {
+                b'"' => self.out.put_slice(b"\\\""),
+                b'\\' => self.out.put_slice(b"\\\\"),
+                b'\n' => self.out.put_slice(b"\\n"),
+                b'\r' => self.out.put_slice(b"\\r"),
+                b'\t' => self.out.put_slice(b"\\t"),
+                control => self.append(format_args!("\\u{control:04x}")),
+            }
+            rest = after;
+        }
+        self.out.put_slice(rest);
+        self.out.put_u8(b'"');
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.separate();
+        self.append(format_args!("\"\\u0000{}\"", BASE64.encode_display(bytes)));
+    }
+
+    fn time(&mut self, time: &Time) {
+        match time {
+            Time::Text(text) => self.text(text),
+            Time::Unix { seconds, nanoseconds } => match rfc3339(*seconds, *nanoseconds) {
+                Some(text) => self.text(&text),
+                None => self.int(*seconds),
+            },
+        }
+    }
+
+    fn raw(&mut self, encoded: &[u8]) {
+        self.separate();
+        self.out.put_slice(encoded);
+    }
+}
+
+impl JsonWriter {
+    fn separate(&mut self) {
+        if self.comma {
+            self.out.put_u8(b',');
+        }
+        self.comma = true;
+    }
+
+    fn begin(&mut self, open: u8) {
+        self.separate();
+        self.out.put_u8(open);
+        self.comma = false;
+    }
+
+    fn finish(&mut self, close: u8) {
+        self.out.put_u8(close);
+        self.comma = true;
+    }
+
+    fn display(&mut self, text: std::fmt::Arguments<'_>) {
+        self.separate();
+        self.append(text);
+    }
+
+    fn append(&mut self, text: std::fmt::Arguments<'_>) {
+        // Only an allocator that fails could make this fail, and that does not return.
+        let _ = self.out.write_fmt(text);
+    }
+}
+
+/// UTC, with as many digits of the fraction as needed; `None` outside the years 0 to 9999.
+fn rfc3339(seconds: i64, nanoseconds: u32) -> Option<String> {
+    let timestamp = jiff::Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok()?;
+    let text = timestamp.to_string();
+    text.starts_with(|first: char| first.is_ascii_digit()).then_some(text)
+}

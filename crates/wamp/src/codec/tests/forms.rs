@@ -1,0 +1,246 @@
+//! Single values in all the forms that a format has for them.
+
+use super::{bytes_of, value_of};
+use crate::Encoding::{Cbor, Json, MsgPack};
+use crate::{Dict, Encoding, Time, Value};
+
+/// Reads the form, which need not be ours.
+#[track_caller]
+fn reads(encoding: Encoding, form: &[u8], want: impl Into<Value>) {
+    assert_eq!(value_of(encoding, form), Ok(want.into()), "{:?}", form.escape_ascii().to_string());
+}
+
+/// Writes this form and reads it back.
+#[track_caller]
+fn both(encoding: Encoding, form: &[u8], value: impl Into<Value>) {
+    let value = value.into();
+    assert_eq!(bytes_of(encoding, &value), form, "{value:?}");
+    reads(encoding, form, value);
+}
+
+fn unix(seconds: i64, nanoseconds: u32) -> Value {
+    Time::Unix { seconds, nanoseconds }.into()
+}
+
+#[test]
+fn json_numbers_are_exact_up_to_64_bits() {
+    both(Json, b"0", 0_i64);
+    both(Json, b"-9223372036854775808", i64::MIN);
+    both(Json, b"9223372036854775807", i64::MAX);
+    both(Json, b"9223372036854775808", 1_u64 << 63);
+    both(Json, b"18446744073709551615", u64::MAX);
+    reads(Json, b"18446744073709551616", 18_446_744_073_709_551_616.0);
+    reads(Json, b"-9223372036854775809", -9_223_372_036_854_775_809.0);
+    reads(Json, b"-0", 0_i64);
+    both(Json, b"1.0", 1.0);
+    both(Json, b"0.1", 0.1);
+    both(Json, b"1e300", 1e300);
+    reads(Json, b"1E+2", 100.0);
+    reads(Json, b"1e400", f64::INFINITY);
+}
+
+#[test]
+fn json_text_is_unescaped_and_escaped_where_needed() {
+    both(Json, br#""a\"b\\c\n\r\t\u0001\u001f/""#, "a\"b\\c\n\r\t\u{1}\u{1f}/");
+    both(Json, "\"12345678ü12345678\\\"😀\u{7f}\"".as_bytes(), "12345678ü12345678\"😀\u{7f}");
+    reads(Json, br#""\u00fc\u00FC\/\b\f\ud83d\uDE00x""#, "üü/\u{8}\u{c}😀x");
+    reads(Json, br#"{"\u006b":[]}"#, Dict::new().with("k", Vec::<Value>::new()));
+}
+
+#[test]
+fn json_binary_data_is_text_of_zero_and_base64() {
+    both(
+        Json,
+        br#""\u0000EOP/kFMHXFJvX8BtT+N82w==""#,
+        b"\x10\xe3\xff\x90\x53\x07\x5c\x52\x6f\x5f\xc0\x6d\x4f\xe3\x7c\xdb".to_vec(),
+    );
+    both(Json, br#""\u0000""#, Vec::<u8>::new());
+    // No base64 behind the zero: text like any other.
+    both(Json, br#""\u0000?""#, "\0?");
+}
+
+#[test]
+fn json_writes_what_it_has_no_form_for() {
+    let check = |value, want: &str| assert_eq!(bytes_of(Json, &value), want.as_bytes());
+    check(Value::Float(f64::NAN), "null");
+    check(Value::Float(f64::NEG_INFINITY), "null");
+    check(unix(0, 0), r#""1970-01-01T00:00:00Z""#);
+    check(unix(1_700_000_000, 500_000_000), r#""2023-11-14T22:13:20.5Z""#);
+    check(unix(-1, 999_999_999), r#""1969-12-31T23:59:59.999999999Z""#);
+    check(unix(-62_167_219_200, 0), r#""0000-01-01T00:00:00Z""#);
+    check(unix(-62_167_219_201, 0), "-62167219201");
+    check(unix(253_402_300_800, 0), "253402300800");
+    check(unix(i64::MAX, 5), "9223372036854775807");
+    check(Time::Text("2024-01-01T00:00:00+02:00".into()).into(), r#""2024-01-01T00:00:00+02:00""#);
+}
+
+#[test]
+fn msgpack_numbers_take_the_shortest_form() {
+    for (form, number) in [
+        (&b"\x7F"[..], 127_i64),
+        (b"\xCC\x80", 128),
+        (b"\xCC\xFF", 255),
+        (b"\xCD\x01\x00", 256),
+        (b"\xCE\x00\x01\x00\x00", 65_536),
+        (b"\xCF\0\0\0\x01\0\0\0\0", 1 << 32),
+        (b"\xE0", -32),
+        (b"\xD0\xDF", -33),
+        (b"\xD0\x80", -128),
+        (b"\xD1\xFF\x7F", -129),
+        (b"\xD2\xFF\xFF\x7F\xFF", -32_769),
+        (b"\xD3\xFF\xFF\xFF\xFF\x7F\xFF\xFF\xFF", -2_147_483_649),
+    ] {
+        both(MsgPack, form, number);
+    }
+    both(MsgPack, b"\xCF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", u64::MAX);
+    both(MsgPack, b"\xCB\x3F\xF8\0\0\0\0\0\0", 1.5);
+    reads(MsgPack, b"\xCA\x3F\xC0\0\0", 1.5);
+    reads(MsgPack, b"\xD3\0\0\0\0\0\0\0\x01", 1_i64);
+    reads(MsgPack, b"\xCF\0\0\0\0\0\0\0\x01", 1_i64);
+}
+
+#[test]
+fn lengths_take_the_shortest_form() {
+    let text = |head: &[u8], len: usize| [head.to_vec(), vec![b'x'; len]].concat();
+    for (len, msgpack, cbor) in [
+        (23, &b"\xB7"[..], &b"\x77"[..]),
+        (24, b"\xB8", b"\x78\x18"),
+        (31, b"\xBF", b"\x78\x1F"),
+        (32, b"\xD9\x20", b"\x78\x20"),
+        (255, b"\xD9\xFF", b"\x78\xFF"),
+        (256, b"\xDA\x01\x00", b"\x79\x01\x00"),
+        (65_535, b"\xDA\xFF\xFF", b"\x79\xFF\xFF"),
+        (65_536, b"\xDB\x00\x01\x00\x00", b"\x7A\x00\x01\x00\x00"),
+    ] {
+        both(MsgPack, &text(msgpack, len), "x".repeat(len));
+        both(Cbor, &text(cbor, len), "x".repeat(len));
+    }
+    let list = |head: &[u8], len: usize| [head.to_vec(), vec![1; len]].concat();
+    for (len, msgpack) in [(15, &b"\x9F"[..]), (16, b"\xDC\x00\x10"), (65_536, b"\xDD\0\x01\0\0")] {
+        both(MsgPack, &list(msgpack, len), vec![Value::Int(1); len]);
+    }
+    both(MsgPack, &list(b"\xC4\x00", 0), Vec::<u8>::new());
+    both(MsgPack, &list(b"\xC5\x01\x00", 256), vec![1; 256]);
+    reads(MsgPack, b"\xDE\x00\x01\xA1k\xC2", Dict::new().with("k", false));
+    reads(MsgPack, b"\xDF\x00\x00\x00\x01\xA1k\xC2", Dict::new().with("k", false));
+}
+
+#[test]
+fn msgpack_timestamps_come_in_three_sizes() {
+    both(MsgPack, b"\xD6\xFF\xFF\xFF\xFF\xFF", unix(4_294_967_295, 0));
+    both(MsgPack, b"\xD7\xFF\x00\x00\x00\x01\x00\x00\x00\x00", unix(1 << 32, 0));
+    both(MsgPack, b"\xD7\xFF\xEE\x6B\x27\xFF\xFF\xFF\xFF\xFF", unix((1 << 34) - 1, 999_999_999));
+    both(MsgPack, b"\xC7\x0C\xFF\0\0\0\0\0\0\0\x04\0\0\0\0", unix(1 << 34, 0));
+    both(MsgPack, b"\xC7\x0C\xFF\0\0\0\x01\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", unix(-1, 1));
+    assert_eq!(bytes_of(MsgPack, &Time::Text("1Z".into()).into()), b"\xA21Z");
+}
+
+#[test]
+fn msgpack_extensions_are_binary_data() {
+    reads(MsgPack, b"\xD4\x05x", b"x".to_vec());
+    reads(MsgPack, b"\xD8\x05xxxxxxxxxxxxxxxx", b"xxxxxxxxxxxxxxxx".to_vec());
+    reads(MsgPack, b"\xC7\x03\x05xyz", b"xyz".to_vec());
+    reads(MsgPack, b"\xC8\x00\x00\x80", Vec::<u8>::new());
+}
+
+#[test]
+fn cbor_numbers_take_the_shortest_form() {
+    for (form, number) in [
+        (&b"\x17"[..], 23_i64),
+        (b"\x18\x18", 24),
+        (b"\x19\x01\x00", 256),
+        (b"\x1A\x00\x01\x00\x00", 65_536),
+        (b"\x1B\0\0\0\x01\0\0\0\0", 1 << 32),
+        (b"\x20", -1),
+        (b"\x37", -24),
+        (b"\x38\x18", -25),
+        (b"\x3B\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF", i64::MIN),
+    ] {
+        both(Cbor, form, number);
+    }
+    both(Cbor, b"\x1B\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", u64::MAX);
+    reads(Cbor, b"\x3B\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", "-18446744073709551616");
+    reads(Cbor, b"\x1B\0\0\0\0\0\0\0\x01", 1_i64);
+}
+
+#[test]
+fn cbor_floats_come_in_three_sizes() {
+    both(Cbor, b"\xFB\x3F\xF8\0\0\0\0\0\0", 1.5);
+    reads(Cbor, b"\xFA\x3F\xC0\0\0", 1.5);
+    // RFC 8949, appendix A.
+    reads(Cbor, b"\xF9\x3E\x00", 1.5);
+    reads(Cbor, b"\xF9\x00\x01", 5.960_464_477_539_063e-8);
+    reads(Cbor, b"\xF9\x04\x00", 0.000_061_035_156_25);
+    reads(Cbor, b"\xF9\x7B\xFF", 65_504.0);
+    reads(Cbor, b"\xF9\xC4\x00", -4.0);
+    reads(Cbor, b"\xF9\x7C\x00", f64::INFINITY);
+    reads(Cbor, b"\xF9\xFC\x00", f64::NEG_INFINITY);
+    let Ok(Value::Float(number)) = value_of(Cbor, b"\xF9\x7E\x00") else { panic!() };
+    assert!(number.is_nan());
+}
+
+#[test]
+fn cbor_lengths_may_be_indefinite() {
+    reads(Cbor, b"\x7F\x65strea\x64ming\xFF", "streaming");
+    reads(Cbor, b"\x7F\xFF", "");
+    reads(Cbor, b"\x5F\x42ab\x41c\xFF", b"abc".to_vec());
+    reads(Cbor, b"\x9F\x01\x9F\xFF\xFF", vec![Value::Int(1), Value::List(vec![])]);
+    reads(Cbor, b"\xBF\x7F\x61k\xFF\xF4\xFF", Dict::new().with("k", false));
+}
+
+#[test]
+fn cbor_tags_are_times_and_large_integers_or_nothing() {
+    both(Cbor, b"\xC0\x621Z", Time::Text("1Z".into()));
+    both(Cbor, b"\xC1\x1A\x51\x4B\x67\xB0", unix(1_363_896_240, 0));
+    both(Cbor, b"\xC1\x20", unix(-1, 0));
+    both(Cbor, b"\xC1\xFB\x41\xD4\x52\xD9\xEC\x20\x00\x00", unix(1_363_896_240, 500_000_000));
+    both(Cbor, b"\xC1\xFB\xBF\xE0\0\0\0\0\0\0", unix(-1, 500_000_000));
+    // So close below a second that only the next one is left.
+    reads(Cbor, b"\xC1\xFB\x3F\xEF\xFF\xFF\xFF\xFF\xFF\xFF", unix(1, 0));
+    reads(Cbor, b"\xC2\x49\x01\0\0\0\0\0\0\0\0", "18446744073709551616");
+    reads(Cbor, b"\xC2\x48\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", u64::MAX);
+    reads(Cbor, b"\xC3\x41\x00", -1_i64);
+    reads(Cbor, b"\xC3\x5F\x41\x01\x41\x00\xFF", -257_i64);
+    reads(Cbor, b"\xD8\x20\x61x", "x");
+    reads(Cbor, b"\xD9\xD9\xF7\xC4\x82\x01\x02", vec![Value::Int(1), Value::Int(2)]);
+}
+
+#[test]
+fn simple_values() {
+    for (encoding, null, no, yes) in [
+        (Json, &b"null"[..], &b"false"[..], &b"true"[..]),
+        (MsgPack, b"\xC0", b"\xC2", b"\xC3"),
+        (Cbor, b"\xF6", b"\xF4", b"\xF5"),
+    ] {
+        both(encoding, null, Value::Null);
+        both(encoding, no, false);
+        both(encoding, yes, true);
+    }
+    reads(Cbor, b"\xF7", Value::Null);
+}
+
+#[test]
+fn encodings_are_found_by_their_names_and_numbers() {
+    for (encoding, name, number) in [(Json, "wamp.2.json", 1), (MsgPack, "wamp.2.msgpack", 2), (Cbor, "wamp.2.cbor", 3)]
+    {
+        assert_eq!((encoding.subprotocol(), encoding.rawsocket_serializer()), (name, number));
+        assert_eq!(Encoding::from_subprotocol(name), Some(encoding));
+        assert_eq!(Encoding::from_rawsocket_serializer(number), Some(encoding));
+        assert_eq!(encoding.is_text(), encoding == Json);
+    }
+    assert_eq!(Encoding::from_subprotocol("wamp.2.ubjson"), None);
+    assert_eq!(Encoding::from_rawsocket_serializer(0), None);
+    assert_eq!(Encoding::from_rawsocket_serializer(4), None);
+}
+
+#[test]
+fn whole_floats_up_to_two_to_the_53_count_as_integers() {
+    let check = |number: f64, want| assert_eq!(Value::Float(number).as_u64(), want);
+    check(0.0, Some(0));
+    check(9_007_199_254_740_992.0, Some(1 << 53));
+    check(9_007_199_254_740_994.0, None);
+    check(0.5, None);
+    check(-1.0, None);
+    check(f64::NAN, None);
+    check(f64::INFINITY, None);
+}

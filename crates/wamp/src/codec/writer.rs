@@ -1,0 +1,65 @@
+//! What `wire` asks of a serializer when it writes.
+
+use bytes::BytesMut;
+
+use super::Encoding;
+use crate::{Dict, Time, Value};
+
+/// Appends values in one format. Lengths are given first, because two of the formats put them
+/// there.
+pub(super) trait Writer: Sized {
+    const ENCODING: Encoding;
+
+    /// Goes on behind what `out` holds.
+    fn new(out: BytesMut) -> Self;
+    fn into_inner(self) -> BytesMut;
+    fn list_begin(&mut self, len: usize);
+    fn list_end(&mut self) {}
+    fn dict_begin(&mut self, len: usize);
+    fn dict_end(&mut self) {}
+    fn key(&mut self, key: &str) {
+        self.text(key);
+    }
+    fn null(&mut self);
+    fn bool(&mut self, truth: bool);
+    fn int(&mut self, number: i64);
+    fn uint(&mut self, number: u64);
+    fn float(&mut self, number: f64);
+    fn text(&mut self, text: &str);
+    fn bytes(&mut self, bytes: &[u8]);
+    fn time(&mut self, time: &Time);
+    /// One value that is encoded in this format already.
+    fn raw(&mut self, encoded: &[u8]);
+}
+
+pub(super) fn write_value<W: Writer>(value: &Value, out: &mut W) {
+    match value {
+        Value::Null => out.null(),
+        Value::Bool(truth) => out.bool(*truth),
+        Value::Int(number) => out.int(*number),
+        Value::UInt(number) => out.uint(*number),
+        Value::Float(number) => out.float(*number),
+        Value::Str(text) => out.text(text),
+        Value::Bytes(bytes) => out.bytes(bytes),
+        Value::Time(time) => out.time(time),
+        Value::List(items) => write_list(items, out),
+        Value::Dict(dict) => write_dict(dict, out),
+    }
+}
+
+pub(super) fn write_list<W: Writer>(items: &[Value], out: &mut W) {
+    out.list_begin(items.len());
+    for item in items {
+        write_value(item, out);
+    }
+    out.list_end();
+}
+
+pub(super) fn write_dict<W: Writer>(dict: &Dict, out: &mut W) {
+    out.dict_begin(dict.len());
+    for (key, value) in dict.iter() {
+        out.key(key);
+        write_value(value, out);
+    }
+    out.dict_end();
+}

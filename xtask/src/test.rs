@@ -1,0 +1,89 @@
+//! The chore `test`: every check and every test, in the order that fails soonest.
+
+use std::path::{Path, PathBuf};
+
+use crate::cluster::{Cluster, URL_VARIABLE};
+use crate::command::{Outcome, cargo, command, run};
+use crate::metadata::Workspace;
+use crate::steps::Steps;
+use crate::{python, tidy, tools};
+
+const FIX_FORMAT: &str = "Run `cargo fmt --all` and commit what it changed.";
+const FIX_LINT: &str = "Fix the first complaint above; `cargo clippy --fix` can do some of them.";
+const FIX_DOCS: &str = "Fix the first complaint above: a broken link or a missing documentation comment.";
+const FIX_BUILD: &str = "Fix the first compiler error above.";
+const FIX_TEST: &str = "Read the first failure above; `cargo xtask with-postgres cargo test NAME` runs it alone.";
+const FIX_CONFORMANCE: &str = "Read the first failure above; `cargo xtask conformance -k NAME` runs it alone.";
+
+/// Everything.
+pub fn everything() -> Outcome {
+    let mut steps = Steps::new(9);
+    let postgres = steps.run("Tools", tools_installed)?;
+    steps.run("Format and lint", lint)?;
+    steps.run("Documentation", documentation)?;
+    steps.run("Edges and sizes", tidy::check)?;
+    steps.run("Build", build)?;
+    let cluster = steps.run("PostgreSQL", || Cluster::start(&postgres))?;
+    steps.run("Rust tests", || run(cargo(&["test", "--workspace"]).env(URL_VARIABLE, cluster.url()), FIX_TEST))?;
+    let workspace = Workspace::load()?;
+    let python = steps.run("Python packages", || python_environment(&workspace))?;
+    steps.run("Conformance", || conformance(&workspace, &python, &cluster, &[]))?;
+    steps.summary();
+    Ok(())
+}
+
+/// The foreign clients alone; `arguments` go to pytest.
+pub fn conformance_alone(arguments: &[String]) -> Outcome {
+    let mut steps = Steps::new(4);
+    let postgres = steps.run("Tools", tools_installed)?;
+    steps.run("Build", || run(&mut cargo(&["build", "--package", "countersign-server"]), FIX_BUILD))?;
+    let workspace = Workspace::load()?;
+    let python = steps.run("Python packages", || python_environment(&workspace))?;
+    steps.run("Conformance", || {
+        let cluster = Cluster::start(&postgres)?;
+        conformance(&workspace, &python, &cluster, arguments)
+    })?;
+    steps.summary();
+    Ok(())
+}
+
+/// One command with a cluster of its own.
+pub fn with_postgres(program: &str, arguments: &[String]) -> Outcome {
+    let cluster = Cluster::start(&tools::postgres()?)?;
+    run(command(program, arguments).env(URL_VARIABLE, cluster.url()), "Read its output above.")
+}
+
+fn tools_installed() -> Outcome<PathBuf> {
+    tools::cargo_components()?;
+    tools::python()?;
+    let postgres = tools::postgres()?;
+    println!("PostgreSQL: {}", postgres.display());
+    Ok(postgres)
+}
+
+fn lint() -> Outcome {
+    run(&mut cargo(&["fmt", "--all", "--check"]), FIX_FORMAT)?;
+    run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]), FIX_LINT)
+}
+
+fn documentation() -> Outcome {
+    run(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"), FIX_DOCS)
+}
+
+fn build() -> Outcome {
+    run(&mut cargo(&["build", "--workspace", "--all-targets"]), FIX_BUILD)
+}
+
+fn python_environment(workspace: &Workspace) -> Outcome<PathBuf> {
+    python::environment(&workspace.target, &workspace.root.join("conformance").join("requirements.txt"))
+}
+
+fn conformance(workspace: &Workspace, python: &Path, cluster: &Cluster, arguments: &[String]) -> Outcome {
+    let mut pytest = command(python, ["-m", "pytest"]);
+    pytest
+        .args(arguments)
+        .current_dir(workspace.root.join("conformance"))
+        .env("COUNTERSIGN_BIN", workspace.target.join("debug").join("countersign"))
+        .env(URL_VARIABLE, cluster.url());
+    run(&mut pytest, FIX_CONFORMANCE)
+}

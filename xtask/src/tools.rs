@@ -1,0 +1,119 @@
+//! Programs that the tests need, installed by name where they are missing.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::command::{Failure, Outcome, cargo, command, output_of, run, succeeds};
+
+/// Where Debian keeps PostgreSQL's server programs: one directory per version.
+const DEBIAN_POSTGRES: &str = "/usr/lib/postgresql";
+/// What a cluster is made and run with.
+const POSTGRES_PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
+
+/// Directory of PostgreSQL's server programs; installs them when there is none.
+pub fn postgres() -> Outcome<PathBuf> {
+    if let Some(directory) = find_postgres() {
+        return Ok(directory);
+    }
+    install(&["postgresql"])?;
+    find_postgres().ok_or_else(|| {
+        Failure::new(
+            format!("the package postgresql is installed, but {} aren't there", POSTGRES_PROGRAMS.join(", ")),
+            "Put the directory with PostgreSQL's server programs into PATH.",
+        )
+    })
+}
+
+/// Makes sure that `python3 -m venv` works.
+pub fn python() -> Outcome {
+    let works = || {
+        // `ensurepip` is what Debian splits off; without it an environment is made, but has no pip.
+        succeeds(&mut command("python3", ["-c", "import ensurepip, venv"]))
+    };
+    if works() {
+        return Ok(());
+    }
+    install(&["python3", "python3-venv"])?;
+    if works() {
+        return Ok(());
+    }
+    Err(Failure::new("python3 can't make virtual environments", "Make `python3 -m venv` work."))
+}
+
+/// Makes sure that cargo can format and lint.
+pub fn cargo_components() -> Outcome {
+    for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
+        if !succeeds(&mut cargo(&[subcommand, "--version"])) {
+            let next = format!("Install {component} for this toolchain.");
+            run(&mut command("rustup", ["component", "add", component]), &next)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether this process runs as root.
+pub fn is_root() -> bool {
+    output_of(&mut command("id", ["-u"]), "").is_ok_and(|id| id.trim() == "0")
+}
+
+fn find_postgres() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut versions: Vec<PathBuf> = std::fs::read_dir(DEBIAN_POSTGRES)
+        .map(|entries| entries.flatten().map(|entry| entry.path().join("bin")).collect())
+        .unwrap_or_default();
+    versions.sort_by_key(|directory| version_of(directory));
+    env::split_paths(&path).chain(versions.into_iter().rev()).find(|directory| has_postgres(directory))
+}
+
+fn has_postgres(directory: &Path) -> bool {
+    POSTGRES_PROGRAMS.iter().all(|program| directory.join(program).is_file())
+}
+
+/// The number in `/usr/lib/postgresql/17/bin`.
+fn version_of(directory: &Path) -> Option<u32> {
+    directory.parent()?.file_name()?.to_str()?.parse().ok()
+}
+
+/// Installs packages of the system by name.
+fn install(packages: &[&str]) -> Outcome {
+    let names = packages.join(" ");
+    let by_hand = format!("Install {names} with the system's package manager, then run the chore again.");
+    if !succeeds(&mut command("apt-get", ["--version"])) {
+        return Err(Failure::new(format!("{names} is missing, and there is no apt-get here"), by_hand));
+    }
+    let root = is_root();
+    let apt = |arguments: &[&str]| {
+        let mut words = vec!["apt-get"];
+        words.extend(arguments);
+        let mut apt = if root { command("env", words) } else { command("sudo", words) };
+        apt.env("DEBIAN_FRONTEND", "noninteractive");
+        apt
+    };
+    run(&mut apt(&["update"]), &by_hand)?;
+    let mut arguments = vec!["install", "-y", "--no-install-recommends"];
+    arguments.extend(packages);
+    run(&mut apt(&arguments), &by_hand)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_versions_by_number() {
+        let check = |path: &str, want| assert_eq!(version_of(Path::new(path)), want, "{path}");
+        check("/usr/lib/postgresql/9/bin", Some(9));
+        check("/usr/lib/postgresql/17/bin", Some(17));
+        check("/usr/lib/postgresql/common/bin", None);
+    }
+
+    #[test]
+    fn wants_every_program_of_a_cluster() {
+        let directory = tempfile::tempdir().expect("a directory");
+        for program in POSTGRES_PROGRAMS {
+            assert!(!has_postgres(directory.path()));
+            std::fs::write(directory.path().join(program), "").expect("a file");
+        }
+        assert!(has_postgres(directory.path()));
+    }
+}
