@@ -51,7 +51,10 @@ pub enum Decision {
     /// The session may.
     Allow,
     /// The session may not: `wamp.error.not_authorized` with the text that clients look for.
-    Deny,
+    Deny {
+        /// What is missing, for the end of the answer's text; empty: nothing is said of it.
+        missing: String,
+    },
     /// The session may not, for a cause that it is told.
     Refuse {
         /// URI of the ERROR.

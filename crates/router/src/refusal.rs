@@ -76,8 +76,13 @@ impl Gate<'_> {
         }
         match self.authorizer.decide(session, details, action, target) {
             Decision::Allow => Ok(()),
-            Decision::Deny => {
-                Err(Refusal::new(error::NOT_AUTHORIZED, self.denial(session, details, action, target.as_str())))
+            Decision::Deny { missing } => {
+                let mut text = self.denial(session, details, action, target.as_str());
+                if !missing.is_empty() {
+                    text.push_str(": ");
+                    text.push_str(&missing);
+                }
+                Err(Refusal::new(error::NOT_AUTHORIZED, text))
             }
             Decision::Refuse { error, message } => Err(Refusal::new(error, message)),
             Decision::Failed => Err(Refusal::new(error::AUTHORIZATION_FAILED, "the permission could not be checked")),

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use countersign_identity::permission::{self, SessionRights, UriMatch};
+use countersign_identity::permission::{self, Refusal, SessionRights, UriMatch};
 use countersign_identity::{Actor, RequestContext, UserId};
 use countersign_router::{
     Action, Authorizer, ClientFeatures, Decision, Effect, Realm, RealmSettings, SessionDetails, SessionKind, Target,
@@ -336,7 +336,18 @@ impl Authorizer for Rights<'_> {
         };
         match live.rights.load().decide(action, uri) {
             Ok(()) => Decision::Allow,
-            Err(_) => Decision::Deny,
+            Err(refusal) => Decision::Deny { missing: missing(refusal, action, &live.role) },
         }
+    }
+}
+
+/// What a denied client can ask its operator for.
+fn missing(refusal: Refusal, action: permission::Action, role: &str) -> String {
+    match refusal {
+        Refusal::NoRule => format!("role {role:?} lacks the permission {} ({})", action.letter(), action.verb()),
+        Refusal::Conflict => format!("two rules of role {role:?} match it equally well"),
+        Refusal::Restricted => "the key that opened the session does not reach this far".into(),
+        Refusal::NeedsElevation => "it needs an elevated session, which this server does not offer yet".into(),
+        Refusal::NeedsDocumentation => "it needs a documented URI, which this server does not offer yet".into(),
     }
 }

@@ -87,7 +87,7 @@ fn the_authorizer_is_asked_with_the_policy() {
             assert_eq!(session, id(1));
             match target.policy() {
                 countersign_wamp::MatchPolicy::Exact => Decision::Allow,
-                _ => Decision::Deny,
+                _ => Decision::Deny { missing: String::new() },
             }
         }
     }

@@ -35,7 +35,7 @@ struct ByName;
 impl Authorizer for ByName {
     fn decide(&self, _: Id, _: &SessionDetails, _: Action, target: Target<'_>) -> Decision {
         match target.as_str().split('.').next() {
-            Some("denied") => Decision::Deny,
+            Some("denied") => Decision::Deny { missing: String::new() },
             Some("undocumented") => {
                 Decision::Refuse { error: "test.error.undocumented", message: "needs documentation".to_owned() }
             }
