@@ -18,7 +18,7 @@ use zeroize::Zeroize as _;
 
 use crate::admin::{Command, Refused, RefusedKind, execute};
 use crate::app::App;
-use crate::doors::BoundSocket;
+use crate::doors::{BoundSocket, reachable};
 use crate::hub::Hub;
 
 /// Mode of the socket.
@@ -83,7 +83,7 @@ async fn answer(mut stream: UnixStream, app: &App, hub: &Hub) -> io::Result<()> 
 ///
 /// [`Refused`] of the server, or where the connection breaks.
 pub async fn ask(socket: &Path, command: &Command) -> Option<Result<Value, Refused>> {
-    let stream = UnixStream::connect(socket).await.ok()?;
+    let stream = UnixStream::connect(reachable(socket).ok()?.path()).await.ok()?;
     Some(exchange(stream, command).await.unwrap_or_else(|error| {
         let message = format!("the connection to the server broke: {error}; see `countersign audit search`");
         Err(Refused { kind: RefusedKind::Server, message })

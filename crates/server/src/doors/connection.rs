@@ -59,6 +59,10 @@ async fn read(doors: &Doors, source: &mut impl Source, encoding: Encoding, sessi
                 session.time_is_up();
                 continue;
             }
+            () = doors.stop.cancelled() => {
+                session.lost(Ending::GoingAway, "the server is going down");
+                continue;
+            }
         };
         let mut incoming = Some(first);
         let mut ending = None;

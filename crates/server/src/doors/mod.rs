@@ -15,7 +15,7 @@ mod websocket;
 pub use address::{ListenUrl, ListenUrlError};
 pub use listener::{BindError, Listener};
 pub use tls::TlsError;
-pub use unix::BoundSocket;
+pub use unix::{BoundSocket, reachable};
 
 use std::sync::Arc;
 use std::time::Duration;
