@@ -19,6 +19,8 @@ use crate::error::Closed;
 
 /// Frames collected before they are written, in bytes.
 const WRITE_BYTES_MAX: usize = 64 * 1024;
+/// Room made for each read, in bytes.
+const READ_BYTES: usize = 16 * 1024;
 /// Close code for a close frame that has none (RFC 6455, section 7.4.1).
 const CLOSE_CODE_NONE: u16 = 1005;
 
@@ -174,11 +176,14 @@ async fn next_frame(
                 FrameKind::Ping => return Ok(Incoming::Ping(frame.content)),
                 FrameKind::Pong => {}
             },
-            Ok(None) => match reader.read_buf(buffer).await {
-                Ok(0) => return Err(Closed::EndOfStream),
-                Ok(_) => {}
-                Err(error) => return Err(Closed::Broken(error.to_string())),
-            },
+            Ok(None) => {
+                buffer.reserve(READ_BYTES);
+                match reader.read_buf(buffer).await {
+                    Ok(0) => return Err(Closed::EndOfStream),
+                    Ok(_) => {}
+                    Err(error) => return Err(Closed::Broken(error.to_string())),
+                }
+            }
             Err(error) => return Err(Closed::Broken(error.to_string())),
         }
     }

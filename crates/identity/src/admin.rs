@@ -20,6 +20,10 @@ pub enum AdminError {
     /// The caller may not manage others.
     #[error("managing users and roles needs the role trust")]
     NotTrusted,
+    /// The caller's session was opened with a one-time password: it must not be able to make
+    /// itself a lasting way in.
+    #[error("a session that was opened with a one-time password can't manage users and roles")]
+    OtpSession,
     /// The text is no login name.
     #[error(transparent)]
     LoginName(#[from] LoginNameError),
@@ -245,11 +249,13 @@ impl<R: Repository> Identity<R> {
         audit: AuditEvent,
     ) -> Result<(T, AuditEvent), AdminError> {
         let error = match wish {
+            _ if actor.is_otp_session() => AdminError::OtpSession,
             _ if !actor.is_trusted() => AdminError::NotTrusted,
             Ok(wish) => return Ok((wish, audit)),
             Err(error) => error,
         };
         let reason = match error {
+            AdminError::OtpSession => Reason::OtpSession,
             AdminError::NotTrusted => Reason::NotAllowed,
             AdminError::NoSuchUser(_) | AdminError::NoSuchRole(_) => Reason::NotFound,
             _ => Reason::BadRequest,

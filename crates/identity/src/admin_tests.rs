@@ -5,6 +5,7 @@ use crate::testing::{Fault, Fixture, KRISTEN, LOCKED, NOW, TRUST, ZOE, context, 
 fn kind(error: &AdminError) -> &'static str {
     match error {
         AdminError::NotTrusted => "NotTrusted",
+        AdminError::OtpSession => "OtpSession",
         AdminError::LoginName(_) => "LoginName",
         AdminError::RoleName(_) => "RoleName",
         AdminError::Rule(_) => "Rule",
@@ -100,6 +101,20 @@ fn nobody_else_may_do_anything() {
             let row = (operation, actor.name().to_owned(), target.to_owned(), Some(Reason::NotAllowed));
             assert_eq!(fixture.take_rows(), [row], "{wish:?}");
         }
+        assert_eq!(snapshot(&fixture), before, "{wish:?}");
+    }
+}
+
+#[test]
+fn a_session_of_a_one_time_password_may_not_even_with_the_role_trust() {
+    for (wish, operation, target) in wishes() {
+        let fixture = Fixture::new();
+        let before = snapshot(&fixture);
+        let actor = fixture.otp_actor(TRUST);
+        let error = run(&fixture, &actor, wish.clone()).unwrap_err();
+        assert_eq!(kind(&error), "OtpSession", "{wish:?}");
+        let row = (operation, actor.name().to_owned(), target.to_owned(), Some(Reason::OtpSession));
+        assert_eq!(fixture.take_rows(), [row], "{wish:?}");
         assert_eq!(snapshot(&fixture), before, "{wish:?}");
     }
 }

@@ -13,7 +13,7 @@ use jiff::tz::{Offset, TimeZone};
 use crate::Timestamp;
 
 /// What an error says of the forms that are taken.
-const ACCEPTED_FORMS: &str = "give ISO 8601 text with a zone (2026-10-17T10:17:30-07:00), \
+const ACCEPTED_FORMS: &str = "give ISO 8601 text with an offset (2026-10-17T10:17:30-07:00), \
 a CBOR or MessagePack time, or a Unix time in seconds";
 
 /// Longest text that is looked at, in bytes.
@@ -59,7 +59,7 @@ pub enum ExpiresError {
     #[error("expires is no time: {ACCEPTED_FORMS}")]
     Unreadable,
     /// A text without zone or offset.
-    #[error("expires has no zone: {ACCEPTED_FORMS}")]
+    #[error("expires has no zone or offset: {ACCEPTED_FORMS}")]
     NoZone,
     /// The time has passed.
     #[error("expires is in the past: it must lie ahead; {ACCEPTED_FORMS}")]

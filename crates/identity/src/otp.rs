@@ -10,7 +10,7 @@ use data_encoding::BASE64URL_NOPAD;
 use rand_core::CryptoRng;
 
 use crate::audit::{AuditEvent, Operation, Reason};
-use crate::permission::{PermissionsError, Rule};
+use crate::permission::{PermissionsError, parse_rules};
 use crate::repository::{
     DeleteCredential, DeleteCredentialOutcome, FindUser, ListCredentials, MintCredential, MintOutcome, ReapCredentials,
     RecordAudit, Repository, RepositoryError,
@@ -18,7 +18,7 @@ use crate::repository::{
 use crate::user::User;
 use crate::{
     Actor, Credential, CredentialId, CredentialKind, Expires, ExpiresError, ExpiresInput, Identity, LoginName,
-    RequestContext, Secret, SessionKind, Timestamp, UserId,
+    RequestContext, Secret, Timestamp, UserId,
 };
 
 /// Random bytes in a key: 192 bits, 32 characters.
@@ -31,8 +31,8 @@ const REAP_ROWS_MAX: u32 = 1_000;
 pub struct OtpRequest {
     /// End of life.
     pub expires: ExpiresInput,
-    /// Restrictions on top of the role; empty: none of its own.
-    pub permissions: Vec<Rule>,
+    /// Restrictions on top of the role, as pairs of pattern and letters; empty: none of its own.
+    pub permissions: Vec<(String, String)>,
 }
 
 impl Default for OtpRequest {
@@ -230,17 +230,19 @@ impl<R: Repository> Identity<R> {
         now: Timestamp,
         rng: &mut impl CryptoRng,
     ) -> Result<MintedOtp, OtpError> {
-        if is_otp_session(actor) {
+        if actor.is_otp_session() {
             return Err(OtpError::OtpSession);
         }
         let expires = Expires::resolve(&request.expires, now, &self.settings.otp_lifetimes)?;
+        let permissions =
+            parse_rules(request.permissions.iter().map(|(uri, letters)| (uri.as_str(), letters.as_str())))?;
         let plaintext_key = generate_key(rng);
         let credential = Credential {
             id: CredentialId::generate(now, rng),
             kind: CredentialKind::Otp,
             owner,
             digest: self.settings.pepper.digest(login, &plaintext_key),
-            permissions: request.permissions.clone(),
+            permissions,
             origin: format!("{}@{}", actor.name(), context.address),
             expires,
             created: now,
@@ -280,7 +282,7 @@ impl<R: Repository> Identity<R> {
     ) -> Result<(), OtpError> {
         let audit = AuditEvent::new(now, context, actor, Operation::OtpDelete).target(&id.to_bus());
         let owner = match owner {
-            Ok(_) if is_otp_session(actor) => return Err(self.refuse_otp(OtpError::OtpSession, audit).await),
+            Ok(_) if actor.is_otp_session() => return Err(self.refuse_otp(OtpError::OtpSession, audit).await),
             Ok(owner) => owner,
             Err(error) => return Err(self.refuse_otp(error, audit).await),
         };
@@ -310,10 +312,6 @@ impl<R: Repository> Identity<R> {
     async fn live_otps(&self, owner: UserId, now: Timestamp) -> Result<Vec<Credential>, RepositoryError> {
         self.repository.run(ListCredentials { owner, kind: CredentialKind::Otp, now }).await
     }
-}
-
-fn is_otp_session(actor: &Actor) -> bool {
-    matches!(actor, Actor::User { session: SessionKind::Otp(_), .. })
 }
 
 fn trusted(actor: &Actor) -> Result<(), OtpError> {

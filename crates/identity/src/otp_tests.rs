@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::IdentitySettings;
+use crate::SessionKind;
 use crate::audit::Outcome;
 use crate::permission::{Action, Refusal, UriMatch, parse_rules};
 use crate::repository::{Run as _, UserChange};
@@ -262,13 +263,27 @@ fn a_user_has_so_many_live_ones_and_no_more() {
     assert!(mint_at(end.saturating_add(MICROSECOND)).is_ok(), "an expired one doesn't count");
 }
 
+fn narrowed(uri: &str, letters: &str) -> OtpRequest {
+    OtpRequest { permissions: vec![(uri.to_owned(), letters.to_owned())], ..OtpRequest::default() }
+}
+
+#[test]
+fn permissions_that_can_not_be_read_create_nothing_and_leave_a_row() {
+    let fixture = Fixture::new();
+    for request in [narrowed("a..b", "c"), narrowed("a.b", "x")] {
+        let error = fixture.mint_for(KRISTEN, &request, &Actor::Operator).unwrap_err();
+        assert!(matches!(error, OtpError::Permissions(_)), "{error}");
+    }
+    let row = ("otp.mint", "%operator".to_owned(), KRISTEN.to_owned(), Some(Reason::BadRequest));
+    assert_eq!(fixture.take_rows(), [row.clone(), row]);
+}
+
 #[test]
 fn permissions_narrow_the_session() {
     let fixture = Fixture::new();
-    let permissions = parse_rules([("com.izaber.wamp.auth.whoami", "c")]).unwrap();
-    let request = OtpRequest { permissions: permissions.clone(), ..OtpRequest::default() };
+    let request = narrowed("com.izaber.wamp.auth.whoami", "c");
     let minted = fixture.mint_for(KRISTEN, &request, &Actor::Operator).unwrap();
-    assert_eq!(minted.credential.permissions, permissions);
+    assert_eq!(minted.credential.permissions, parse_rules([("com.izaber.wamp.auth.whoami", "c")]).unwrap());
     let session = fixture.login(KRISTEN, minted.plaintext_key.expose()).unwrap();
     assert!(session.has_restrictions());
     let may = |uri| session.restriction().unwrap().decide(Action::Call, UriMatch::Exact(uri)).map(|_| ());

@@ -106,6 +106,11 @@ impl Actor {
         }
     }
 
+    /// Whether the actor's session was opened with a one-time password.
+    pub fn is_otp_session(&self) -> bool {
+        matches!(self, Self::User { session: SessionKind::Otp(_), .. })
+    }
+
     /// Whether this actor may act for other users: the operator, and users with role `trust`.
     pub fn is_trusted(&self) -> bool {
         match self {

@@ -145,6 +145,7 @@ pub struct TlsConfig {
 /// `[limits]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_field_names, reason = "every limit says by its name that it is one")]
 pub struct LimitsConfig {
     /// Longest message.
     pub message_bytes_max: usize,

@@ -152,6 +152,7 @@ pub async fn joined_with(limit: FrameLimit, change: impl FnOnce(ConnectOptions) 
     let url = format!("tcp://{}", listener.local_addr().unwrap());
     let serve = async {
         let (stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
         let mut peer = Peer::raw(Box::new(stream), limit).await;
         peer.welcome().await;
         peer

@@ -5,7 +5,6 @@ use countersign_identity::audit::{Operation, Outcome};
 use countersign_identity::login::PoolBusy;
 use countersign_identity::otp::{OtpError, OtpRequest};
 use countersign_identity::password::NewPassword;
-use countersign_identity::permission::{PermissionsError, parse_rules};
 use countersign_identity::repository::{RepositoryError, Run as _, SearchAudit, UserChange};
 use countersign_identity::role::RoleName;
 use countersign_identity::{Actor, ExpiresInput, LoginName, PeerAddress, RequestContext, Secret, Timestamp};
@@ -48,7 +47,7 @@ pub async fn execute(app: &App, hub: Option<&Hub>, command: Command) -> Result<V
             app.identity.remove_rule(&role, &uri, &Actor::Operator, &operator.context, now()).await?;
             operator.roles_changed(&role).await
         }
-        Command::OtpCreate { login, expires, permissions } => operator.create_otp(&login, expires, &permissions).await,
+        Command::OtpCreate { login, expires, permissions } => operator.create_otp(&login, expires, permissions).await,
         Command::OtpList { login } => {
             let (login, credentials) = app.identity.list_otps_of(&login, &Actor::Operator, now()).await?;
             Ok(credentials.iter().map(|credential| json::otp(credential, &login, None)).collect())
@@ -125,12 +124,9 @@ impl Operator<'_> {
         &self,
         login: &str,
         expires: Option<String>,
-        permissions: &[(String, String)],
+        permissions: Vec<(String, String)>,
     ) -> Result<Value, Refused> {
-        let request = OtpRequest {
-            expires: expires.map_or(ExpiresInput::Default, expires_input),
-            permissions: parse_rules(permissions.iter().map(|(uri, perms)| (uri.as_str(), perms.as_str())))?,
-        };
+        let request = OtpRequest { expires: expires.map_or(ExpiresInput::Default, expires_input), permissions };
         let identity = &self.app.identity;
         let minted =
             identity.mint_otp_for(login, &request, &Actor::Operator, &self.context, now(), &mut random()).await?;
@@ -219,11 +215,5 @@ impl From<OtpError> for Refused {
             OtpError::Storage(error) => error.into(),
             other => wrong(other.to_string()),
         }
-    }
-}
-
-impl From<PermissionsError> for Refused {
-    fn from(error: PermissionsError) -> Self {
-        wrong(error.to_string())
     }
 }

@@ -8,12 +8,14 @@ mod arguments;
 mod print;
 
 use std::io::{self, BufRead as _, IsTerminal as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
-use crate::admin::{AuditQuery, ClearText, Command, Refused, UserEdit, execute};
+use crate::admin::{AuditQuery, ClearText, Command, UserEdit, execute};
 use crate::control;
 use crate::open::{Installation, load_config, open, open_data};
 use crate::serve::{ServeOptions, serve};
@@ -67,28 +69,23 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
         }
     };
     let kind = print::Kind::of(&command);
-    let data = open_data(&cli.data).map_err(|error| error.to_string())?;
-    let answer = match control::ask(&data.control_socket(), &command).await {
-        Some(answer) => answer,
-        None => {
-            let config = load_config(cli.config.as_deref(), &data).map_err(|error| error.to_string())?;
-            let Installation { app, first, lock } = open(&data, config).await.map_err(|error| error.to_string())?;
-            if let Some(first) = first {
-                eprint!("{}", crate::demo::first_start(&first));
-            }
-            let answer = execute(&app, None, command).await;
-            drop(app);
-            drop(lock);
-            answer
-        }
-    };
-    match answer {
-        Ok(value) => {
-            print::answer(kind, &value, json);
-            Ok(())
-        }
-        Err(Refused { message, .. }) => Err(message),
+    let value = carry_out(&cli.data, cli.config.as_deref(), command).await?;
+    print::answer(kind, &value, json);
+    Ok(())
+}
+
+/// By the running server, or here if none runs.
+async fn carry_out(data: &Path, config: Option<&Path>, command: Command) -> Result<Value, String> {
+    let data = open_data(data).map_err(|error| error.to_string())?;
+    if let Some(answer) = control::ask(&data.control_socket(), &command).await {
+        return answer.map_err(|refused| refused.message);
     }
+    let config = load_config(config, &data).map_err(|error| error.to_string())?;
+    let Installation { app, first, lock: _lock } = open(&data, config).await.map_err(|error| error.to_string())?;
+    if let Some(first) = first {
+        eprint!("{}", crate::demo::first_start(&first));
+    }
+    execute(&app, None, command).await.map_err(|refused| refused.message)
 }
 
 fn user(command: UserCommand) -> Result<Command, String> {

@@ -60,7 +60,7 @@ pub fn answer(kind: Kind, value: &Value, json: bool) {
         Kind::Users => table(&["login", "role", "enabled", "has_password", "created"], rows),
         Kind::Otps => table(&["uuid", "login", "origin", "expires"], rows),
         Kind::Audit => {
-            table(&["at", "operation", "outcome", "reason", "actor", "target", "address", "cid", "detail"], rows)
+            table(&["at", "operation", "outcome", "reason", "actor", "target", "address", "cid", "detail"], rows);
         }
         Kind::Roles => rows.iter().for_each(role),
         Kind::NewOtp => {

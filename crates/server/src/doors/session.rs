@@ -240,7 +240,7 @@ impl Session {
                 self.outbox.send(Message::Challenge { method: TICKET.into(), extra: Dict::new() });
                 self.state = State::Challenged { hello, was_refused: false };
             }
-            Ok(_) => self.join_anonymous(hello),
+            Ok(_) => self.join_anonymous(&hello),
             Err(abort) => self.refuse(&abort),
         }
     }
@@ -254,7 +254,7 @@ impl Session {
         let attempt = Attempt { login: &hello.authid, ticket: &ticket, context: &context, session: &session };
         let result = self.doors.app.login(&attempt).await;
         match result {
-            Ok(login) => self.join_user(&login, id, hello, context, began),
+            Ok(login) => self.join_user(&login, id, &hello, context, began),
             Err(LoginError::Refused(_)) => {
                 self.state = State::Challenged { hello, was_refused: true };
                 self.refuse(&self.denied());
@@ -275,7 +275,7 @@ impl Session {
         }
     }
 
-    fn join_user(&mut self, login: &LoggedIn, id: Id, hello: Hello, context: RequestContext, began: Instant) {
+    fn join_user(&mut self, login: &LoggedIn, id: Id, hello: &Hello, context: RequestContext, began: Instant) {
         let extra = Dict::new().with("has_restrictions", login.has_restrictions()).with("authagent", &*hello.agent);
         let entry = Entry {
             id,
@@ -294,7 +294,7 @@ impl Session {
         self.join(entry, hello.features, context, began);
     }
 
-    fn join_anonymous(&mut self, hello: Hello) {
+    fn join_anonymous(&mut self, hello: &Hello) {
         let context = RequestContext::new(cid::generate(), self.peer.address, &hello.agent, "wamp");
         let entry = Entry {
             id: self.doors.hub.new_session_id(),

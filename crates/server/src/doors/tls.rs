@@ -57,6 +57,10 @@ pub fn acceptor(config: &TlsConfig, data: &DataDir) -> Result<TlsAcceptor, TlsEr
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
+    // A ticket arrives after the handshake and changes the client's TLS state while it may be
+    // writing; clients that read and write one connection from two threads (swampyer's do) then
+    // lose data now and then. Connections here live long, so resumption is worth little.
+    server.send_tls13_tickets = 0;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(server)))
 }

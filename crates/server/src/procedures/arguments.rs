@@ -2,7 +2,7 @@
 
 use countersign_identity::ExpiresInput;
 use countersign_identity::otp::OtpRequest;
-use countersign_identity::permission::{PermissionsError, Rule, parse_rules};
+use countersign_identity::permission::PermissionsError;
 use countersign_wamp::{Dict, Payload, Time, Value};
 
 use super::errors::Failure;
@@ -72,7 +72,8 @@ pub fn otp_request(value: Value) -> Result<OtpRequest, Failure> {
         match name.as_str() {
             "expires" => request.expires = expires(value),
             "permissions" => {
-                request.permissions = permissions(&value).map_err(|error| Failure::Argument(error.to_string()))?;
+                request.permissions =
+                    permissions(&value).ok_or_else(|| Failure::Otp(PermissionsError::Shape.into()))?;
             }
             other if IGNORED_FIELDS.contains(&other) => {}
             other => {
@@ -96,30 +97,31 @@ fn expires(value: Value) -> ExpiresInput {
     }
 }
 
-fn permissions(value: &Value) -> Result<Vec<Rule>, PermissionsError> {
+/// Pairs of `uri` and `perms`; `None` where the shape is wrong.
+fn permissions(value: &Value) -> Option<Vec<(String, String)>> {
     let list = match value {
-        Value::Null => return Ok(Vec::new()),
+        Value::Null => return Some(Vec::new()),
         Value::List(list) => list,
-        _ => return Err(PermissionsError::Shape),
+        _ => return None,
     };
-    let pair = |item: &'_ Value| {
+    let pair = |item: &Value| {
         let dict = item.as_dict()?;
         let (uri, perms) = (dict.get("uri")?.as_str()?, dict.get("perms")?.as_str()?);
         (dict.len() == 2).then(|| (uri.to_owned(), perms.to_owned()))
     };
-    let pairs: Option<Vec<(String, String)>> = list.iter().map(pair).collect();
-    let pairs = pairs.ok_or(PermissionsError::Shape)?;
-    parse_rules(pairs.iter().map(|(uri, perms)| (uri.as_str(), perms.as_str())))
+    list.iter().map(pair).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn bind<const N: usize>(positional: &[i64], named: &[(&str, i64)], names: [&str; N]) -> Result<Vec<Value>, String> {
-        let positional = positional.iter().copied().map(Value::Int).collect();
-        let named = named.iter().map(|(name, value)| ((*name).to_owned(), Value::Int(*value))).collect();
-        match (Arguments { positional, named }).bind("p", names) {
+    fn bind<const N: usize>(given: &[i64], more: &[(&str, i64)], parameters: [&str; N]) -> Result<Vec<Value>, String> {
+        let arguments = Arguments {
+            positional: given.iter().copied().map(Value::Int).collect(),
+            named: more.iter().map(|(name, value)| ((*name).to_owned(), Value::Int(*value))).collect(),
+        };
+        match arguments.bind("p", parameters) {
             Ok(values) => Ok(values.to_vec()),
             Err(Failure::Argument(text)) => Err(text),
             Err(other) => panic!("{other:?}"),
@@ -156,7 +158,7 @@ mod tests {
     fn permissions_are_a_list_of_uri_and_perms() {
         let rule = Dict::new().with("uri", "a.b").with("perms", "c");
         assert_eq!(permissions(&Value::List(vec![rule.clone().into()])).unwrap().len(), 1);
-        assert_eq!(permissions(&Value::Null), Ok(vec![]));
+        assert_eq!(permissions(&Value::Null), Some(vec![]));
         for wrong in [
             Value::from("a.b"),
             Value::List(vec!["a.b".into()]),
@@ -164,7 +166,7 @@ mod tests {
             Value::List(vec![rule.clone().with("more", 1_u32).into()]),
             rule.into(),
         ] {
-            assert_eq!(permissions(&wrong), Err(PermissionsError::Shape), "{wrong:?}");
+            assert_eq!(permissions(&wrong), None, "{wrong:?}");
         }
     }
 

@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use countersign_identity::RequestContext;
 use countersign_wamp::{Dict, Id, Message, MessageType, Payload, Value};
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
@@ -43,7 +43,7 @@ struct Call {
 }
 
 const PROCEDURES: &[Procedure] = &[
-    Procedure { names: &["auth.whoami"], run: |call| auth::whoami(call).boxed() },
+    Procedure { names: &["auth.whoami"], run: |call| ready(auth::whoami(call)).boxed() },
     Procedure { names: &["my.otp.create", "my.otps.create"], run: |call| otp::create_own(call).boxed() },
     Procedure { names: &["my.otp.list", "my.otps.list"], run: |call| otp::list_own(call).boxed() },
     Procedure { names: &["my.otp.delete", "my.otps.delete"], run: |call| otp::delete_own(call).boxed() },

@@ -40,7 +40,8 @@ CREATE TABLE credentials (
     spent_at       INTEGER
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX credentials_by_owner ON credentials (owner, kind, created_at);
+-- Live ones of an owner stand together, so that counting them doesn't touch the spent ones.
+CREATE INDEX credentials_by_owner ON credentials (owner, kind, spent_at, expires_at);
 CREATE INDEX credentials_by_end ON credentials (expires_at);
 CREATE INDEX credentials_by_use ON credentials (spent_at) WHERE spent_at IS NOT NULL;
 
