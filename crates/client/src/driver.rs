@@ -276,24 +276,15 @@ async fn answer_of(request: Id, handler: &Handler, invocation: Invocation) -> Me
 fn yielded(request: Id, answer: Answer) -> Message {
     match answer {
         Ok((args, kwargs)) => Message::Yield { request, options: Dict::new(), payload: Payload::new(args, kwargs) },
-        Err(error) => Message::Error {
-            request_type: MessageType::Invocation,
-            request,
-            details: Dict::new(),
-            error: error.error.into(),
-            payload: Payload::new(error.args, error.kwargs),
-        },
+        Err(error) => {
+            let payload = Payload::new(error.args, error.kwargs);
+            Message::error(MessageType::Invocation, request, error.error, payload)
+        }
     }
 }
 
 fn failed(request: Id, error: &str, message: &str) -> Message {
-    Message::Error {
-        request_type: MessageType::Invocation,
-        request,
-        details: Dict::new(),
-        error: error.into(),
-        payload: Payload::of(message),
-    }
+    Message::error(MessageType::Invocation, request, error, Payload::of(message))
 }
 
 fn values(payload: &Payload) -> Result<(Vec<Value>, Dict), Ended> {

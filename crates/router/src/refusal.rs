@@ -1,6 +1,6 @@
 //! How the realm says no: to a request ([`Refusal`]) and to a whole session ([`Violation`]).
 
-use countersign_wamp::{Dict, Id, Message, MessageType, Payload, UriError, uris::error};
+use countersign_wamp::{Id, Message, MessageType, Payload, UriError, uris::error};
 
 use crate::{Action, Authorizer, Decision, Effect, RealmSettings, SessionDetails, Target};
 
@@ -43,13 +43,7 @@ pub(crate) fn error_effect(
     error: &'static str,
     text: impl Into<String>,
 ) -> Effect {
-    let message = Message::Error {
-        request_type,
-        request,
-        details: Dict::new(),
-        error: error.into(),
-        payload: Payload::of(text.into()),
-    };
+    let message = Message::error(request_type, request, error, Payload::of(text.into()));
     Effect::Send { to, message }
 }
 

@@ -233,6 +233,11 @@ impl MessageType {
 }
 
 impl Message {
+    /// An ERROR without details, in answer to `request`.
+    pub fn error(request_type: MessageType, request: Id, error: impl Into<UriText>, payload: Payload) -> Self {
+        Self::Error { request_type, request, details: Dict::new(), error: error.into(), payload }
+    }
+
     /// The message's type.
     pub fn message_type(&self) -> MessageType {
         match self {

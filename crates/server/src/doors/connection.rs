@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_wamp::{Dict, Encoding, Message, MessageType, Payload, decode, uris};
+use countersign_wamp::{Encoding, Message, MessageType, Payload, decode, uris};
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, sleep_until};
 
@@ -170,11 +170,6 @@ fn answer_for(message: &Message) -> Option<Message> {
 }
 
 fn too_long(request_type: MessageType, request: countersign_wamp::Id, what: &str) -> Message {
-    Message::Error {
-        request_type,
-        request,
-        details: Dict::new(),
-        error: uris::error::PAYLOAD_SIZE_EXCEEDED.into(),
-        payload: Payload::of(format!("{what} is longer than its receiver takes")),
-    }
+    let payload = Payload::of(format!("{what} is longer than its receiver takes"));
+    Message::error(request_type, request, uris::error::PAYLOAD_SIZE_EXCEEDED, payload)
 }

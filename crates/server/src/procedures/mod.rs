@@ -138,13 +138,7 @@ impl Procedures {
             Ok(value) => Message::Yield { request, options: Dict::new(), payload: Payload::of(value) },
             Err(failure) => {
                 let (error, message) = self.errors.answer(&failure, &cid);
-                Message::Error {
-                    request_type: MessageType::Invocation,
-                    request,
-                    details: Dict::new(),
-                    error: error.into(),
-                    payload: Payload::of(message),
-                }
+                Message::error(MessageType::Invocation, request, error, Payload::of(message))
             }
         }
     }
