@@ -52,6 +52,9 @@ pub enum PatternError {
     /// Nothing is there, or nothing between two dots.
     #[error("a pattern has no empty elements")]
     EmptyElement,
+    /// A control character, which no URI has and no table shows.
+    #[error("a pattern has no control characters")]
+    ControlCharacter,
     /// More than the longest pattern.
     #[error("a pattern has at most {PATTERN_BYTES_MAX} bytes, an expression in it {REGEX_BYTES_MAX}")]
     TooLong,
@@ -72,6 +75,9 @@ impl Pattern {
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         if text.len() > PATTERN_BYTES_MAX {
             return Err(PatternError::TooLong);
+        }
+        if text.chars().any(char::is_control) {
+            return Err(PatternError::ControlCharacter);
         }
         let mut elements = Vec::new();
         let mut has_tail = false;
@@ -187,6 +193,8 @@ mod tests {
         assert_eq!(shape(""), Err(PatternError::EmptyElement));
         assert_eq!(shape("a..b"), Err(PatternError::EmptyElement));
         assert_eq!(shape("a."), Err(PatternError::EmptyElement));
+        assert_eq!(shape("a\0.b"), Err(PatternError::ControlCharacter));
+        assert_eq!(shape("a./b\n/"), Err(PatternError::ControlCharacter));
         assert_eq!(shape("a./b"), Err(PatternError::Unterminated));
         assert_eq!(shape("a./b/c"), Err(PatternError::Unterminated));
         assert_eq!(shape("/(/"), Err(PatternError::Regex("(".into())));

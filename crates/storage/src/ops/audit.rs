@@ -1,4 +1,7 @@
 //! The audit trail.
+//!
+//! PostgreSQL gives out positions before the commits, with gaps: a row can appear behind one that was read already.
+//! Whoever follows the trail with `after` allows for that; in SQLite it can't happen.
 
 use std::borrow::Cow;
 
