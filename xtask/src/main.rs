@@ -41,11 +41,10 @@ fn main() -> ExitCode {
         ("tidy", []) => tidy::check(),
         ("conformance", arguments) => test::conformance_alone(arguments),
         ("with-postgres", [program, arguments @ ..]) => test::with_postgres(program, arguments),
-        ("help" | "--help" | "-h", _) => {
+        ("" | "help" | "--help" | "-h", _) => {
             println!("{USAGE}");
             Ok(())
         }
-        ("", _) => Err(Failure::new("no chore is named", USAGE)),
         _ => Err(Failure::new(format!("there is no chore {:?}", arguments.join(" ")), USAGE)),
     };
     match outcome {

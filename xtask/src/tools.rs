@@ -9,6 +9,8 @@ use crate::command::{Failure, Outcome, cargo, command, output_of, run, succeeds}
 const DEBIAN_POSTGRES: &str = "/usr/lib/postgresql";
 /// What a cluster is made and run with.
 const POSTGRES_PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
+/// The oldest Python that the pinned packages support, with what makes an environment.
+const PYTHON_SUFFICES: &str = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
 
 /// Directory of PostgreSQL's server programs; installs them when there is none.
 pub fn postgres() -> Outcome<PathBuf> {
@@ -24,11 +26,11 @@ pub fn postgres() -> Outcome<PathBuf> {
     })
 }
 
-/// Makes sure that `python3 -m venv` works.
+/// Makes sure that there is a Python for the conformance scenarios, and that `python3 -m venv` works.
 pub fn python() -> Outcome {
     let works = || {
         // `ensurepip` is what Debian splits off; without it an environment is made, but has no pip.
-        succeeds(&mut command("python3", ["-c", "import ensurepip, venv"]))
+        succeeds(&mut command("python3", ["-c", PYTHON_SUFFICES]))
     };
     if works() {
         return Ok(());
@@ -37,7 +39,8 @@ pub fn python() -> Outcome {
     if works() {
         return Ok(());
     }
-    Err(Failure::new("python3 can't make virtual environments", "Make `python3 -m venv` work."))
+    let what = "python3 is older than 3.11 or can't make virtual environments";
+    Err(Failure::new(what, "Put a newer python3 into PATH, or make its `-m venv` work."))
 }
 
 /// Makes sure that cargo can format and lint.

@@ -88,6 +88,17 @@ fn with_database(url: &str, name: &str) -> String {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn a_database_lives_as_long_as_its_value() {
+        let (first, second) = (PostgresDatabase::create().await, PostgresDatabase::create().await);
+        let url = first.url();
+        assert_ne!(url, second.url());
+        assert!(execute(&url, "CREATE TABLE t (n int)").await.is_ok());
+        drop(first);
+        assert!(execute(&url, "SELECT 1").await.is_err());
+        assert!(execute(&second.url(), "CREATE TABLE t (n int)").await.is_ok());
+    }
+
     #[test]
     fn replaces_only_the_database_of_an_address() {
         let check = |url: &str, want: &str| assert_eq!(with_database(url, "fresh"), want, "{url}");

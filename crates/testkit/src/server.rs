@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::{self, CliOutput};
 use crate::output::OutputLog;
+use crate::wait;
 
 /// Longest time from the start of the process to its last `listening on` line.
 const START_DEADLINE: Duration = Duration::from_secs(30);
@@ -380,6 +381,16 @@ impl Server {
             Ok(Err(error)) => self.fail(&format!("can't wait for the server: {error}")),
             Err(_) => self.fail(&format!("the server didn't stop within {} s", STOP_DEADLINE.as_secs())),
         }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let Some(child) = &mut self.child else { return };
+        // An error means that it has ended already.
+        let _ = child.start_kill();
+        // A dying process could still write into the directory that is removed next.
+        wait::blocking(STOP_DEADLINE, || !matches!(child.try_wait(), Ok(None)));
     }
 }
 

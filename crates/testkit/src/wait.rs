@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Pause between two looks at the condition.
-const POLL_INTERVAL: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Asks `probe` until it answers `Some`, and gives that answer.
 ///
@@ -20,6 +20,14 @@ pub async fn eventually<T>(what: &str, within: Duration, mut probe: impl AsyncFn
         }
         assert!(started.elapsed() < within, "waited {} ms for {what}", within.as_millis());
         tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// Waits on this thread until `done`, or until `within` has passed: for a drop, which can neither await nor panic.
+pub(crate) fn blocking(within: Duration, mut done: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !done() && started.elapsed() < within {
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 

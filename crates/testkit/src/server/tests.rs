@@ -56,6 +56,17 @@ async fn stops_and_kills_and_starts_again() {
 }
 
 #[tokio::test]
+async fn leaves_neither_process_nor_directory_behind() {
+    let (_directory, path) = script(FOUR_DOORS);
+    let server = Server::builder(path).start().await;
+    let process = PathBuf::from(format!("/proc/{}", server.pid()));
+    let home = server.unix_socket().parent().unwrap().to_owned();
+    assert!(process.exists() && home.exists());
+    drop(server);
+    assert!(!process.exists() && !home.exists());
+}
+
+#[tokio::test]
 #[should_panic(expected = "can't bind")]
 async fn shows_the_output_of_a_server_that_does_not_start() {
     let (_directory, path) = script("echo 'listening on http://127.0.0.1:1'; echo \"can't bind\" >&2");
