@@ -12,6 +12,9 @@ macro_rules! names {
         pub enum $kind { $($(#[$variant_doc])* $variant),+ }
 
         impl $kind {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
             /// The name in storage and in answers. Names are never reused for another meaning.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
@@ -84,6 +87,8 @@ names! {
         OtpSpent = "otp_spent",
         /// A one-time password after its time.
         OtpExpired = "otp_expired",
+        /// The user was locked, deleted or changed while the session was being opened.
+        Revoked = "revoked",
         /// Too many failures; the ticket was not looked at.
         Throttled = "throttled",
         /// The password pool had no room in time; the ticket was not looked at.

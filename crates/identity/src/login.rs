@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::audit::{AuditEvent, Operation, Reason};
 use crate::password::{PASSWORD_BYTES_MAX, PasswordHash};
-use crate::permission::RuleSet;
+use crate::permission::Restriction;
 use crate::repository::{
     AcceptPassword, AcceptPasswordOutcome, FindCredential, FindUser, RecordAudit, Repository, RepositoryError,
     SpendCredential, SpendOutcome,
@@ -58,7 +58,7 @@ pub struct Attempt<'a> {
 pub struct LoggedIn {
     user: User,
     kind: SessionKind,
-    restriction: Option<Arc<RuleSet>>,
+    restriction: Option<Arc<Restriction>>,
     has_restrictions: bool,
 }
 
@@ -79,7 +79,7 @@ impl LoggedIn {
     }
 
     /// What narrows the role, if anything does.
-    pub fn restriction(&self) -> Option<Arc<RuleSet>> {
+    pub fn restriction(&self) -> Option<Arc<Restriction>> {
         self.restriction.clone()
     }
 
@@ -146,6 +146,24 @@ impl<R: Repository> Identity<R> {
         self.repository.run(RecordAudit { event }).await
     }
 
+    /// Records the opening of a session without a login.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError`].
+    pub async fn record_anonymous(
+        &self,
+        authid: &str,
+        session: &str,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<(), RepositoryError> {
+        let event = AuditEvent::new(now, context, &Actor::Anonymous, Operation::Login)
+            .target(authid)
+            .detail(&format!("anonymous session={session}"));
+        self.repository.run(RecordAudit { event }).await
+    }
+
     async fn spend(
         &self,
         found: &Credential,
@@ -205,9 +223,14 @@ impl<R: Repository> Identity<R> {
     }
 }
 
+/// A name that can't be a login stands as the target only: as the actor it could pass for
+/// somebody else.
 fn attempt_row(attempt: &Attempt<'_>, now: Timestamp) -> AuditEvent {
-    AuditEvent::by_name(now, attempt.context, &attempt.login.to_lowercase(), Operation::Login)
-        .target(&attempt.login.to_lowercase())
+    let name = LoginName::parse(attempt.login);
+    let actor = name.as_ref().map_or(Actor::Anonymous.name(), LoginName::as_str);
+    let target = name.as_ref().map_or(attempt.login, LoginName::as_str);
+    AuditEvent::by_name(now, attempt.context, actor, Operation::Login)
+        .target(target)
         .detail(&format!("session={}", attempt.session))
 }
 

@@ -1,7 +1,7 @@
 //! Who asks, from where: what every rule needs to know for its audit row.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::login_name::LoginName;
 use crate::role::RoleName;
@@ -20,6 +20,21 @@ pub enum PeerAddress {
     },
     /// This very process: the command line on a data directory, or start-up.
     Local,
+}
+
+impl PeerAddress {
+    /// What counts as one sender: an IPv4 address, an IPv6 network of 64 bits (what one
+    /// customer gets), a local user.
+    #[must_use]
+    pub fn sender(self) -> Self {
+        match self {
+            Self::Ip(IpAddr::V6(v6)) => match v6.to_ipv4_mapped() {
+                Some(v4) => Self::Ip(IpAddr::V4(v4)),
+                None => Self::Ip(IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64))),
+            },
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for PeerAddress {

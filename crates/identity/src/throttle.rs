@@ -11,7 +11,6 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use crate::PeerAddress;
@@ -75,33 +74,10 @@ pub fn weight(reason: Reason) -> f64 {
 #[derive(Debug)]
 pub struct Throttle {
     settings: ThrottleSettings,
-    addresses: Buckets<Source>,
-    pairs: Buckets<(Source, String)>,
+    addresses: Buckets<PeerAddress>,
+    pairs: Buckets<(PeerAddress, String)>,
     accounts: Buckets<String>,
-    waiting: HashMap<Source, u32>,
-}
-
-/// What counts as one sender: an IPv4 address, an IPv6 network of 64 bits (what one customer
-/// gets), a local user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Source {
-    Ip(IpAddr),
-    Unix(u32),
-    Local,
-}
-
-impl From<PeerAddress> for Source {
-    fn from(address: PeerAddress) -> Self {
-        match address {
-            PeerAddress::Ip(IpAddr::V6(v6)) => match v6.to_ipv4_mapped() {
-                Some(v4) => Self::Ip(IpAddr::V4(v4)),
-                None => Self::Ip(IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64))),
-            },
-            PeerAddress::Ip(v4) => Self::Ip(v4),
-            PeerAddress::Unix { uid } => Self::Unix(uid),
-            PeerAddress::Local => Self::Local,
-        }
-    }
+    waiting: HashMap<PeerAddress, u32>,
 }
 
 impl Throttle {
@@ -119,7 +95,7 @@ impl Throttle {
 
     /// Asks before the ticket is looked at. `login` is in lower case.
     pub fn admit(&mut self, now: Instant, address: PeerAddress, login: &str) -> Admission {
-        let source = Source::from(address);
+        let source = address.sender();
         let delay = self.delay(now, source, login);
         if delay.is_zero() {
             return Admission::Now;
@@ -134,7 +110,7 @@ impl Throttle {
 
     /// Says that a wait is over, or was given up.
     pub fn waited(&mut self, address: PeerAddress) {
-        let source = Source::from(address);
+        let source = address.sender();
         if let Some(waiting) = self.waiting.get_mut(&source) {
             *waiting -= 1;
             if *waiting == 0 {
@@ -147,14 +123,14 @@ impl Throttle {
     pub fn failed(&mut self, now: Instant, address: PeerAddress, login: &str, reason: Reason) {
         let weight = weight(reason);
         if weight > 0.0 {
-            let source = Source::from(address);
+            let source = address.sender();
             self.addresses.add(now, source, weight);
             self.pairs.add(now, (source, login.to_owned()), weight);
             self.accounts.add(now, login.to_owned(), weight);
         }
     }
 
-    fn delay(&self, now: Instant, source: Source, login: &str) -> Duration {
+    fn delay(&self, now: Instant, source: PeerAddress, login: &str) -> Duration {
         let pair = (source, login.to_owned());
         let mut over = (self.addresses.level(now, &source) - self.settings.address_burst)
             .max(self.pairs.level(now, &pair) - self.settings.pair_burst);
@@ -217,6 +193,8 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     const LOGIN: &str = "kristen98";

@@ -8,6 +8,10 @@ use crate::{Action, Authorizer, Decision, Effect, RealmSettings, SessionDetails,
 /// registrations, or too many unanswered calls.
 pub const LIMIT_EXCEEDED: &str = "countersign.error.limit_exceeded";
 
+/// How much of a wrong URI, which may be as long as a message, its sender gets back, in
+/// characters.
+const ECHOED_CHARACTERS_MAX: usize = 128;
+
 /// A request that is answered with ERROR.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -26,7 +30,8 @@ impl Refusal {
     }
 
     pub fn invalid_uri(text: &str, cause: UriError) -> Self {
-        Self::new(error::INVALID_URI, format!("{text:?} is no valid URI: {cause}"))
+        let start: String = text.chars().take(ECHOED_CHARACTERS_MAX).collect();
+        Self::new(error::INVALID_URI, format!("{start:?} is no valid URI: {cause}"))
     }
 
     /// The ERROR for `request`.

@@ -8,7 +8,7 @@ use countersign_identity::audit::Reason;
 use countersign_identity::login::{Attempt, LoggedIn, LoginError};
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::throttle::{Admission, Throttle};
-use countersign_identity::{Identity, PeerAddress};
+use countersign_identity::{Identity, LoginName, PeerAddress};
 use countersign_storage::Store;
 use ipnet::IpNet;
 
@@ -25,6 +25,8 @@ pub struct App {
     pub passwords: HashingPool,
     /// The settings.
     pub config: Config,
+    /// Held while a role is edited.
+    pub role_edits: tokio::sync::Mutex<()>,
     throttle: Mutex<Throttle>,
 }
 
@@ -34,6 +36,7 @@ impl App {
         Self {
             identity,
             passwords: HashingPool::new(&config.password),
+            role_edits: tokio::sync::Mutex::default(),
             throttle: Mutex::new(Throttle::new(config.throttle())),
             config,
         }
@@ -49,7 +52,8 @@ impl App {
         if self.is_exempt(address) {
             return self.identity.login(attempt, &self.passwords, now()).await;
         }
-        let login = attempt.login.to_lowercase();
+        // What can't be a login name shares one bucket, so that long names can't fill memory.
+        let login = LoginName::parse(attempt.login).map_or_else(|_| String::new(), |name| name.as_str().to_owned());
         let admission = self.throttle().admit(Instant::now(), address, &login);
         match admission {
             Admission::Now => {}

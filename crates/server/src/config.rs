@@ -3,16 +3,28 @@
 //! Unknown keys are errors, so that a typing mistake doesn't quietly mean the default. Every
 //! limit has its unit in its name.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use countersign_identity::permission::KeySessionDenials;
 use countersign_identity::throttle::ThrottleSettings;
 use countersign_identity::{IdentitySettings, Lifetimes, Pepper};
-use countersign_wamp::{Uri, UriRules};
+use countersign_wamp::rawsocket::FrameLimit;
+use countersign_wamp::{DecodeLimits, Uri, UriRules};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+/// Longest duration that can be set, in seconds: ten years.
+const SECONDS_MAX: u64 = 10 * 365 * 24 * 3_600;
+/// Highest count that can be set.
+const COUNT_MAX: u64 = 10_000_000;
+/// Longest URI that can be allowed, in bytes. Trees of URI patterns are as deep as a URI has
+/// components.
+const URI_BYTES_MAX: u64 = 8 * 1024;
 
 /// The whole configuration file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -59,13 +71,20 @@ impl Default for RealmConfig {
 }
 
 /// `[storage]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StorageConfig {
     /// `postgres://…`; `None`: SQLite in the data directory.
     pub url: Option<String>,
     /// Connections to PostgreSQL.
     pub connections_max: Option<usize>,
+}
+
+impl fmt::Debug for StorageConfig {
+    /// Without the URL, which can hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StorageConfig").field("connections_max", &self.connections_max).finish_non_exhaustive()
+    }
 }
 
 /// `[auth]`
@@ -108,7 +127,8 @@ impl Default for OtpConfig {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ThrottleConfig {
-    /// Networks whose addresses are not slowed, as `10.0.0.0/8`.
+    /// Networks or single addresses that are not slowed, as `10.0.0.0/8` or `10.0.0.1`.
+    #[serde(deserialize_with = "networks")]
     pub exempt: Vec<IpNet>,
     /// Failures that one address may have at once before it waits.
     pub address_failures_max: Option<u32>,
@@ -118,6 +138,16 @@ pub struct ThrottleConfig {
     pub forget_seconds: Option<u64>,
     /// Longest wait.
     pub delay_seconds_max: Option<u64>,
+}
+
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let network = |text: &String| {
+        let single = || text.parse::<IpAddr>().map(IpNet::from);
+        let wrong = |_| D::Error::custom(format!("{text:?} is neither a network like 10.0.0.0/8 nor an address"));
+        text.parse::<IpNet>().or_else(|_| single()).map_err(wrong)
+    };
+    texts.iter().map(network).collect()
 }
 
 /// `[password]`
@@ -149,6 +179,8 @@ pub struct TlsConfig {
 pub struct LimitsConfig {
     /// Longest message.
     pub message_bytes_max: usize,
+    /// Bytes that a peer may send before it has a session.
+    pub login_bytes_max: usize,
     /// Deepest nesting of a message.
     pub message_depth_max: usize,
     /// Longest URI.
@@ -173,6 +205,7 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             message_bytes_max: 16 * 1024 * 1024,
+            login_bytes_max: 64 * 1024,
             message_depth_max: 128,
             uri_bytes_max: UriRules::BYTES_MAX_DEFAULT,
             outbound_messages_max: 16_384,
@@ -190,7 +223,7 @@ impl Default for LimitsConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file can't be read.
-    #[error("can't read the configuration file {path}: {source}")]
+    #[error("can't read the configuration file {path}")]
     Read {
         /// The file.
         path: PathBuf,
@@ -198,7 +231,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is not TOML, has an unknown key or a value of the wrong kind.
-    #[error("{path}: {source}")]
+    #[error("the configuration file {path} can't be used")]
     Parse {
         /// The file.
         path: PathBuf,
@@ -233,9 +266,16 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         let bad = |name, problem: String| Err(ConfigError::Value { name, problem });
-        for (name, text) in [("realm.name", &self.realm.name), ("realm.uri_prefix", &self.realm.uri_prefix)] {
-            if let Err(error) = Uri::parse(text, UriRules::default()) {
-                return bad(name, error.to_string());
+        if let Err(error) = Uri::parse(&self.realm.name, UriRules::default()) {
+            return bad("realm.name", error.to_string());
+        }
+        // Patterns of shipped rules start with it, so nothing in it may mean something there.
+        if let Err(error) = Uri::parse(&self.realm.uri_prefix, UriRules { strict: true, ..UriRules::default() }) {
+            return bad("realm.uri_prefix", error.to_string());
+        }
+        for (name, value, max) in self.counts() {
+            if !(1..=max).contains(&value) {
+                return bad(name, format!("has to be from 1 to {max}"));
             }
         }
         if self.tls.certificate.is_some() != self.tls.key.is_some() {
@@ -245,6 +285,33 @@ impl Config {
             return bad("otp.lifetime_seconds", "is longer than otp.lifetime_seconds_max".into());
         }
         self.zone().map(|_| ())
+    }
+
+    /// What has to be a number from 1 to a highest one.
+    fn counts(&self) -> [(&'static str, u64, u64); 18] {
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let (otp, limits, throttle, password) = (&self.otp, &self.limits, &self.throttle, &self.password);
+        let message_bytes_max = count(FrameLimit::LARGEST.bytes());
+        [
+            ("otp.lifetime_seconds", otp.lifetime_seconds, SECONDS_MAX),
+            ("otp.lifetime_seconds_max", otp.lifetime_seconds_max, SECONDS_MAX),
+            ("otp.live_max", otp.live_max.into(), COUNT_MAX),
+            ("otp.session_seconds_max", otp.session_seconds_max, SECONDS_MAX),
+            ("throttle.forget_seconds", throttle.forget_seconds.unwrap_or(1), SECONDS_MAX),
+            ("password.workers", count(password.workers.unwrap_or(1)), COUNT_MAX),
+            ("password.queue_max", count(password.queue_max.unwrap_or(1)), COUNT_MAX),
+            ("password.queue_seconds_max", password.queue_seconds_max.unwrap_or(1), SECONDS_MAX),
+            ("storage.connections_max", count(self.storage.connections_max.unwrap_or(1)), COUNT_MAX),
+            ("limits.message_bytes_max", count(limits.message_bytes_max), message_bytes_max),
+            ("limits.login_bytes_max", count(limits.login_bytes_max), message_bytes_max),
+            ("limits.message_depth_max", count(limits.message_depth_max), count(DecodeLimits::DEPTH_MAX_CEILING)),
+            ("limits.uri_bytes_max", count(limits.uri_bytes_max), URI_BYTES_MAX),
+            ("limits.outbound_messages_max", count(limits.outbound_messages_max), COUNT_MAX),
+            ("limits.outbound_bytes_max", count(limits.outbound_bytes_max), u64::MAX),
+            ("limits.hello_seconds_max", limits.hello_seconds_max, SECONDS_MAX),
+            ("limits.unauthenticated_connections_max", count(limits.unauthenticated_connections_max), COUNT_MAX),
+            ("limits.login_attempts_max", limits.login_attempts_max.into(), COUNT_MAX),
+        ]
     }
 
     /// The zone in which times are written.
@@ -319,6 +386,19 @@ mod tests {
     }
 
     #[test]
+    fn an_exempt_address_needs_no_length() {
+        let config = parse("[throttle]\nexempt = ['10.0.0.1', '192.168.0.0/16', '::1']").unwrap();
+        let lengths: Vec<u8> = config.throttle.exempt.iter().map(IpNet::prefix_len).collect();
+        assert_eq!(lengths, [32, 16, 128]);
+    }
+
+    #[test]
+    fn the_databases_password_is_not_printed() {
+        let config = parse("[storage]\nurl = 'postgres://u:secret@h/d'").unwrap();
+        assert!(!format!("{config:?}").contains("secret"));
+    }
+
+    #[test]
     fn an_unknown_key_is_an_error_that_names_it() {
         assert!(parse("[otp]\nlife_seconds = 5").unwrap_err().contains("life_seconds"));
         assert!(parse("[otpp]").unwrap_err().contains("otpp"));
@@ -331,6 +411,10 @@ mod tests {
         check("[realm]\nuri_prefix = 'a..b'", "realm.uri_prefix");
         check("[tls]\nkey = 'k.pem'", "tls");
         check("[otp]\nlifetime_seconds = 90000", "otp.lifetime_seconds");
-        check("[throttle]\nexempt = ['300.0.0.0/8']", "exempt");
+        check("[throttle]\nexempt = ['300.0.0.0/8']", "300.0.0.0/8");
+        check("[realm]\nuri_prefix = 'com./x'", "realm.uri_prefix");
+        check("[limits]\nhello_seconds_max = 0", "limits.hello_seconds_max");
+        check("[limits]\nmessage_bytes_max = 16777217", "limits.message_bytes_max");
+        check("[storage]\nconnections_max = 0", "storage.connections_max");
     }
 }

@@ -18,9 +18,11 @@ use zeroize::Zeroize as _;
 
 use crate::admin::{Command, Refused, RefusedKind, execute};
 use crate::app::App;
-use crate::doors::{BoundSocket, reachable};
+use crate::doors::{ACCEPT_PAUSE, BoundSocket, peer_uid, reachable};
 use crate::hub::Hub;
 
+/// The user who may do everything anyhow.
+const ROOT: u32 = 0;
 /// Mode of the socket.
 pub const MODE: u32 = 0o600;
 /// Longest request in bytes.
@@ -35,21 +37,32 @@ enum Answer {
     Refused(Refused),
 }
 
-/// Serves commands until `stop`.
-pub async fn serve(bound: BoundSocket, app: Arc<App>, hub: Arc<Hub>, tasks: TaskTracker, stop: CancellationToken) {
+/// Serves the commands of `owner` until `stop`.
+pub async fn serve(
+    bound: BoundSocket,
+    owner: u32,
+    app: Arc<App>,
+    hub: Arc<Hub>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+) {
     while let Some(accepted) = stop.run_until_cancelled(bound.listener.accept()).await {
         match accepted {
+            // The file's mode says the same; this also holds where somebody loosens that.
+            Ok((stream, _)) if !peer_uid(&stream).is_ok_and(|uid| uid == owner || uid == ROOT) => {
+                tracing::warn!("somebody else than the owner of the data directory tried to give a command");
+            }
             Ok((stream, _)) => {
-                let (app, hub) = (Arc::clone(&app), Arc::clone(&hub));
+                let (app, hub, stop) = (Arc::clone(&app), Arc::clone(&hub), stop.clone());
                 tasks.spawn(async move {
-                    if let Err(error) = answer(stream, &app, &hub).await {
+                    if let Some(Err(error)) = stop.run_until_cancelled(answer(stream, &app, &hub)).await {
                         tracing::debug!(%error, "control connection ended");
                     }
                 });
             }
             Err(error) => {
                 tracing::warn!(%error, "can't accept a control connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// An existing data directory.
@@ -35,6 +35,15 @@ impl DataDir {
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// The user to whom it belongs.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file system.
+    pub fn owner(&self) -> io::Result<u32> {
+        Ok(fs::metadata(&self.0)?.uid())
     }
 
     /// The embedded database.

@@ -57,7 +57,7 @@ pub struct Joining {
     /// From where, with which agent.
     pub context: RequestContext,
     /// What narrows the role, if anything does.
-    pub restriction: Option<Arc<permission::RuleSet>>,
+    pub restriction: Option<Arc<permission::Restriction>>,
     /// What the client announced.
     pub features: ClientFeatures,
     /// When its login began: a revocation since then keeps it out.
@@ -346,7 +346,7 @@ fn missing(refusal: Refusal, action: permission::Action, role: &str) -> String {
     match refusal {
         Refusal::NoRule => format!("role {role:?} lacks the permission {} ({})", action.letter(), action.verb()),
         Refusal::Conflict => format!("two rules of role {role:?} match it equally well"),
-        Refusal::Restricted => "the key that opened the session does not reach this far".into(),
+        Refusal::Restricted => "the credential that opened the session does not reach this far".into(),
         Refusal::NeedsElevation => "it needs an elevated session, which this server does not offer yet".into(),
         Refusal::NeedsDocumentation => "it needs a documented URI, which this server does not offer yet".into(),
     }

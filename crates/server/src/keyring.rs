@@ -18,13 +18,18 @@ use crate::data_dir::{DataDir, read_private, write_private};
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
     /// The file can't be read or written.
-    #[error("can't use the keyring {path}: {source}")]
+    #[error("can't use the keyring {path}")]
     Io {
         /// The file.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
+    /// There is a database, but no keyring for it.
+    #[error(
+        "{0} is missing, but there is a database; restore it from a backup: without it no key in the database works"
+    )]
+    Lost(PathBuf),
     /// The file is not a keyring.
     #[error("{0} is no keyring; restore it from a backup: without it no key in the database works")]
     Corrupt(PathBuf),
@@ -58,6 +63,9 @@ pub fn load_or_create(data: &DataDir, rng: &mut impl CryptoRng) -> Result<Pepper
         let parsed = parse(&bytes);
         bytes.zeroize();
         return parsed.ok_or(KeyringError::Corrupt(path));
+    }
+    if data.database().exists() {
+        return Err(KeyringError::Lost(path));
     }
     let mut pepper = [0; Pepper::BYTES];
     rng.fill_bytes(&mut pepper);
@@ -97,6 +105,15 @@ mod tests {
         let digest = |pepper: Pepper| pepper.digest(&login, &Secret::new("x"));
         let first = digest(load_or_create(&data, &mut random()).unwrap());
         assert_eq!(digest(load_or_create(&data, &mut random()).unwrap()), first);
+    }
+
+    #[test]
+    fn is_not_made_anew_beside_a_database() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path()).unwrap();
+        std::fs::write(data.database(), b"").unwrap();
+        assert!(matches!(load_or_create(&data, &mut random()), Err(KeyringError::Lost(_))));
+        assert!(!data.keyring().exists());
     }
 
     #[test]

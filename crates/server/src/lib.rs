@@ -17,6 +17,7 @@ mod hub;
 mod keyring;
 mod open;
 mod outbox;
+mod output;
 mod password_pool;
 mod procedures;
 mod roles;

@@ -26,7 +26,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Debug, thiserror::Error)]
 pub enum OpenFailed {
     /// The data directory can't be used.
-    #[error("can't use the data directory {path}: {source}")]
+    #[error("can't use the data directory {path}")]
     Data {
         /// The directory.
         path: String,
@@ -46,7 +46,7 @@ pub enum OpenFailed {
     #[error(transparent)]
     Storage(#[from] OpenError),
     /// The database can't be written.
-    #[error("can't prepare the database: {0}")]
+    #[error("can't prepare the database")]
     Bootstrap(#[from] RepositoryError),
 }
 
@@ -57,8 +57,6 @@ pub struct Installation {
     pub app: App,
     /// The one-time password of the first user, if this was the first start.
     pub first: Option<MintedOtp>,
-    /// Keeps other processes out.
-    pub lock: DataLock,
 }
 
 /// Reads the configuration: the file named, else the one in the data directory, else defaults.
@@ -81,13 +79,12 @@ pub fn open_data(path: &Path) -> Result<DataDir, OpenFailed> {
     DataDir::open(path).map_err(|source| OpenFailed::Data { path: path.display().to_string(), source })
 }
 
-/// Opens an installation for this process alone.
+/// Opens an installation for the process that holds the lock.
 ///
 /// # Errors
 ///
 /// [`OpenFailed`], which says what to do.
-pub async fn open(data: &DataDir, config: Config) -> Result<Installation, OpenFailed> {
-    let lock = lock(data).await?;
+pub async fn open(data: &DataDir, config: Config, _: &DataLock) -> Result<Installation, OpenFailed> {
     let pepper = keyring::load_or_create(data, &mut random())?;
     let settings = config.identity(pepper)?;
     let store = match &config.storage.url {
@@ -103,10 +100,15 @@ pub async fn open(data: &DataDir, config: Config) -> Result<Installation, OpenFa
     let identity = Identity::new(store, settings);
     let context = RequestContext::new(cid::generate(), PeerAddress::Local, "", "cli");
     let first = identity.bootstrap(&config.realm.uri_prefix, &context, now(), &mut random()).await?;
-    Ok(Installation { app: App::new(identity, config), first, lock })
+    Ok(Installation { app: App::new(identity, config), first })
 }
 
-async fn lock(data: &DataDir) -> Result<DataLock, OpenFailed> {
+/// Waits a while for the lock of a data directory.
+///
+/// # Errors
+///
+/// [`OpenFailed::InUse`] while another process holds it, and [`OpenFailed::Data`].
+pub async fn lock(data: &DataDir) -> Result<DataLock, OpenFailed> {
     let name = || data.path().display().to_string();
     let give_up = Instant::now() + LOCK_WAIT;
     loop {

@@ -1,8 +1,8 @@
 //! What waits to be sent to one session: bounded, filled by anybody, drained by the
 //! connection's writer.
 //!
-//! **Invariant:** filling never waits. A session whose peer reads too slowly is cut off with a
-//! counted reason; it can't hold up the others.
+//! **Invariant:** filling never waits. A session whose peer reads too slowly is cut off;
+//! it can't hold up the others.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -11,8 +11,8 @@ use bytes::{Bytes, BytesMut};
 use countersign_wamp::{Dict, Encoding, Message, encode};
 use tokio::sync::Notify;
 
-/// What a message takes in the queue on top of its payload, in bytes. An estimate of the
-/// envelope; exact figures would need encoding under the realm's lock.
+/// What a message takes in the queue beside its texts, options and payload, in bytes. An
+/// estimate; exact figures would need encoding under the realm's lock.
 const ENVELOPE_BYTES: usize = 64;
 
 /// How much may wait.
@@ -77,7 +77,7 @@ impl SharedMessage {
 
 /// One message as a frame.
 pub fn frame(message: &Message, encoding: Encoding) -> Bytes {
-    let mut out = BytesMut::with_capacity(ENVELOPE_BYTES + payload_bytes(message));
+    let mut out = BytesMut::with_capacity(ENVELOPE_BYTES + message.len_hint());
     encode(encoding, message, &mut out);
     out.freeze()
 }
@@ -116,13 +116,13 @@ impl Outbox {
 
     /// Appends a message. After [`Outbox::end`] or a cut it is dropped.
     pub fn send(&self, message: Message) {
-        let bytes = ENVELOPE_BYTES + payload_bytes(&message);
+        let bytes = ENVELOPE_BYTES + message.len_hint();
         self.push(Outgoing::Message(message), bytes);
     }
 
     /// Appends a message that others get as well.
     pub fn send_shared(&self, message: Arc<SharedMessage>) {
-        let bytes = ENVELOPE_BYTES + payload_bytes(&message.message);
+        let bytes = ENVELOPE_BYTES + message.message.len_hint();
         self.push(Outgoing::Shared(message), bytes);
     }
 
@@ -189,19 +189,6 @@ impl Outbox {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn payload_bytes(message: &Message) -> usize {
-    match message {
-        Message::Error { payload, .. }
-        | Message::Publish { payload, .. }
-        | Message::Event { payload, .. }
-        | Message::Call { payload, .. }
-        | Message::Result { payload, .. }
-        | Message::Invocation { payload, .. }
-        | Message::Yield { payload, .. } => payload.len_hint(),
-        _ => 0,
     }
 }
 

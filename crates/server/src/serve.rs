@@ -1,7 +1,6 @@
 //! The server's life: open, listen, work, stop.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use countersign_identity::repository::RepositoryError;
 use countersign_router::{RealmSettings, ReservedUris};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,7 +20,8 @@ use crate::data_dir::DataDir;
 use crate::demo;
 use crate::doors::{BindError, BoundSocket, Doors, ListenUrl, ListenUrlError, Listener};
 use crate::hub::Hub;
-use crate::open::{Installation, OpenFailed, load_config, open, open_data};
+use crate::open::{Installation, OpenFailed, load_config, lock, open, open_data};
+use crate::output::say;
 use crate::procedures::{Procedures, RegistrationFailed};
 use crate::roles::RoleTable;
 
@@ -57,7 +58,7 @@ pub enum ServeFailed {
     #[error(transparent)]
     Bind(#[from] BindError),
     /// The control socket can't be opened.
-    #[error("can't open the control socket {path}: {source}")]
+    #[error("can't open the control socket {path}")]
     Control {
         /// The socket.
         path: String,
@@ -65,10 +66,13 @@ pub enum ServeFailed {
         source: std::io::Error,
     },
     /// A fault of the program.
+    #[error("a part of the server ended while it was needed; see the log")]
+    PartEnded,
+    /// A fault of the program.
     #[error(transparent)]
     Registration(#[from] RegistrationFailed),
     /// The database can't be read or written.
-    #[error("can't prepare the database: {0}")]
+    #[error("can't prepare the database")]
     Storage(#[from] RepositoryError),
     /// The demonstration's users can't be made.
     #[error("can't make the users of the demonstration: {0}")]
@@ -94,7 +98,11 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     let mut config = load_config(options.config, &data)?;
     config.auth.anonymous |= options.demo;
     let urls = listen_urls(options.listen, &config, &data)?;
-    let Installation { app, first, lock: _lock } = open(&data, config).await?;
+    let lock = lock(&data).await?;
+    // Bound before anything is stored: a port that is taken must not swallow the first start.
+    let (control, listeners) = bind(&data, &config, &urls).await?;
+    let bound: Vec<ListenUrl> = listeners.iter().map(|listener| listener.url().clone()).collect();
+    let Installation { app, first } = open(&data, config, &lock).await?;
     let demo_users = if options.demo { demo::prepare(&app).await.map_err(ServeFailed::Demo)? } else { Vec::new() };
 
     let app = Arc::new(app);
@@ -103,26 +111,20 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     let procedures = Arc::new(Procedures::new(Arc::clone(&app), tasks.clone()));
     procedures.register(&hub)?;
 
-    let path = data.control_socket();
-    let control = BoundSocket::bind(&path, control::MODE)
-        .map_err(|source| ServeFailed::Control { path: path.display().to_string(), source })?;
-    let mut listeners = Vec::new();
-    for url in &urls {
-        listeners.push(Listener::bind(url, &app.config.tls, &data).await?);
-    }
-    let bound: Vec<ListenUrl> = listeners.iter().map(|listener| listener.url().clone()).collect();
-
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let doors = Arc::new(Doors::new(Arc::clone(&app), Arc::clone(&hub), procedures, tasks.clone(), stop.clone()));
+    // What must run as long as the server does.
+    let mut vital = JoinSet::new();
     for listener in listeners {
-        tasks.spawn(listener.run(Arc::clone(&doors)));
+        vital.spawn(listener.run(Arc::clone(&doors)));
     }
-    tasks.spawn(control::serve(control, Arc::clone(&app), Arc::clone(&hub), tasks.clone(), stop.clone()));
+    let owner = data.owner()?;
+    vital.spawn(control::serve(control, owner, Arc::clone(&app), Arc::clone(&hub), tasks.clone(), stop.clone()));
     let (timeouts, until) = (Arc::clone(&hub), stop.clone());
-    tasks.spawn(async move {
+    vital.spawn(async move {
         until.run_until_cancelled(timeouts.run_timeouts()).await;
     });
-    tasks.spawn(reap(Arc::clone(&app), stop.clone()));
+    vital.spawn(reap(Arc::clone(&app), stop.clone()));
 
     let mut text = String::new();
     for url in &bound {
@@ -132,22 +134,40 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
         text.push_str(&demo::first_start(&first));
     }
     if options.demo {
-        text.push_str(&demo::what_to_try(&demo_users, &bound));
+        text.push_str(&demo::what_to_try(&demo_users, &bound, &app.config.realm));
     }
     say(&text)?;
 
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let result = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        // Rather no server than a deaf one: whoever watches over it starts it again.
+        _ = vital.join_next() => Err(ServeFailed::PartEnded),
+    };
     tracing::info!("stopping");
     hub.shut_down();
     stop.cancel();
+    while vital.join_next().await.is_some() {}
     tasks.close();
     if tokio::time::timeout(SHUTDOWN_GRACE, tasks.wait()).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
-    Ok(())
+    result
+}
+
+async fn bind(
+    data: &DataDir,
+    config: &Config,
+    urls: &[ListenUrl],
+) -> Result<(BoundSocket, Vec<Listener>), ServeFailed> {
+    let path = data.control_socket();
+    let control = BoundSocket::bind(&path, control::MODE)
+        .map_err(|source| ServeFailed::Control { path: path.display().to_string(), source })?;
+    let mut listeners = Vec::new();
+    for url in urls {
+        listeners.push(Listener::bind(url, &config.tls, data).await?);
+    }
+    Ok((control, listeners))
 }
 
 async fn hub(app: &App) -> Result<Hub, RepositoryError> {
@@ -156,12 +176,20 @@ async fn hub(app: &App) -> Result<Hub, RepositoryError> {
     let limits = &app.config.limits;
     let settings = RealmSettings {
         uri_rules: app.config.uri_rules(),
-        reserved: ReservedUris::default(),
+        reserved: reserved(&app.config.realm.uri_prefix),
         subscriptions_and_registrations_max: limits.subscriptions_and_registrations_max,
         pending_calls_max: limits.pending_calls_max,
         ..RealmSettings::new(app.config.realm.name.as_str())
     };
     Ok(Hub::new(settings, roles))
+}
+
+/// What belongs to the server itself, in both spellings, whether there is such a procedure
+/// already or not: nobody else may answer in its place.
+fn reserved(prefix: &str) -> ReservedUris {
+    let own = ["auth.", "my.", "system."];
+    let both = own.iter().flat_map(|start| [(*start).to_owned(), format!("{prefix}.{start}")]);
+    ReservedUris::new(Vec::<String>::new(), both)
 }
 
 fn listen_urls(given: &[String], config: &Config, data: &DataDir) -> Result<Vec<ListenUrl>, ListenUrlError> {
@@ -184,11 +212,4 @@ async fn reap(app: Arc<App>, stop: CancellationToken) {
             Err(error) => tracing::warn!(?error, "can't remove one-time passwords that have ended"),
         }
     }
-}
-
-/// Writes to standard output at once, so that whoever started the server can read on.
-fn say(text: &str) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
 }

@@ -238,6 +238,42 @@ impl Message {
         Self::Error { request_type, request, details: Dict::new(), error: error.into(), payload }
     }
 
+    /// About how many bytes this takes beside its fixed parts, for limits on what waits in
+    /// queues.
+    pub fn len_hint(&self) -> usize {
+        match self {
+            Self::Hello { realm: uri, details } => uri.as_str().len() + details.len_hint(),
+            Self::Abort { details, reason: uri } | Self::Goodbye { details, reason: uri } => {
+                uri.as_str().len() + details.len_hint()
+            }
+            Self::Subscribe { options, topic: uri, .. } | Self::Register { options, procedure: uri, .. } => {
+                uri.as_str().len() + options.len_hint()
+            }
+            Self::Error { details, error: uri, payload, .. }
+            | Self::Publish { options: details, topic: uri, payload, .. }
+            | Self::Call { options: details, procedure: uri, payload, .. } => {
+                uri.as_str().len() + details.len_hint() + payload.len_hint()
+            }
+            Self::Event { details, payload, .. }
+            | Self::Result { details, payload, .. }
+            | Self::Invocation { details, payload, .. }
+            | Self::Yield { options: details, payload, .. } => details.len_hint() + payload.len_hint(),
+            Self::Welcome { details, .. }
+            | Self::Challenge { extra: details, .. }
+            | Self::Authenticate { extra: details, .. }
+            | Self::Cancel { options: details, .. }
+            | Self::Interrupt { options: details, .. } => details.len_hint(),
+            Self::Unsubscribed { details, .. } | Self::Unregistered { details, .. } => {
+                details.as_ref().map_or(0, Dict::len_hint)
+            }
+            Self::Published { .. }
+            | Self::Subscribed { .. }
+            | Self::Unsubscribe { .. }
+            | Self::Registered { .. }
+            | Self::Unregister { .. } => 0,
+        }
+    }
+
     /// The message's type.
     pub fn message_type(&self) -> MessageType {
         match self {

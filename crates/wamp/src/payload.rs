@@ -94,7 +94,7 @@ impl Payload {
         match &self.0 {
             Content::Absent => 0,
             Content::Encoded { args, kwargs, .. } => args.len() + kwargs.len(),
-            Content::Values(values) => 64 * (values.0.len() + values.1.len()),
+            Content::Values(values) => values.0.iter().map(Value::len_hint).sum::<usize>() + values.1.len_hint(),
         }
     }
 }

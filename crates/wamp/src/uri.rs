@@ -85,6 +85,9 @@ pub enum UriError {
     /// Two dots in a row, or one at an end.
     #[error("a URI can't have an empty component")]
     EmptyComponent,
+    /// More than [`UriPattern::WILDCARD_COMPONENTS_MAX`].
+    #[error("a wildcard pattern has at most {max} components", max = UriPattern::WILDCARD_COMPONENTS_MAX)]
+    TooManyComponents,
     /// White space, `#`, or under strict rules anything but `[0-9a-z_]`.
     #[error("a URI can't contain {0:?}")]
     Character(char),
@@ -170,6 +173,10 @@ pub struct UriPattern {
 }
 
 impl UriPattern {
+    /// Most components of a wildcard pattern. Each costs a node in the tree of patterns, and a
+    /// branch of the walk wherever one is empty.
+    pub const WILDCARD_COMPONENTS_MAX: usize = 32;
+
     /// Checks `text` as a pattern of `policy`: a wildcard pattern may have empty components,
     /// a prefix may end with a dot (or be empty), an exact one is a [`Uri`].
     ///
@@ -183,6 +190,9 @@ impl UriPattern {
             MatchPolicy::Wildcard => EmptyComponents::Anywhere,
         };
         check(text, rules, empty)?;
+        if policy == MatchPolicy::Wildcard && text.split('.').count() > Self::WILDCARD_COMPONENTS_MAX {
+            return Err(UriError::TooManyComponents);
+        }
         Ok(Self { text: text.into(), policy })
     }
 
@@ -288,6 +298,16 @@ mod tests {
         check("a.b.", MatchPolicy::Prefix, true);
         check("", MatchPolicy::Prefix, true);
         check(".b.", MatchPolicy::Wildcard, true);
+    }
+
+    #[test]
+    fn wildcard_patterns_have_a_bounded_number_of_components() {
+        let parse = |components: usize| {
+            let text = vec!["a"; components].join(".");
+            UriPattern::parse(&text, MatchPolicy::Wildcard, UriRules::default()).err()
+        };
+        assert_eq!(parse(UriPattern::WILDCARD_COMPONENTS_MAX), None);
+        assert_eq!(parse(UriPattern::WILDCARD_COMPONENTS_MAX + 1), Some(UriError::TooManyComponents));
     }
 
     #[test]

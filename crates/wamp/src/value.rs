@@ -83,6 +83,11 @@ impl Dict {
         self.0.len()
     }
 
+    /// About how many bytes this takes, for limits on what waits in queues.
+    pub fn len_hint(&self) -> usize {
+        self.0.iter().map(|(key, value)| key.len() + value.len_hint()).sum()
+    }
+
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -105,6 +110,24 @@ impl IntoIterator for Dict {
 }
 
 impl Value {
+    /// About how many bytes this takes, for limits on what waits in queues. As deep as the
+    /// value is nested, which the decoder bounds.
+    pub fn len_hint(&self) -> usize {
+        let content = match self {
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::UInt(_)
+            | Self::Float(_)
+            | Self::Time(Time::Unix { .. }) => 0,
+            Self::Str(text) | Self::Time(Time::Text(text)) => text.len(),
+            Self::Bytes(bytes) => bytes.len(),
+            Self::List(items) => items.iter().map(Self::len_hint).sum(),
+            Self::Dict(dict) => dict.len_hint(),
+        };
+        size_of::<Self>() + content
+    }
+
     /// The text, if this is text.
     pub fn as_str(&self) -> Option<&str> {
         match self {

@@ -9,7 +9,7 @@ mod rules;
 mod trie;
 
 pub use pattern::{Pattern, PatternError};
-pub use restriction::{KeySessionDenials, SessionRights};
+pub use restriction::{KeySessionDenials, Restriction, SessionRights};
 pub use rights::{Action, Right, Rights, RightsError};
 pub use rules::{PermissionsError, Rule, parse_rules};
 pub use trie::{Refusal, RuleSet, UriMatch};

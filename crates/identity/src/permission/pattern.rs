@@ -99,6 +99,11 @@ impl Pattern {
         &self.text
     }
 
+    /// Whether it stands for one URI only.
+    pub(super) fn is_exact(&self) -> bool {
+        !self.has_tail && self.elements.iter().all(|element| matches!(element, Element::Exact(_)))
+    }
+
     pub(super) fn elements(&self) -> &[Element] {
         &self.elements
     }

@@ -22,30 +22,50 @@ const DENIED: &[&str] = &[
 /// The denials that every session of an OTP or key carries, for one URI prefix.
 #[derive(Debug, Clone)]
 pub struct KeySessionDenials {
-    rules: Vec<Rule>,
-    /// The rule set of a credential without rules of its own: nearly all credentials.
-    plain: Arc<RuleSet>,
+    denied: Arc<RuleSet>,
+    /// The restriction of a credential without rules of its own: nearly all credentials.
+    plain: Arc<Restriction>,
 }
 
 impl KeySessionDenials {
-    /// The denials in both spellings: `prefix.` and short.
+    /// The denials in both spellings: with `prefix` and short.
     pub fn new(prefix: &str) -> Self {
         let spellings =
             DENIED.iter().flat_map(|pattern| [rule(prefix, pattern, ""), rule(prefix, &format!("~.{pattern}"), "")]);
-        let rules: Vec<Rule> = spellings.flatten().collect();
-        let all = rule(prefix, "*", "crspoq");
-        let plain = Arc::new(RuleSet::new(rules.iter().cloned().chain(all).collect()));
-        Self { rules, plain }
+        let denied = Arc::new(RuleSet::new(spellings.flatten().collect()));
+        let plain = Arc::new(Restriction { own: None, denied: Arc::clone(&denied) });
+        Self { denied, plain }
     }
 
     /// The restriction of a session that was opened with a credential of these `permissions`.
-    ///
-    /// The denials come on top; a rule with the pattern of a denial doesn't lift it.
-    pub fn restriction(&self, permissions: &[Rule]) -> Arc<RuleSet> {
+    pub fn restriction(&self, permissions: &[Rule]) -> Arc<Restriction> {
         if permissions.is_empty() {
             return Arc::clone(&self.plain);
         }
-        Arc::new(RuleSet::new(permissions.iter().chain(&self.rules).cloned().collect()))
+        let own = RuleSet::new(permissions.to_vec());
+        Arc::new(Restriction { own: Some(own), denied: Arc::clone(&self.denied) })
+    }
+}
+
+/// How far a credential reaches.
+#[derive(Debug)]
+pub struct Restriction {
+    /// Its own rules; without any it reaches as far as the role.
+    own: Option<RuleSet>,
+    /// What it reaches only where a rule of its own names the very URI.
+    denied: Arc<RuleSet>,
+}
+
+impl Restriction {
+    /// Whether it reaches everything that `uri` stands for.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Restricted`].
+    pub fn decide(&self, action: Action, uri: UriMatch<'_>) -> Result<(), Refusal> {
+        let own_allows = self.own.as_ref().is_none_or(|own| own.decide(action, uri).is_ok());
+        let is_named = || self.own.as_ref().is_some_and(|own| own.names(uri));
+        if own_allows && (!self.denied.touches(uri) || is_named()) { Ok(()) } else { Err(Refusal::Restricted) }
     }
 }
 
@@ -53,12 +73,12 @@ impl KeySessionDenials {
 #[derive(Debug, Clone)]
 pub struct SessionRights {
     role: Arc<RuleSet>,
-    restriction: Option<Arc<RuleSet>>,
+    restriction: Option<Arc<Restriction>>,
 }
 
 impl SessionRights {
     /// Rights of a role, narrowed by a restriction if there is one.
-    pub fn new(role: Arc<RuleSet>, restriction: Option<Arc<RuleSet>>) -> Self {
+    pub fn new(role: Arc<RuleSet>, restriction: Option<Arc<Restriction>>) -> Self {
         Self { role, restriction }
     }
 
@@ -79,7 +99,7 @@ impl SessionRights {
     pub fn decide(&self, action: Action, uri: UriMatch<'_>) -> Result<(), Refusal> {
         let right = self.role.decide(action, uri)?;
         if let Some(restriction) = &self.restriction {
-            restriction.decide(action, uri).map_err(|_| Refusal::Restricted)?;
+            restriction.decide(action, uri)?;
         }
         if right.documented {
             return Err(Refusal::NeedsDocumentation);
@@ -135,6 +155,13 @@ mod tests {
         assert_eq!(may(ALL, exact, "com.izaber.wamp.my.apikeys.create"), Ok(()));
         let same = &[("*", "crspoq"), ("com.izaber.wamp.my.apikeys.*", "c")];
         assert_eq!(may(ALL, same, "com.izaber.wamp.my.apikeys.create"), Err(Refusal::Restricted));
+    }
+
+    #[test]
+    fn a_regex_or_broader_rule_lifts_no_denial() {
+        for pattern in ["com.izaber.wamp.my./.*/.create", "com.izaber.wamp.my.*", "com.izaber.wamp./m/./.*/./.*/"] {
+            assert_eq!(may(ALL, &[(pattern, "c")], "com.izaber.wamp.my.apikeys.create"), Err(Refusal::Restricted));
+        }
     }
 
     #[test]

@@ -99,6 +99,22 @@ impl RuleSet {
         }
     }
 
+    /// Whether some rule matches something that `uri` stands for, whatever it grants.
+    pub fn touches(&self, uri: UriMatch<'_>) -> bool {
+        let touched = |shape: Shape<'_>| self.rules.iter().any(|rule| shape.touches(rule));
+        match uri {
+            UriMatch::Exact(uri) => self.root.find(Some(uri), Fit { elements: 0, exact: 0 }).is_some(),
+            UriMatch::Prefix(text) => touched(Shape::prefix(text)),
+            UriMatch::Wildcard(text) => touched(Shape::wildcard(text)),
+        }
+    }
+
+    /// Whether a rule is for exactly this one URI.
+    pub fn names(&self, uri: UriMatch<'_>) -> bool {
+        let UriMatch::Exact(uri) = uri else { return false };
+        self.rules.iter().any(|rule| rule.pattern.as_str() == uri && rule.pattern.is_exact())
+    }
+
     fn decide_exact(&self, action: Action, uri: &str) -> Result<Right, Refusal> {
         match self.root.find(Some(uri), Fit { elements: 0, exact: 0 }) {
             None => Err(Refusal::NoRule),

@@ -78,6 +78,13 @@ pub enum Command {
     AuditSearch(AuditQuery),
 }
 
+impl Command {
+    /// Whether the command makes sense where nothing is yet.
+    pub fn may_come_first(&self) -> bool {
+        matches!(self, Self::UserAdd { .. } | Self::RoleAdd { .. })
+    }
+}
+
 /// What `user …` changes.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "edit", content = "value", rename_all = "snake_case")]

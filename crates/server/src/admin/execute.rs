@@ -35,18 +35,9 @@ pub async fn execute(app: &App, hub: Option<&Hub>, command: Command) -> Result<V
         Command::UserEdit { login, edit } => operator.edit_user(&login, edit).await,
         Command::RoleList => Ok(app.identity.roles().await?.iter().map(json::role).collect()),
         Command::RoleShow { role } => Ok(json::role(&app.identity.role(&role).await?)),
-        Command::RoleAdd { role } => {
-            app.identity.create_role(&role, &Actor::Operator, &operator.context, now()).await?;
-            operator.roles_changed(&role).await
-        }
-        Command::RoleSet { role, uri, perms } => {
-            app.identity.set_rule(&role, &uri, &perms, &Actor::Operator, &operator.context, now()).await?;
-            operator.roles_changed(&role).await
-        }
-        Command::RoleUnset { role, uri } => {
-            app.identity.remove_rule(&role, &uri, &Actor::Operator, &operator.context, now()).await?;
-            operator.roles_changed(&role).await
-        }
+        Command::RoleAdd { role } => operator.edit_role(&role, RoleEdit::Create).await,
+        Command::RoleSet { role, uri, perms } => operator.edit_role(&role, RoleEdit::Set(&uri, &perms)).await,
+        Command::RoleUnset { role, uri } => operator.edit_role(&role, RoleEdit::Remove(&uri)).await,
         Command::OtpCreate { login, expires, permissions } => operator.create_otp(&login, expires, permissions).await,
         Command::OtpList { login } => {
             let (login, credentials) = app.identity.list_otps_of(&login, &Actor::Operator, now()).await?;
@@ -57,6 +48,13 @@ pub async fn execute(app: &App, hub: Option<&Hub>, command: Command) -> Result<V
             Ok(rows.iter().map(json::audit).collect())
         }
     }
+}
+
+/// What `role …` changes.
+enum RoleEdit<'a> {
+    Create,
+    Set(&'a str, &'a str),
+    Remove(&'a str),
 }
 
 struct Operator<'a> {
@@ -105,19 +103,34 @@ impl Operator<'_> {
             UserChange::Password(_) => Some("the user got another password"),
             UserChange::Delete => Some("the user was deleted"),
         };
-        let user = self.app.identity.change_user(login, change, &Actor::Operator, &self.context, now()).await?;
-        if let (Some(message), Some(hub)) = (ends_sessions, self.hub) {
+        let changed = self.app.identity.change_user(login, change, &Actor::Operator, &self.context, now()).await;
+        let user = match &changed {
+            Ok(user) => Some(user.clone()),
+            // The change may have been stored although its answer was lost: rather end sessions
+            // for nothing.
+            Err(AdminError::Storage(_)) => self.app.identity.user(login).await.ok(),
+            Err(_) => None,
+        };
+        if let (Some(user), Some(message), Some(hub)) = (user, ends_sessions, self.hub) {
             hub.revoke_user(user.id, message);
         }
-        Ok(json::user(&user))
+        Ok(json::user(&changed?))
     }
 
-    async fn roles_changed(&self, role: &str) -> Result<Value, Refused> {
+    async fn edit_role(&self, role: &str, edit: RoleEdit<'_>) -> Result<Value, Refused> {
+        let (identity, operator) = (&self.app.identity, &Actor::Operator);
+        // One after the other, so that what live sessions get last is what is stored last.
+        let _turn = self.app.role_edits.lock().await;
+        match edit {
+            RoleEdit::Create => identity.create_role(role, operator, &self.context, now()).await?,
+            RoleEdit::Set(uri, perms) => identity.set_rule(role, uri, perms, operator, &self.context, now()).await?,
+            RoleEdit::Remove(uri) => identity.remove_rule(role, uri, operator, &self.context, now()).await?,
+        }
         if let Some(hub) = self.hub {
             self.app.load_roles(hub.roles()).await?;
             hub.apply_roles();
         }
-        Ok(json::role(&self.app.identity.role(role).await?))
+        Ok(json::role(&identity.role(role).await?))
     }
 
     async fn create_otp(
@@ -150,7 +163,7 @@ fn expires_input(text: String) -> ExpiresInput {
 fn search(query: AuditQuery) -> Result<SearchAudit, Refused> {
     let operation = match &query.operation {
         None => None,
-        Some(name) => Some(Operation::from_name(name).ok_or_else(|| wrong(format!("no operation {name:?}")))?),
+        Some(name) => Some(Operation::from_name(name).ok_or_else(|| unknown_operation(name))?),
     };
     let outcome = match &query.outcome {
         None => None,
@@ -169,6 +182,11 @@ fn search(query: AuditQuery) -> Result<SearchAudit, Refused> {
         after: None,
         limit: query.limit,
     })
+}
+
+fn unknown_operation(name: &str) -> Refused {
+    let known: Vec<&str> = Operation::ALL.iter().map(|operation| operation.name()).collect();
+    wrong(format!("there is no operation {name:?}; the operations are {}", known.join(", ")))
 }
 
 fn time(text: &str) -> Result<Timestamp, Refused> {

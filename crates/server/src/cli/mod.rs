@@ -17,19 +17,23 @@ use tracing_subscriber::EnvFilter;
 
 use crate::admin::{AuditQuery, ClearText, Command, UserEdit, execute};
 use crate::control;
-use crate::open::{Installation, load_config, open, open_data};
+use crate::open::{Installation, load_config, lock, open, open_data};
+use crate::output::say;
 use crate::serve::{ServeOptions, serve};
 use arguments::{AuditCommand, Cli, CliCommand, OtpCommand, RoleCommand, UserCommand};
 
 /// What is logged unless `RUST_LOG` says otherwise.
 const LOG_DEFAULT: &str = "warn,countersign_server=info";
+/// Libraries that log the bytes which they carry, tickets and passwords among them, at their
+/// finest levels. They stay quiet whatever `RUST_LOG` says.
+const LOG_CAPPED: [&str; 6] = ["tungstenite", "tokio_tungstenite", "hyper", "rustls", "tokio_rustls", "tokio_postgres"];
 /// Longest password line that is read, in bytes.
 const PASSWORD_LINE_BYTES_MAX: u64 = 4096;
 
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT));
+    let filter = log_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG_DEFAULT)));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
@@ -45,6 +49,10 @@ pub fn run() -> ExitCode {
     }
 }
 
+fn log_filter(wanted: EnvFilter) -> EnvFilter {
+    LOG_CAPPED.into_iter().filter_map(|name| format!("{name}=warn").parse().ok()).fold(wanted, EnvFilter::add_directive)
+}
+
 fn fail(message: &str) -> ExitCode {
     eprintln!("countersign: {message}");
     ExitCode::FAILURE
@@ -53,13 +61,10 @@ fn fail(message: &str) -> ExitCode {
 async fn dispatch(cli: Cli) -> Result<(), String> {
     let json = cli.json;
     let command = match cli.command {
-        CliCommand::Version => {
-            print::version(json);
-            return Ok(());
-        }
+        CliCommand::Version => return say(&print::version(json)).map_err(|error| explain(&error)),
         CliCommand::Serve { listen, demo } => {
             let options = ServeOptions { data: &cli.data, config: cli.config.as_deref(), listen: &listen, demo };
-            return serve(&options).await.map_err(|error| error.to_string());
+            return serve(&options).await.map_err(|error| explain(&error));
         }
         CliCommand::User(command) => user(command)?,
         CliCommand::Role(command) => role(command),
@@ -70,22 +75,38 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
     };
     let kind = print::Kind::of(&command);
     let value = carry_out(&cli.data, cli.config.as_deref(), command).await?;
-    print::answer(kind, &value, json);
+    say(&print::answer(kind, &value, json)).map_err(|error| explain(&error))?;
+    if let Some(note) = print::note(kind, &value).filter(|_| !json) {
+        eprintln!("{note}");
+    }
     Ok(())
 }
 
 /// By the running server, or here if none runs.
 async fn carry_out(data: &Path, config: Option<&Path>, command: Command) -> Result<Value, String> {
-    let data = open_data(data).map_err(|error| error.to_string())?;
+    if !data.is_dir() && !command.may_come_first() {
+        return Err(format!(
+            "there is no data directory {}; name it with --data, or make one with `countersign serve` or `user add`",
+            data.display()
+        ));
+    }
+    let data = open_data(data).map_err(|error| explain(&error))?;
     if let Some(answer) = control::ask(&data.control_socket(), &command).await {
         return answer.map_err(|refused| refused.message);
     }
-    let config = load_config(config, &data).map_err(|error| error.to_string())?;
-    let Installation { app, first, lock: _lock } = open(&data, config).await.map_err(|error| error.to_string())?;
+    let config = load_config(config, &data).map_err(|error| explain(&error))?;
+    let lock = lock(&data).await.map_err(|error| explain(&error))?;
+    let Installation { app, first } = open(&data, config, &lock).await.map_err(|error| explain(&error))?;
     if let Some(first) = first {
         eprint!("{}", crate::demo::first_start(&first));
     }
     execute(&app, None, command).await.map_err(|refused| refused.message)
+}
+
+/// An error with its causes, as one line.
+fn explain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn user(command: UserCommand) -> Result<Command, String> {

@@ -1,5 +1,7 @@
 //! Answers for people: short tables. Scripts take `--json`.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use crate::admin::Command;
@@ -39,20 +41,15 @@ impl Kind {
 }
 
 /// The version, as text or JSON.
-pub fn version(json: bool) {
+pub fn version(json: bool) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    if json {
-        println!("{}", serde_json::json!({ "version": version }));
-    } else {
-        println!("countersign {version}");
-    }
+    if json { format!("{}\n", serde_json::json!({ "version": version })) } else { format!("countersign {version}\n") }
 }
 
 /// An answer, as text or JSON.
-pub fn answer(kind: Kind, value: &Value, json: bool) {
+pub fn answer(kind: Kind, value: &Value, json: bool) -> String {
     if json {
-        println!("{value:#}");
-        return;
+        return format!("{value:#}\n");
     }
     let one = std::slice::from_ref(value);
     let rows = value.as_array().map_or(one, Vec::as_slice);
@@ -60,28 +57,32 @@ pub fn answer(kind: Kind, value: &Value, json: bool) {
         Kind::Users => table(&["login", "role", "enabled", "has_password", "created"], rows),
         Kind::Otps => table(&["uuid", "login", "origin", "expires"], rows),
         Kind::Audit => {
-            table(&["at", "operation", "outcome", "reason", "actor", "target", "address", "cid", "detail"], rows);
+            table(&["at", "operation", "outcome", "reason", "actor", "target", "address", "cid", "detail"], rows)
         }
-        Kind::Roles => rows.iter().for_each(role),
-        Kind::NewOtp => {
-            println!("{}", cell(value, "plaintext_key"));
-            eprintln!("One login as {} until {}; it is not shown again.", cell(value, "login"), cell(value, "expires"));
-        }
+        Kind::Roles => rows.iter().map(role).collect(),
+        Kind::NewOtp => format!("{}\n", cell(value, "plaintext_key")),
     }
 }
 
-fn role(role: &Value) {
-    println!("{}", cell(role, "role"));
+/// What is worth saying beside an answer, on standard error.
+pub fn note(kind: Kind, value: &Value) -> Option<String> {
+    let Kind::NewOtp = kind else { return None };
+    Some(format!("One login as {} until {}; it is not shown again.", cell(value, "login"), cell(value, "expires")))
+}
+
+fn role(role: &Value) -> String {
+    let mut text = format!("{}\n", cell(role, "role"));
     let rules = role.get("permissions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let width = rules.iter().map(|rule| cell(rule, "uri").chars().count()).max().unwrap_or_default();
     for rule in rules {
         let perms = cell(rule, "perms");
         let perms = if perms.is_empty() { "(denied)".to_owned() } else { perms };
-        println!("  {:<width$}  {perms}", cell(rule, "uri"));
+        let _ = writeln!(text, "  {:<width$}  {perms}", cell(rule, "uri"));
     }
+    text
 }
 
-fn table(columns: &[&str], rows: &[Value]) {
+fn table(columns: &[&str], rows: &[Value]) -> String {
     let width = |column: &str| {
         let cells = rows.iter().map(|row| cell(row, column).chars().count());
         cells.chain([column.len()]).max().unwrap_or_default()
@@ -89,12 +90,11 @@ fn table(columns: &[&str], rows: &[Value]) {
     let widths: Vec<usize> = columns.iter().map(|column| width(column)).collect();
     let line = |cells: Vec<String>| {
         let padded: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        println!("{}", padded.join("  ").trim_end());
+        format!("{}\n", padded.join("  ").trim_end())
     };
-    line(columns.iter().map(|column| column.replace('_', " ")).collect());
-    for row in rows {
-        line(columns.iter().map(|column| cell(row, column)).collect());
-    }
+    let head = columns.iter().map(|column| column.replace('_', " ")).collect();
+    let body = rows.iter().map(|row| columns.iter().map(|column| cell(row, column)).collect());
+    std::iter::once(head).chain(body).map(line).collect()
 }
 
 /// A field for people: agents and names are a stranger's text, so nothing in them may steer the

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_wamp::{Encoding, Message, MessageType, Payload, decode, uris};
+use countersign_wamp::{Encoding, Message, MessageType, Payload, Value, decode, uris};
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, sleep_until};
 
 use super::Doors;
 use super::gate::Pass;
-use super::session::{Peer, Session};
+use super::session::{CurrentSession, Peer, Session};
 use super::transport::{Incoming, ReadError, Sink, Source, WriteError};
 use crate::outbox::{Batch, Ending, Outbox, Outgoing, frame};
 
@@ -20,21 +20,37 @@ const WRITE_SECONDS_MAX: Duration = Duration::from_mins(2);
 /// Longest time that the last words may take.
 const CLOSE_SECONDS_MAX: Duration = Duration::from_secs(5);
 
-/// Carries one connection to its end. `pass` counts it among those that are not signed in.
+/// Who comes over a new connection.
+pub struct Visitor {
+    /// The peer.
+    pub peer: Peer,
+    /// The place among those that are not signed in.
+    pub pass: Pass,
+    /// The session, once there is one; the transport reads by it how much it may take.
+    pub current: CurrentSession,
+}
+
+impl Visitor {
+    /// A visitor without a session.
+    pub fn new(peer: Peer, pass: Pass) -> Self {
+        Self { peer, pass, current: CurrentSession::default() }
+    }
+}
+
+/// Carries one connection to its end.
 pub async fn run(
     doors: Arc<Doors>,
     mut source: impl Source,
     mut sink: impl Sink,
     encoding: Encoding,
-    peer: Peer,
-    pass: Pass,
+    visitor: Visitor,
 ) {
     let outbox = Arc::new(Outbox::new(doors.outbox_limits()));
-    let mut session = Session::new(Arc::clone(&doors), peer, Arc::clone(&outbox), pass);
-    let session_id = session.current();
+    let Visitor { peer, pass, current } = visitor;
+    let mut session = Session::new(Arc::clone(&doors), peer, Arc::clone(&outbox), pass, current.clone());
     let reading = read(&doors, &mut source, encoding, &mut session, &outbox);
     let writing = write(&mut sink, encoding, &outbox, |unsendable| {
-        if let (Some(id), Some(answer)) = (session_id.get(), answer_for(unsendable)) {
+        if let (Some(id), Some(answer)) = (current.get(), answer_for(unsendable)) {
             doors.procedures.start(&doors.hub, doors.hub.handle(id, [answer]));
         }
     });
@@ -149,14 +165,22 @@ async fn send(
                 return sink.feed(encoded).await;
             }
             unsendable(&message);
-            match message {
-                Message::Result { request, .. } => {
-                    let error = too_long(MessageType::Call, request, "the result");
-                    sink.feed(frame(&error, encoding)).await
-                }
-                _ => Ok(()),
+            match replacement(&message) {
+                Some(error) => sink.feed(frame(&error, encoding)).await,
+                None => Ok(()),
             }
         }
+    }
+}
+
+/// What the receiver gets in the place of a message that is too long for it, so that it doesn't
+/// wait: the end of a call, with the reason. Progress is skipped; the end is still to come.
+fn replacement(message: &Message) -> Option<Message> {
+    match message {
+        Message::Result { details, .. } if details.get("progress").and_then(Value::as_bool) == Some(true) => None,
+        Message::Result { request, .. } => Some(too_long(MessageType::Call, *request, "the result")),
+        Message::Error { request_type, request, .. } => Some(too_long(*request_type, *request, "the error")),
+        _ => None,
     }
 }
 

@@ -27,6 +27,7 @@ impl Gate {
 
     /// Lets a connection in; `None` if its address has too many that are not signed in.
     pub fn enter(&self, address: PeerAddress) -> Option<Pass> {
+        let address = address.sender();
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_default();
         if *count >= self.max {

@@ -13,10 +13,11 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tower::ServiceExt as _;
 
+use super::connection::Visitor;
 use super::gate::Pass;
 use super::session::Peer;
 use super::{Doors, websocket};
@@ -30,6 +31,13 @@ type PassSlot = Arc<std::sync::Mutex<Option<Pass>>>;
 /// The routes.
 pub fn routes(doors: Arc<Doors>) -> Router {
     Router::new().route("/ws", get(upgrade)).route("/healthz", get(|| async { "ok\n" })).layer(Extension(doors))
+}
+
+/// Turns a connection away unread: there are too many from its address.
+pub async fn turn_away(mut stream: impl AsyncWrite + Unpin) {
+    const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let _ = stream.write_all(BUSY).await;
+    let _ = stream.shutdown().await;
 }
 
 /// Carries one HTTP connection to its end, or to its upgrade.
@@ -80,7 +88,7 @@ async fn upgrade(Extension(doors): Extension<Arc<Doors>>, mut request: Request) 
     let encoding = handshake.encoding;
     tasks.spawn(async move {
         match on_upgrade.await {
-            Ok(upgraded) => websocket::serve(doors, upgraded, encoding, peer, pass).await,
+            Ok(upgraded) => websocket::serve(doors, upgraded, encoding, Visitor::new(peer, pass)).await,
             Err(error) => tracing::debug!(%error, "WebSocket upgrade failed"),
         }
     });

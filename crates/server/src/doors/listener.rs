@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use axum::Router;
 use countersign_identity::PeerAddress;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use super::connection::Visitor;
 use super::session::Peer;
 use super::unix::{BoundSocket, peer_uid};
 use super::{Doors, ListenUrl, TlsError, http, rawsocket, tls};
@@ -20,14 +23,22 @@ use crate::data_dir::DataDir;
 /// Mode of the Unix socket for WAMP clients: whoever may enter its directory may connect, and
 /// still has to log in.
 const WAMP_SOCKET_MODE: u32 = 0o666;
+/// Silence after which the system asks whether a peer is still there.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+/// Pause between two such questions.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Questions without an answer after which the peer is taken for gone.
+const KEEPALIVE_PROBES: u32 = 3;
+/// How long sent bytes may stay unacknowledged.
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_mins(1);
 /// Pause after a failed accept, as when the system is out of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a door can't be opened. The operator's to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// The system refuses.
-    #[error("can't listen on {url}: {source}")]
+    #[error("can't listen on {url}")]
     Io {
         /// The address.
         url: ListenUrl,
@@ -132,8 +143,7 @@ async fn accept_tcp<F>(
     while let Some(accepted) = doors.stop.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, from)) => {
-                // Without it a small answer would wait for the acknowledgement of the last one.
-                let _ = stream.set_nodelay(true);
+                set_up(&stream);
                 let address = PeerAddress::Ip(from.ip().to_canonical());
                 doors.tasks.spawn(serve(Arc::clone(&doors), stream, address));
             }
@@ -142,15 +152,23 @@ async fn accept_tcp<F>(
     }
 }
 
+/// Small answers don't wait for the acknowledgement of the last one, and a peer that is gone
+/// without a word is noticed. Where the system can't, the connection works all the same.
+fn set_up(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let socket = SockRef::from(stream);
+    let keepalive =
+        TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL).with_retries(KEEPALIVE_PROBES);
+    let _ = socket.set_tcp_keepalive(&keepalive);
+    let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX));
+}
+
 async fn accept_unix(doors: Arc<Doors>, bound: &BoundSocket) {
     while let Some(accepted) = doors.stop.run_until_cancelled(bound.listener.accept()).await {
         match accepted.and_then(|(stream, _)| Ok((peer_uid(&stream)?, stream))) {
             Ok((uid, stream)) => {
                 let address = PeerAddress::Unix { uid };
-                let peer = Peer { address, user_agent: String::new() };
-                if let Some(pass) = doors.gate.enter(address) {
-                    doors.tasks.spawn(rawsocket::serve(Arc::clone(&doors), stream, peer, pass));
-                }
+                doors.tasks.spawn(raw(Arc::clone(&doors), stream, address));
             }
             Err(error) => pause(&error).await,
         }
@@ -162,24 +180,28 @@ async fn pause(error: &io::Error) {
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
-async fn raw(doors: Arc<Doors>, stream: TcpStream, address: PeerAddress) {
+async fn raw<S: AsyncRead + AsyncWrite + Send + Unpin>(doors: Arc<Doors>, stream: S, address: PeerAddress) {
     let peer = Peer { address, user_agent: String::new() };
-    if let Some(pass) = doors.gate.enter(address) {
-        rawsocket::serve(doors, stream, peer, pass).await;
+    match doors.gate.enter(address) {
+        Some(pass) => rawsocket::serve(doors, stream, Visitor::new(peer, pass)).await,
+        None => rawsocket::turn_away(stream).await,
     }
 }
 
 async fn http(routes: Router, doors: Arc<Doors>, stream: TcpStream, address: PeerAddress) {
-    if let Some(pass) = doors.gate.enter(address) {
-        http::serve(routes, doors, stream, address, pass).await;
+    match doors.gate.enter(address) {
+        Some(pass) => http::serve(routes, doors, stream, address, pass).await,
+        None => http::turn_away(stream).await,
     }
 }
 
 async fn https(acceptor: TlsAcceptor, routes: Router, doors: Arc<Doors>, stream: TcpStream, address: PeerAddress) {
     let Some(pass) = doors.gate.enter(address) else { return };
-    match tokio::time::timeout(doors.hello_deadline(), acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => http::serve(routes, doors, stream, address, pass).await,
-        Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
-        Err(_) => tracing::debug!("TLS handshake took too long"),
+    let shaking = tokio::time::timeout(doors.hello_deadline(), acceptor.accept(stream));
+    match doors.stop.run_until_cancelled(shaking).await {
+        Some(Ok(Ok(stream))) => http::serve(routes, doors, stream, address, pass).await,
+        Some(Ok(Err(error))) => tracing::debug!(%error, "TLS handshake failed"),
+        Some(Err(_)) => tracing::debug!("TLS handshake took too long"),
+        None => {}
     }
 }

@@ -13,9 +13,9 @@ mod unix;
 mod websocket;
 
 pub use address::{ListenUrl, ListenUrlError};
-pub use listener::{BindError, Listener};
+pub use listener::{ACCEPT_PAUSE, BindError, Listener};
 pub use tls::TlsError;
-pub use unix::{BoundSocket, reachable};
+pub use unix::{BoundSocket, peer_uid, reachable};
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,8 +8,8 @@ use bytes::{Bytes, BytesMut};
 use countersign_wamp::rawsocket::{self, Frame, FrameKind, FrameLimit, Handshake, HandshakeError};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufWriter, ReadHalf, WriteHalf};
 
-use super::gate::Pass;
-use super::session::Peer;
+use super::connection::Visitor;
+use super::session::CurrentSession;
 use super::transport::{Incoming, ReadError, Sink, Source, WriteError};
 use super::{Doors, connection};
 use crate::outbox::Ending;
@@ -18,14 +18,26 @@ use crate::outbox::Ending;
 const READ_BYTES: usize = 16 * 1024;
 
 /// Carries one RawSocket connection to its end.
-pub async fn serve(doors: Arc<Doors>, stream: impl AsyncRead + AsyncWrite + Send + Unpin, peer: Peer, pass: Pass) {
+pub async fn serve(doors: Arc<Doors>, stream: impl AsyncRead + AsyncWrite + Send + Unpin, visitor: Visitor) {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let limit = FrameLimit::at_most(doors.app.config.limits.message_bytes_max);
-    let shaken = tokio::time::timeout(doors.hello_deadline(), shake_hands(&mut reader, &mut writer, limit)).await;
-    let Ok(Some(theirs)) = shaken else { return };
-    let source = RawSource { reader, buffer: BytesMut::with_capacity(READ_BYTES), bytes_max: limit.bytes() };
+    let shaking = tokio::time::timeout(doors.hello_deadline(), shake_hands(&mut reader, &mut writer, limit));
+    let Some(Ok(Some(theirs))) = doors.stop.run_until_cancelled(shaking).await else { return };
+    let source = RawSource {
+        reader,
+        buffer: BytesMut::with_capacity(READ_BYTES),
+        bytes_max: limit.bytes(),
+        login_bytes_max: doors.app.config.limits.login_bytes_max,
+        current: visitor.current.clone(),
+    };
     let sink = RawSink { writer: BufWriter::with_capacity(READ_BYTES, writer), limit: theirs.limit };
-    connection::run(doors, source, sink, theirs.encoding, peer, pass).await;
+    connection::run(doors, source, sink, theirs.encoding, visitor).await;
+}
+
+/// Turns a connection away before its handshake: there are too many from its address.
+pub async fn turn_away(mut stream: impl AsyncWrite + Unpin) {
+    let _ = stream.write_all(&rawsocket::Refusal::TooManyConnections.to_bytes()).await;
+    let _ = stream.shutdown().await;
 }
 
 /// Answers the client's handshake; `None` if there is no going on.
@@ -56,12 +68,22 @@ struct RawSource<S> {
     reader: ReadHalf<S>,
     buffer: BytesMut,
     bytes_max: usize,
+    login_bytes_max: usize,
+    current: CurrentSession,
+}
+
+impl<S> RawSource<S> {
+    /// Longest frame that is taken at the moment.
+    fn bytes_max(&self) -> usize {
+        if self.current.get().is_some() { self.bytes_max } else { self.bytes_max.min(self.login_bytes_max) }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Source for RawSource<S> {
     async fn next(&mut self) -> Result<Incoming, ReadError> {
         loop {
-            match rawsocket::next_frame(&mut self.buffer, self.bytes_max) {
+            let bytes_max = self.bytes_max();
+            match rawsocket::next_frame(&mut self.buffer, bytes_max) {
                 Ok(Some(Frame { kind: FrameKind::Message, content })) => return Ok(Incoming::Frame(content)),
                 Ok(Some(Frame { kind: FrameKind::Ping, content })) => return Ok(Incoming::Ping(content)),
                 Ok(Some(Frame { kind: FrameKind::Pong, .. })) => {}

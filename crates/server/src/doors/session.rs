@@ -10,17 +10,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use countersign_identity::audit::Reason;
 use countersign_identity::login::{Attempt, LoggedIn, LoginError};
-use countersign_identity::permission::RuleSet;
+use countersign_identity::permission::Restriction;
+use countersign_identity::repository::RepositoryError;
 use countersign_identity::role::RoleName;
-use countersign_identity::{Actor, PeerAddress, RequestContext, Secret, SessionKind};
+use countersign_identity::{Actor, LoginName, PeerAddress, RequestContext, Secret, SessionKind};
 use countersign_router::{ClientFeatures, announced_roles};
 use countersign_wamp::{Dict, Id, Message, Signature, Value, uris};
 
 use super::Doors;
 use super::gate::Pass;
 use crate::cid;
-use crate::hub::{Joining, Live};
+use crate::clock::now;
+use crate::hub::{Joining, Live, RevokedMeanwhile};
 use crate::outbox::{Ending, Outbox};
 
 /// The only secret-based method so far.
@@ -85,6 +88,13 @@ struct Hello {
     features: ClientFeatures,
 }
 
+/// Our own fault: the cause goes to the log, the client hears under which reference.
+fn failed(context: &RequestContext, fault: &RepositoryError) -> Abort {
+    tracing::error!(cid = context.cid, error = ?fault, "a login failed on our side");
+    let message = format!("the login failed on the server's side; reference {}", context.cid);
+    Abort { reason: uris::error::AUTHENTICATION_FAILED.into(), message }
+}
+
 /// A refusal that ends the session's establishment with ABORT.
 struct Abort {
     reason: Cow<'static, str>,
@@ -93,23 +103,9 @@ struct Abort {
 
 impl Session {
     /// A session that waits for HELLO.
-    pub fn new(doors: Arc<Doors>, peer: Peer, outbox: Arc<Outbox>, pass: Pass) -> Self {
+    pub fn new(doors: Arc<Doors>, peer: Peer, outbox: Arc<Outbox>, pass: Pass, current: CurrentSession) -> Self {
         let deadline = Some(tokio::time::Instant::now() + doors.hello_deadline());
-        Self {
-            doors,
-            peer,
-            outbox,
-            pass: Some(pass),
-            state: State::Opening,
-            attempts: 0,
-            deadline,
-            current: CurrentSession::default(),
-        }
-    }
-
-    /// Tells which session the connection carries, also later.
-    pub fn current(&self) -> CurrentSession {
-        self.current.clone()
+        Self { doors, peer, outbox, pass: Some(pass), state: State::Opening, attempts: 0, deadline, current }
     }
 
     /// Whether nothing more is taken.
@@ -178,6 +174,11 @@ impl Session {
                 self.outbox.send(Message::Goodbye { details: Dict::new(), reason });
                 self.state = State::Opening;
                 self.deadline = Some(tokio::time::Instant::now() + self.doors.hello_deadline());
+                // It counts again among those that are not signed in.
+                self.pass = self.doors.gate.enter(self.peer.address);
+                if self.pass.is_none() {
+                    self.end(Ending::Normal);
+                }
             }
             // The bus that this replaces answers so, and its clients' tests ask for it. The
             // ticket is not looked at: this must not become an oracle.
@@ -201,7 +202,7 @@ impl Session {
         let state = std::mem::replace(&mut self.state, State::Opening);
         match (message, state) {
             (Message::Hello { realm, details }, State::Opening | State::Challenged { was_refused: true, .. }) => {
-                self.hello(realm.as_str(), &details);
+                self.hello(realm.as_str(), &details).await;
             }
             (Message::Authenticate { signature, .. }, State::Challenged { hello, .. }) => {
                 self.authenticate(hello, &signature).await;
@@ -215,7 +216,7 @@ impl Session {
         }
     }
 
-    fn hello(&mut self, realm: &str, details: &Dict) {
+    async fn hello(&mut self, realm: &str, details: &Dict) {
         let Some(roles) = details.get("roles").and_then(Value::as_dict) else {
             return self.violation("HELLO without roles");
         };
@@ -231,8 +232,8 @@ impl Session {
         }
         let text = |name| details.get(name).and_then(Value::as_str).unwrap_or_default();
         let hello = Hello {
-            authid: text("authid").to_owned(),
-            agent: self.agent(text("agent")),
+            authid: cut(text("authid"), LoginName::BYTES_MAX + 1),
+            agent: self.agent(&cut(text("agent"), RequestContext::AGENT_CHARACTERS_MAX)),
             features: ClientFeatures::from_hello(details),
         };
         match choose_method(details, config.auth.anonymous) {
@@ -240,7 +241,7 @@ impl Session {
                 self.outbox.send(Message::Challenge { method: TICKET.into(), extra: Dict::new() });
                 self.state = State::Challenged { hello, was_refused: false };
             }
-            Ok(_) => self.join_anonymous(&hello),
+            Ok(_) => self.join_anonymous(&hello).await,
             Err(abort) => self.refuse(&abort),
         }
     }
@@ -254,16 +255,20 @@ impl Session {
         let attempt = Attempt { login: &hello.authid, ticket: &ticket, context: &context, session: &session };
         let result = self.doors.app.login(&attempt).await;
         match result {
-            Ok(login) => self.join_user(&login, id, &hello, context, began),
+            Ok(login) => {
+                if self.join_user(&login, id, &hello, context.clone(), began).is_err() {
+                    let recorded = self.doors.app.identity.record_refused_login(&attempt, Reason::Revoked, now()).await;
+                    if let Err(fault) = recorded {
+                        tracing::error!(cid = context.cid, error = ?fault, "a refused login is missing in the trail");
+                    }
+                    self.refuse(&self.denied());
+                }
+            }
             Err(LoginError::Refused(_)) => {
                 self.state = State::Challenged { hello, was_refused: true };
                 self.refuse(&self.denied());
             }
-            Err(LoginError::Storage(fault)) => {
-                tracing::error!(cid = context.cid, error = ?fault, "login failed on our side");
-                let message = format!("the login failed on the server's side; reference {}", context.cid);
-                self.refuse(&Abort { reason: uris::error::AUTHENTICATION_FAILED.into(), message });
-            }
+            Err(LoginError::Storage(fault)) => self.refuse(&failed(&context, &fault)),
         }
     }
 
@@ -275,7 +280,14 @@ impl Session {
         }
     }
 
-    fn join_user(&mut self, login: &LoggedIn, id: Id, hello: &Hello, context: RequestContext, began: Instant) {
+    fn join_user(
+        &mut self,
+        login: &LoggedIn,
+        id: Id,
+        hello: &Hello,
+        context: RequestContext,
+        began: Instant,
+    ) -> Result<(), RevokedMeanwhile> {
         let extra = Dict::new().with("has_restrictions", login.has_restrictions()).with("authagent", &*hello.agent);
         let entry = Entry {
             id,
@@ -291,15 +303,22 @@ impl Session {
                 SessionKind::Password => None,
             },
         };
-        self.join(entry, hello.features, context, began);
+        self.join(entry, hello.features, context, began)?;
+        self.attempts = 0;
+        Ok(())
     }
 
-    fn join_anonymous(&mut self, hello: &Hello) {
+    async fn join_anonymous(&mut self, hello: &Hello) {
         let context = RequestContext::new(cid::generate(), self.peer.address, &hello.agent, "wamp");
+        let (id, authid) = (self.doors.hub.new_session_id(), cid::serial());
+        let recorded = self.doors.app.identity.record_anonymous(&authid, &id.to_string(), &context, now()).await;
+        if let Err(fault) = recorded {
+            return self.refuse(&failed(&context, &fault));
+        }
         let entry = Entry {
-            id: self.doors.hub.new_session_id(),
+            id,
             actor: Actor::Anonymous,
-            authid: cid::serial().into(),
+            authid: authid.into(),
             authrole: RoleName::PUBLIC.into(),
             method: ANONYMOUS,
             provider: "static",
@@ -307,10 +326,18 @@ impl Session {
             restriction: None,
             longest: None,
         };
-        self.join(entry, hello.features, context, Instant::now());
+        if self.join(entry, hello.features, context, Instant::now()).is_err() {
+            self.refuse(&self.denied());
+        }
     }
 
-    fn join(&mut self, entry: Entry, features: ClientFeatures, context: RequestContext, began: Instant) {
+    fn join(
+        &mut self,
+        entry: Entry,
+        features: ClientFeatures,
+        context: RequestContext,
+        began: Instant,
+    ) -> Result<(), RevokedMeanwhile> {
         let welcome = Message::Welcome {
             session: entry.id,
             details: Dict::new()
@@ -334,17 +361,12 @@ impl Session {
             login_began: began,
             welcome: welcome.clone(),
         };
-        match self.doors.hub.join(joining, &self.outbox) {
-            Ok(live) => {
-                self.current.set(Some(live.id));
-                self.pass = None;
-                self.attempts = 0;
-                self.deadline = entry.longest.map(|longest| tokio::time::Instant::now() + longest);
-                self.state = State::Joined { live, welcome };
-            }
-            // The user was locked or deleted a moment ago.
-            Err(_) => self.refuse(&self.denied()),
-        }
+        let live = self.doors.hub.join(joining, &self.outbox)?;
+        self.current.set(Some(live.id));
+        self.pass = None;
+        self.deadline = entry.longest.map(|longest| tokio::time::Instant::now() + longest);
+        self.state = State::Joined { live, welcome };
+        Ok(())
     }
 
     /// ABORT, then another try, as long as there are some left.
@@ -398,6 +420,12 @@ impl Drop for Session {
     }
 }
 
+/// The start of a text that may be as long as a message, one character or more past what is
+/// valid, so that what is too long stays too long.
+fn cut(text: &str, characters_max: usize) -> String {
+    text.chars().take(characters_max).collect()
+}
+
 /// What is known of a session once its login is through.
 struct Entry {
     id: Id,
@@ -407,7 +435,7 @@ struct Entry {
     method: &'static str,
     provider: &'static str,
     extra: Dict,
-    restriction: Option<Arc<RuleSet>>,
+    restriction: Option<Arc<Restriction>>,
     longest: Option<Duration>,
 }
 

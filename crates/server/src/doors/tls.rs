@@ -27,13 +27,13 @@ pub enum TlsError {
         problem: String,
     },
     /// The certificate and the key don't fit together or can't be used.
-    #[error("the certificate can't be used: {0}")]
+    #[error("the certificate can't be used")]
     Unusable(#[from] rustls::Error),
     /// A certificate for development can't be made.
-    #[error("can't make a certificate for development: {0}")]
+    #[error("can't make a certificate for development")]
     Development(#[from] rcgen::Error),
     /// It can't be stored.
-    #[error("can't store the certificate for development: {0}")]
+    #[error("can't store the certificate for development")]
     Io(#[from] io::Error),
 }
 

@@ -10,6 +10,10 @@ use super::errors::Failure;
 /// What a client passes along in `data_rec` without effect: the server fills these itself.
 const IGNORED_FIELDS: [&str; 4] = ["version", "uuid", "origin", "key"];
 
+/// Longest arguments of a procedure of the server's own, in bytes as they were sent. Decoded
+/// they can take many times as much.
+const ARGUMENT_BYTES_MAX: usize = 256 * 1024;
+
 /// The arguments of one call.
 #[derive(Debug)]
 pub struct Arguments {
@@ -20,6 +24,9 @@ pub struct Arguments {
 impl Arguments {
     /// Decodes them.
     pub fn read(payload: &Payload) -> Result<Self, Failure> {
+        if payload.len_hint() > ARGUMENT_BYTES_MAX {
+            return Err(Failure::Argument(format!("the arguments have more than {ARGUMENT_BYTES_MAX} bytes")));
+        }
         let (positional, named) =
             payload.values().map_err(|error| Failure::Argument(format!("the arguments can't be read: {error}")))?;
         Ok(Self { positional, named })

@@ -34,6 +34,12 @@ impl From<OtpError> for Failure {
     }
 }
 
+impl From<RepositoryError> for Failure {
+    fn from(error: RepositoryError) -> Self {
+        Self::Otp(error.into())
+    }
+}
+
 impl ErrorUris {
     /// The URIs for one prefix.
     pub fn new(prefix: &str) -> Self {

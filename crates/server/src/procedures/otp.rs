@@ -2,18 +2,23 @@
 //!
 //! Source: the seed on one-time passwords; contract of the bus, sections 1.1 and 3.
 
+use countersign_identity::otp::OtpRequest;
 use countersign_identity::{Credential, CredentialId, LoginName, Secret};
 use countersign_wamp::{Dict, Value};
 
 use super::Call;
-use super::arguments::{otp_request, text};
+use super::arguments::{Arguments, otp_request, text};
 use super::errors::Failure;
 use crate::clock::{now, random};
 
 /// `my.otp.create() → dict`
 pub async fn create_own(call: Call) -> Result<Value, Failure> {
-    let [] = call.arguments.bind("my.otp.create", [])?;
-    let minted = call.app.identity.mint_own_otp(&call.caller.actor, &call.context, now(), &mut random()).await?;
+    let Call { app, caller, context, arguments } = call;
+    if let Err(failure) = arguments.bind("my.otp.create", []) {
+        app.identity.record_unreadable_otp_request(&caller.authid, &caller.actor, &context, now()).await?;
+        return Err(failure);
+    }
+    let minted = app.identity.mint_own_otp(&caller.actor, &context, now(), &mut random()).await?;
     Ok(record(&minted.credential, &minted.login, Some(&minted.plaintext_key)))
 }
 
@@ -34,12 +39,28 @@ pub async fn delete_own(call: Call) -> Result<Value, Failure> {
 
 /// `system.otp.create(login, data_rec=null) → dict`
 pub async fn create_for(call: Call) -> Result<Value, Failure> {
-    let [login, data_rec] = call.arguments.bind("system.otp.create", ["login", "data_rec"])?;
-    let login = text(login, "login")?;
-    let request = otp_request(data_rec)?;
-    let (actor, context) = (&call.caller.actor, &call.context);
-    let minted = call.app.identity.mint_otp_for(&login, &request, actor, context, now(), &mut random()).await?;
+    let Call { app, caller, context, arguments } = call;
+    let (actor, context) = (&caller.actor, &context);
+    let (login, request) = match read_request(arguments) {
+        Ok(read) => read,
+        Err((login, failure)) => {
+            app.identity.record_unreadable_otp_request(&login, actor, context, now()).await?;
+            return Err(failure);
+        }
+    };
+    let minted = app.identity.mint_otp_for(&login, &request, actor, context, now(), &mut random()).await?;
     Ok(record(&minted.credential, &minted.login, Some(&minted.plaintext_key)))
+}
+
+/// Login and request; with a failure the login as far as it was readable.
+fn read_request(arguments: Arguments) -> Result<(String, OtpRequest), (String, Failure)> {
+    let nobody = |failure| (String::new(), failure);
+    let [login, data_rec] = arguments.bind("system.otp.create", ["login", "data_rec"]).map_err(nobody)?;
+    let login = text(login, "login").map_err(nobody)?;
+    match otp_request(data_rec) {
+        Ok(request) => Ok((login, request)),
+        Err(failure) => Err((login, failure)),
+    }
 }
 
 /// `system.otp.list(login) → [dict]`
