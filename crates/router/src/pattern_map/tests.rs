@@ -86,10 +86,10 @@ fn setting_a_pattern_again_replaces_its_id() {
 }
 
 #[test]
-fn patterns_as_deep_as_a_uri_is_long_are_no_harm() {
-    let check = |policy, step: &str| {
+fn patterns_as_deep_as_they_can_be_are_no_harm() {
+    let check = |policy, step: &str, steps: usize| {
         let mut map = PatternMap::default();
-        let deepest = step.repeat(UriRules::BYTES_MAX_DEFAULT / step.len());
+        let deepest = step.repeat(steps);
         for len in (step.len()..=deepest.len()).step_by(step.len()) {
             map.insert(&pattern(policy, &deepest[..len]).unwrap(), id(len));
         }
@@ -97,9 +97,10 @@ fn patterns_as_deep_as_a_uri_is_long_are_no_harm() {
         map.remove(&pattern(policy, &deepest).unwrap());
         assert_eq!(map.get(&pattern(policy, &deepest).unwrap()), None);
     };
-    check(MatchPolicy::Prefix, "a");
-    check(MatchPolicy::Wildcard, "a.");
-    check(MatchPolicy::Wildcard, ".");
+    check(MatchPolicy::Prefix, "a", UriRules::BYTES_MAX_DEFAULT);
+    // A dot at the end opens one more component.
+    check(MatchPolicy::Wildcard, "a.", UriPattern::WILDCARD_COMPONENTS_MAX - 1);
+    check(MatchPolicy::Wildcard, ".", UriPattern::WILDCARD_COMPONENTS_MAX - 1);
 }
 
 proptest! {
