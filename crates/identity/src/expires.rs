@@ -84,7 +84,8 @@ pub struct Lifetimes {
 }
 
 impl Expires {
-    /// Reads and checks a client's wish. Fractions finer than a microsecond are dropped.
+    /// Reads and checks a client's wish. Times are taken to the nearest
+    /// microsecond, texts to the last whole one.
     ///
     /// # Errors
     ///
@@ -96,7 +97,7 @@ impl Expires {
             ExpiresInput::Unix { seconds, nanoseconds } => {
                 let micros = seconds
                     .checked_mul(1_000_000)
-                    .and_then(|micros| micros.checked_add(i64::from(nanoseconds / 1_000)))
+                    .and_then(|micros| micros.checked_add(i64::from((nanoseconds + 500) / 1_000)))
                     .ok_or(if *seconds < 0 {
                         ExpiresError::Past
                     } else {

@@ -46,7 +46,7 @@ fn input() -> impl Strategy<Value = (i64, ExpiresInput, Option<i64>)> {
                 (ExpiresInput::Text(text(at, offset, digits, separator)), Some(whole))
             }
             1 => {
-                let nanoseconds = u32::try_from(at.rem_euclid(1_000_000) * 1_000 + 999).unwrap();
+                let nanoseconds = u32::try_from(at.rem_euclid(1_000_000) * 1_000 + 499).unwrap();
                 (ExpiresInput::Unix { seconds: at.div_euclid(1_000_000), nanoseconds }, Some(at))
             }
             #[expect(clippy::cast_precision_loss, reason = "below 2^53 here")]

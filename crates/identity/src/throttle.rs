@@ -49,6 +49,9 @@ impl Default for ThrottleSettings {
     }
 }
 
+/// Most failures whose leaking is worth computing; the longest wait is far shorter.
+const LEAKS_MAX: f64 = 1e6;
+
 /// What an attempt may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
@@ -130,18 +133,16 @@ impl Throttle {
         }
     }
 
+    /// How long until there is room for one more failure in each bucket.
     fn delay(&self, now: Instant, source: PeerAddress, login: &str) -> Duration {
         let pair = (source, login.to_owned());
-        let mut over = (self.addresses.level(now, &source) - self.settings.address_burst)
-            .max(self.pairs.level(now, &pair) - self.settings.pair_burst);
-        if self.pairs.level(now, &pair) > 0.0 {
+        let at_pair = self.pairs.level(now, &pair);
+        let mut over =
+            (self.addresses.level(now, &source) - self.settings.address_burst).max(at_pair - self.settings.pair_burst);
+        if at_pair > 0.0 {
             over = over.max(self.accounts.level(now, &pair.1) - self.settings.account_burst);
         }
-        if over <= 0.0 {
-            // The rim itself is the last free attempt.
-            return if over == 0.0 { self.settings.leak.min(self.settings.delay_max) } else { Duration::ZERO };
-        }
-        self.settings.leak.mul_f64((over + 1.0).min(1e6)).min(self.settings.delay_max)
+        self.settings.leak.mul_f64((over + 1.0).clamp(0.0, LEAKS_MAX)).min(self.settings.delay_max)
     }
 }
 

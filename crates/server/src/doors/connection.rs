@@ -37,6 +37,9 @@ impl Visitor {
     }
 }
 
+/// Longest time for the peer to close its side after we have closed ours.
+const LINGER_SECONDS_MAX: Duration = Duration::from_secs(1);
+
 /// Carries one connection to its end.
 pub async fn run(
     doors: Arc<Doors>,
@@ -54,14 +57,24 @@ pub async fn run(
             doors.procedures.start(&doors.hub, doors.hub.handle(id, [answer]));
         }
     });
-    tokio::pin!(reading, writing);
-    tokio::select! {
-        // The peer went or broke the framing: say what is left to say, then go.
-        () = &mut reading => {
-            let _ = tokio::time::timeout(CLOSE_SECONDS_MAX, &mut writing).await;
+    let is_cut = {
+        tokio::pin!(reading, writing);
+        tokio::select! {
+            // The peer went or broke the framing: say what is left to say, then go.
+            () = &mut reading => {
+                let _ = tokio::time::timeout(CLOSE_SECONDS_MAX, &mut writing).await;
+                false
+            }
+            () = &mut writing => false,
+            () = outbox.cut() => true,
         }
-        () = &mut writing => {}
-        () = outbox.cut() => tracing::info!("session cut off: its peer reads too slowly"),
+    };
+    drop(session);
+    if is_cut {
+        tracing::info!("session cut off: its peer reads too slowly");
+    } else {
+        let lingering = tokio::time::timeout(LINGER_SECONDS_MAX, source.discard());
+        doors.stop.run_until_cancelled(lingering).await;
     }
 }
 

@@ -99,6 +99,13 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Source for RawSource<S> {
             }
         }
     }
+
+    async fn discard(&mut self) {
+        self.buffer = BytesMut::with_capacity(READ_BYTES);
+        while matches!(self.reader.read_buf(&mut self.buffer).await, Ok(1..)) {
+            self.buffer.clear();
+        }
+    }
 }
 
 struct RawSink<S> {

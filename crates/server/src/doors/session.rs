@@ -207,7 +207,10 @@ impl Session {
             (Message::Authenticate { signature, .. }, State::Challenged { hello, .. }) => {
                 self.authenticate(hello, &signature).await;
             }
-            (Message::Abort { .. } | Message::Goodbye { .. }, State::Challenged { .. }) => self.end(Ending::Normal),
+            // ABORT is not answered, whenever it comes (basic profile, "Session Closing").
+            (Message::Abort { .. }, _) | (Message::Goodbye { .. }, State::Challenged { .. }) => {
+                self.end(Ending::Normal);
+            }
             (Message::Hello { .. }, _) => self.violation("HELLO while a login is under way"),
             (other, State::Challenged { .. }) => {
                 self.violation(&format!("{} where AUTHENTICATE belongs", other.message_type().name()));

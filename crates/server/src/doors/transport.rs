@@ -42,6 +42,10 @@ pub struct WriteError;
 pub trait Source: Send {
     /// The next frame. May be dropped at any await point without losing bytes.
     fn next(&mut self) -> impl Future<Output = Result<Incoming, ReadError>> + Send;
+
+    /// Reads on without looking, until the peer has closed its side. Closing a socket with
+    /// unread bytes resets it, and the peer might lose the last words that were sent to it.
+    fn discard(&mut self) -> impl Future<Output = ()> + Send;
 }
 
 /// The writing half. Frames are fed, then flushed once, so that many share one system call.

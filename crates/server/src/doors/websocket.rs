@@ -46,6 +46,7 @@ pub async fn serve(doors: Arc<Doors>, upgraded: Upgraded, encoding: Encoding, vi
         engine: WebSocketContext::new(Role::Server, Some(config)),
         io: TokioIo::new(upgraded),
         current: visitor.current.clone(),
+        login_bytes_max: limits.login_bytes_max,
         message_bytes_max: limits.message_bytes_max,
         is_raised: false,
     };
@@ -60,6 +61,7 @@ struct Socket<S> {
     engine: WebSocketContext,
     io: S,
     current: CurrentSession,
+    login_bytes_max: usize,
     message_bytes_max: usize,
     is_raised: bool,
 }
@@ -78,15 +80,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }
     }
 
-    /// Allows messages of full length once there is a session.
-    fn raise_limit(&mut self) {
-        if !self.is_raised && self.current.get().is_some() {
-            let bytes_max = Some(self.message_bytes_max);
+    /// Allows messages of full length as long as there is a session.
+    fn set_limit(&mut self) {
+        let has_session = self.current.get().is_some();
+        if self.is_raised != has_session {
+            let bytes_max = Some(if has_session { self.message_bytes_max } else { self.login_bytes_max });
             self.engine.set_config(|config| {
                 config.max_message_size = bytes_max;
                 config.max_frame_size = bytes_max;
             });
-            self.is_raised = true;
+            self.is_raised = has_session;
         }
     }
 }
@@ -129,7 +132,7 @@ impl Source for WsSource {
         loop {
             let read = poll_fn(|cx| {
                 let mut socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                socket.raise_limit();
+                socket.set_limit();
                 socket.poll(cx, |engine, io| engine.read(io))
             });
             match read.await {
@@ -141,6 +144,20 @@ impl Source for WsSource {
                 Ok(WsMessage::Ping(_) | WsMessage::Pong(_) | WsMessage::Frame(_)) => {}
                 Ok(WsMessage::Close(_)) => return Err(ReadError::Closed),
                 Err(error) => return Err(read_error(&error)),
+            }
+        }
+    }
+
+    async fn discard(&mut self) {
+        let mut scratch = vec![0; READ_BUFFER_BYTES];
+        loop {
+            let read = poll_fn(|cx| {
+                let mut socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut buffer = ReadBuf::new(&mut scratch);
+                Pin::new(&mut socket.io).poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+            });
+            if !matches!(read.await, Ok(1..)) {
+                return;
             }
         }
     }

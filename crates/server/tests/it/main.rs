@@ -1,0 +1,11 @@
+//! The built binary, driven over its real doors.
+
+mod bad_input;
+mod cli;
+mod crash;
+mod doors;
+mod live;
+mod otp;
+mod race;
+mod support;
+mod throttle;
