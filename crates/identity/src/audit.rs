@@ -3,7 +3,7 @@
 //! A row is written in the transaction of what it records. No secret, ticket or digest is in
 //! any row.
 
-use crate::{Actor, RequestContext, Timestamp};
+use crate::{Actor, RequestContext, Timestamp, printable};
 
 macro_rules! names {
     ($(#[$doc:meta])* $kind:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal),+ $(,)? }) => {
@@ -151,7 +151,7 @@ impl AuditEvent {
         Self {
             at: now,
             cid: context.cid.clone(),
-            actor: clean(actor),
+            actor: printable(actor, TEXT_CHARACTERS_MAX),
             target: String::new(),
             operation,
             application: context.application.clone(),
@@ -166,14 +166,14 @@ impl AuditEvent {
     /// With this target.
     #[must_use]
     pub fn target(mut self, target: &str) -> Self {
-        self.target = clean(target);
+        self.target = printable(target, TEXT_CHARACTERS_MAX);
         self
     }
 
     /// With this detail.
     #[must_use]
     pub fn detail(mut self, detail: &str) -> Self {
-        self.detail = clean(detail);
+        self.detail = printable(detail, TEXT_CHARACTERS_MAX);
         self
     }
 
@@ -193,10 +193,6 @@ pub struct AuditRow {
     pub sequence: u64,
     /// What happened.
     pub event: AuditEvent,
-}
-
-fn clean(text: &str) -> String {
-    text.chars().take(TEXT_CHARACTERS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

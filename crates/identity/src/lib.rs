@@ -35,6 +35,6 @@ pub use expires::{Expires, ExpiresError, ExpiresInput, Lifetimes, OffsetSeconds}
 pub use identity::{Identity, IdentitySettings};
 pub use ids::{CredentialId, IdError, UserId};
 pub use login_name::{LoginName, LoginNameError};
-pub use request::{Actor, PeerAddress, RequestContext, SessionKind};
+pub use request::{Actor, PeerAddress, RequestContext, SessionKind, printable};
 pub use secret::Secret;
 pub use time::Timestamp;

@@ -60,6 +60,12 @@ pub struct RequestContext {
     pub application: String,
 }
 
+/// The first characters of a stranger's text, without those that could forge a line of a log or
+/// steer a terminal.
+pub fn printable(text: &str, characters_max: usize) -> String {
+    text.chars().take(characters_max).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 impl RequestContext {
     /// Longest agent text that is kept, in characters.
     pub const AGENT_CHARACTERS_MAX: usize = 256;
@@ -67,11 +73,7 @@ impl RequestContext {
     /// A context; `agent` is cut to [`Self::AGENT_CHARACTERS_MAX`] and freed of control
     /// characters, so that it can't forge lines in a log.
     pub fn new(cid: impl Into<String>, address: PeerAddress, agent: &str, application: &str) -> Self {
-        let agent = agent
-            .chars()
-            .take(Self::AGENT_CHARACTERS_MAX)
-            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-            .collect();
+        let agent = printable(agent, Self::AGENT_CHARACTERS_MAX);
         Self { cid: cid.into(), address, agent, application: application.to_owned() }
     }
 }

@@ -20,5 +20,6 @@ mod outbox;
 mod output;
 mod password_pool;
 mod procedures;
+mod records;
 mod roles;
 mod serve;

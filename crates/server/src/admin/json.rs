@@ -2,11 +2,13 @@
 
 use countersign_identity::audit::AuditRow;
 use countersign_identity::otp::MintedOtp;
-use countersign_identity::permission::Rule;
 use countersign_identity::role::Role;
 use countersign_identity::user::User;
 use countersign_identity::{Credential, LoginName, Secret};
+use countersign_wamp::Value as WampValue;
 use serde_json::{Value, json};
+
+use crate::records;
 
 /// A user.
 pub fn user(user: &User) -> Value {
@@ -22,7 +24,7 @@ pub fn user(user: &User) -> Value {
 
 /// A role with its rules.
 pub fn role(role: &Role) -> Value {
-    json!({ "role": role.name.as_str(), "permissions": rules(&role.rules) })
+    json!({ "role": role.name.as_str(), "permissions": value(records::rules(&role.rules).into()) })
 }
 
 /// A new one-time password, with the fields that it has on the bus.
@@ -32,16 +34,7 @@ pub fn minted(minted: &MintedOtp) -> Value {
 
 /// A one-time password, with the fields that it has on the bus.
 pub fn otp(credential: &Credential, login: &LoginName, plaintext: Option<&Secret>) -> Value {
-    json!({
-        "uuid": credential.id.to_bus(),
-        "origin": credential.origin,
-        "expires": credential.expires.to_iso8601(),
-        "permissions": rules(&credential.permissions),
-        "key": credential.digest.to_bus(),
-        "owner": credential.owner.to_bus(),
-        "plaintext_key": plaintext.map(Secret::expose),
-        "login": login.as_str(),
-    })
+    value(records::otp(credential, login, plaintext).into())
 }
 
 /// A row of the trail.
@@ -63,7 +56,16 @@ pub fn audit(row: &AuditRow) -> Value {
     })
 }
 
-fn rules(rules: &[Rule]) -> Value {
-    let rule = |rule: &Rule| json!({ "uri": rule.pattern.as_str(), "perms": rule.rights.to_string() });
-    rules.iter().map(rule).collect()
+/// A value of the bus in JSON. Records hold neither bytes nor times as such.
+fn value(value: WampValue) -> Value {
+    match value {
+        WampValue::Null | WampValue::Bytes(_) | WampValue::Time(_) => Value::Null,
+        WampValue::Bool(truth) => truth.into(),
+        WampValue::Int(number) => number.into(),
+        WampValue::UInt(number) => number.into(),
+        WampValue::Float(number) => number.into(),
+        WampValue::Str(text) => text.into(),
+        WampValue::List(items) => items.into_iter().map(self::value).collect(),
+        WampValue::Dict(dict) => dict.into_iter().map(|(key, item)| (key, self::value(item))).collect(),
+    }
 }

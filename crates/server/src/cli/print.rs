@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use countersign_identity::printable;
 use serde_json::Value;
 
 use crate::admin::Command;
@@ -106,5 +107,5 @@ fn cell(row: &Value, column: &str) -> String {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     };
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    printable(&text, usize::MAX)
 }

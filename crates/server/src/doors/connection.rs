@@ -19,6 +19,8 @@ const BATCH_MESSAGES_MAX: usize = 64;
 const WRITE_SECONDS_MAX: Duration = Duration::from_mins(2);
 /// Longest time that the last words may take.
 const CLOSE_SECONDS_MAX: Duration = Duration::from_secs(5);
+/// Longest time for the peer to close its side after we have closed ours.
+const LINGER_SECONDS_MAX: Duration = Duration::from_secs(1);
 
 /// Who comes over a new connection.
 pub struct Visitor {
@@ -36,9 +38,6 @@ impl Visitor {
         Self { peer, pass, current: CurrentSession::default() }
     }
 }
-
-/// Longest time for the peer to close its side after we have closed ours.
-const LINGER_SECONDS_MAX: Duration = Duration::from_secs(1);
 
 /// Carries one connection to its end.
 pub async fn run(
@@ -80,7 +79,8 @@ pub async fn run(
 
 async fn read(doors: &Doors, source: &mut impl Source, encoding: Encoding, session: &mut Session, outbox: &Outbox) {
     let limits = doors.decode_limits();
-    let mut frames = Vec::with_capacity(BATCH_MESSAGES_MAX);
+    // Empty at first: most connections are idle most of the time.
+    let mut messages = Vec::new();
     while !session.is_over() {
         let first = tokio::select! {
             first = source.next() => first,
@@ -99,7 +99,7 @@ async fn read(doors: &Doors, source: &mut impl Source, encoding: Encoding, sessi
             match next {
                 Ok(Incoming::Ping(payload)) => outbox.pong(payload),
                 Ok(Incoming::Frame(frame)) => match decode(encoding, &frame, limits) {
-                    Ok(message) => frames.push(message),
+                    Ok(message) => messages.push(message),
                     Err(error) => {
                         ending = Some((Ending::ProtocolError, error.to_string()));
                         break;
@@ -110,12 +110,12 @@ async fn read(doors: &Doors, source: &mut impl Source, encoding: Encoding, sessi
                     break;
                 }
             }
-            if frames.len() < BATCH_MESSAGES_MAX && session.is_joined() {
+            if messages.len() < BATCH_MESSAGES_MAX && session.is_joined() {
                 // What has arrived already goes under the same lock.
                 incoming = source.next().now_or_never();
             }
         }
-        session.handle(&mut frames).await;
+        session.handle(&mut messages).await;
         if let Some((ending, message)) = ending {
             session.lost(ending, &message);
         }

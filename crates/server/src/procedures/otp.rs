@@ -3,13 +3,14 @@
 //! Source: the seed on one-time passwords; contract of the bus, sections 1.1 and 3.
 
 use countersign_identity::otp::OtpRequest;
-use countersign_identity::{Credential, CredentialId, LoginName, Secret};
-use countersign_wamp::{Dict, Value};
+use countersign_identity::{Credential, CredentialId, LoginName};
+use countersign_wamp::Value;
 
 use super::Call;
 use super::arguments::{Arguments, otp_request, text};
 use super::errors::Failure;
 use crate::clock::{now, random};
+use crate::records;
 
 /// `my.otp.create() → dict`
 pub async fn create_own(call: Call) -> Result<Value, Failure> {
@@ -19,14 +20,14 @@ pub async fn create_own(call: Call) -> Result<Value, Failure> {
         return Err(failure);
     }
     let minted = app.identity.mint_own_otp(&caller.actor, &context, now(), &mut random()).await?;
-    Ok(record(&minted.credential, &minted.login, Some(&minted.plaintext_key)))
+    Ok(records::otp(&minted.credential, &minted.login, Some(&minted.plaintext_key)).into())
 }
 
 /// `my.otp.list() → [dict]`
 pub async fn list_own(call: Call) -> Result<Value, Failure> {
     let [] = call.arguments.bind("my.otp.list", [])?;
     let (login, credentials) = call.app.identity.list_own_otps(&call.caller.actor, now()).await?;
-    Ok(records(&credentials, &login))
+    Ok(list(&credentials, &login))
 }
 
 /// `my.otp.delete(uuid) → true`
@@ -49,7 +50,7 @@ pub async fn create_for(call: Call) -> Result<Value, Failure> {
         }
     };
     let minted = app.identity.mint_otp_for(&login, &request, actor, context, now(), &mut random()).await?;
-    Ok(record(&minted.credential, &minted.login, Some(&minted.plaintext_key)))
+    Ok(records::otp(&minted.credential, &minted.login, Some(&minted.plaintext_key)).into())
 }
 
 /// Login and request; with a failure the login as far as it was readable.
@@ -68,7 +69,7 @@ pub async fn list_of(call: Call) -> Result<Value, Failure> {
     let [login] = call.arguments.bind("system.otp.list", ["login"])?;
     let login = text(login, "login")?;
     let (login, credentials) = call.app.identity.list_otps_of(&login, &call.caller.actor, now()).await?;
-    Ok(records(&credentials, &login))
+    Ok(list(&credentials, &login))
 }
 
 /// `system.otp.delete(uuid) → true`
@@ -84,24 +85,6 @@ fn credential_id(uuid: Value) -> Result<CredentialId, Failure> {
     CredentialId::parse_bus(&uuid).map_err(|error| Failure::Argument(format!("uuid: {error}")))
 }
 
-fn records(credentials: &[Credential], login: &LoginName) -> Value {
-    Value::List(credentials.iter().map(|credential| record(credential, login, None)).collect())
-}
-
-/// The dict of the seed, its eight fields in the order of the bus that this replaces. The key
-/// in the clear is there once, when it was made.
-fn record(credential: &Credential, login: &LoginName, plaintext: Option<&Secret>) -> Value {
-    let rule = |rule: &countersign_identity::permission::Rule| {
-        Value::from(Dict::new().with("uri", rule.pattern.as_str()).with("perms", rule.rights.to_string()))
-    };
-    Dict::new()
-        .with("uuid", credential.id.to_bus())
-        .with("origin", credential.origin.as_str())
-        .with("expires", credential.expires.to_iso8601())
-        .with("permissions", credential.permissions.iter().map(rule).collect::<Vec<Value>>())
-        .with("key", credential.digest.to_bus())
-        .with("owner", credential.owner.to_bus())
-        .with("plaintext_key", plaintext.map(Secret::expose))
-        .with("login", login.as_str())
-        .into()
+fn list(credentials: &[Credential], login: &LoginName) -> Value {
+    Value::List(credentials.iter().map(|credential| records::otp(credential, login, None).into()).collect())
 }
