@@ -123,8 +123,9 @@ fn user(command: UserCommand) -> Result<Command, String> {
         UserCommand::Delete { login } => edit(login, UserEdit::Delete),
         UserCommand::Role { login, role } => edit(login, UserEdit::Role(role)),
         UserCommand::Passwd { login, password_stdin } => {
-            let password = read_password(password_stdin, "New password")?
-                .ok_or("no password was given: type one at the prompt, or pipe it in with --password-stdin")?;
+            // There is nothing else that could be meant by a pipe here.
+            let from_stdin = password_stdin || !io::stdin().is_terminal();
+            let password = read_password(from_stdin, "New password")?.ok_or("no password was typed")?;
             edit(login, UserEdit::Password(password))
         }
     })

@@ -174,7 +174,7 @@ async fn errors_say_what_to_do(server: &Server, n: u32) {
         (&add("nonsense"), "long enough\n", "nonsense"),
         (&add("frontend"), "short\n", "at least 8"),
         (&add("frontend"), "\n", "no password"),
-        (&["user", "passwd", &known], "", "--password-stdin"),
+        (&["user", "passwd", &known], "", "no password"),
         (&["user", "passwd", &known, "--password-stdin"], "", "no password"),
         (&["role", "show", "nonsense"], "", "nonsense"),
         (&["role", "add", "trust"], "", "trust"),
