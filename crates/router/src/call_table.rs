@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use countersign_wamp::Id;
 
+use crate::dealer::Routed;
 use crate::hash::FastHash;
 
 /// Which invocation stands for a call.
@@ -32,6 +33,8 @@ pub(crate) struct Invocation {
     pub timeout: Option<Duration>,
     /// When the timeout ends; the dealer's list of deadlines has the same instant.
     pub deadline: Option<Instant>,
+    /// The call as it came, while another callee could take it.
+    pub retry: Option<Box<Routed>>,
 }
 
 /// See the module.

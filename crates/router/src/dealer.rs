@@ -6,31 +6,33 @@
 //!
 //! Source: WAMP specification, basic profile "Remote Procedure Calls"; advanced profile "Caller
 //! Identification", "Pattern-based Registrations", "Registration Revocation", "Call Canceling",
-//! "Call Timeouts", "Progressive Call Results".
-//!
-//! Absent on purpose: shared registrations and progressive call invocations.
+//! "Call Timeouts", "Progressive Call Results", "Shared Registration", "Call Re-Routing".
 
 mod answers;
 mod cancel;
 mod deadlines;
+mod invocations;
+mod registration;
 mod registrations;
 
 use std::time::{Duration, Instant};
 
-use countersign_wamp::{Dict, Id, MatchPolicy, Message, MessageType, Payload, Uri, UriText, uris::error};
+use countersign_wamp::{Dict, Id, MatchPolicy, MessageType, Payload, Uri, UriText, uris::error};
+use smallvec::SmallVec;
 
 use crate::call_table::{Invocation, InvocationKey};
 use crate::refusal::{Gate, Refusal, error_effect};
 use crate::session::{CALLER, Session, Sessions, disclose};
-use crate::{Action, Effect, Feature, Target, options};
+use crate::{Action, Effect, Target, options};
 use cancel::Mode;
 use deadlines::Deadlines;
 use registrations::Registrations;
 
 pub(crate) use answers::Answer;
+pub(crate) use invocations::Routed;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Dealer {
     registrations: Registrations,
     deadlines: Deadlines,
@@ -47,7 +49,8 @@ pub(crate) struct Call {
 }
 
 /// What a call asks for beside its procedure.
-struct Wishes {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wishes {
     receive_progress: bool,
     timeout: Option<Duration>,
 }
@@ -63,6 +66,11 @@ impl Wishes {
 }
 
 impl Dealer {
+    /// No registrations and no calls. `seed` decides which callees are picked at random.
+    pub fn new(seed: u64) -> Self {
+        Self { registrations: Registrations::new(seed), deadlines: Deadlines::default(), pending_calls: 0 }
+    }
+
     /// CALL: sends the INVOCATION, or refuses. Its request id is not that of a pending call.
     pub fn call(
         &mut self,
@@ -82,50 +90,24 @@ impl Dealer {
         let mut details = disclose(&CALLER, from, &caller.details);
 
         let found = self.registrations.find(&procedure, &gate.settings.reserved);
-        let found =
-            found.and_then(|(id, registration)| Some((id, registration, sessions.get_mut(&registration.callee)?)));
-        let Some((registration_id, registration, receiver)) = found else {
+        let Some((registration, found)) = found else {
             return Err(Refusal::new(
                 error::NO_SUCH_PROCEDURE,
                 format!("no callee registered for procedure <{procedure}>"),
             ));
         };
-        if registration.procedure.policy() != MatchPolicy::Exact {
+        if found.procedure.policy() != MatchPolicy::Exact {
             details.push("procedure", procedure.as_str());
         }
-        let features = receiver.details.features;
-        if wishes.receive_progress && features.has(Feature::ProgressiveCallResults) {
-            details.push("receive_progress", true);
-        }
-        let mut timeout = wishes.timeout;
-        if registration.forward_timeout && features.has(Feature::CallTimeout) {
-            // From here on the callee keeps the time.
-            if let Some(timeout) = timeout.take() {
-                details.push("timeout", u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
-            }
-        }
         options::forward_custom(call.options, &mut details);
-
-        let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
-        let request = receiver.calls.take(Invocation {
-            caller: from,
-            call: call.request,
-            receive_progress: wishes.receive_progress,
-            interrupted: false,
-            timeout,
-            deadline,
-        });
-        let key = InvocationKey { callee: registration.callee, request };
-        out.push(Effect::Send {
-            to: key.callee,
-            message: Message::Invocation { request, registration: registration_id, details, payload: call.payload },
-        });
-        self.deadlines.insert(deadline, key);
-        self.pending_calls += 1;
-        if let Some(caller) = sessions.get_mut(&from) {
-            caller.calls.place(call.request, key);
-        }
-        Ok(())
+        let deadline = wishes.timeout.and_then(|timeout| now.checked_add(timeout));
+        let Call { request, payload, .. } = call;
+        let tried = SmallVec::new();
+        self.invoke(
+            sessions,
+            Routed { caller: from, call: request, registration, wishes, details, payload, deadline, tried },
+            out,
+        )
     }
 
     /// REGISTER.
@@ -151,14 +133,14 @@ impl Dealer {
                 format!("this session has no registration {registration}"),
             ));
         }
-        self.registrations.remove(registration);
+        self.registrations.remove_callee(registration, from);
         Ok(())
     }
 
     /// Takes out everything that a session that left had as callee and as caller.
     pub fn forget(&mut self, sessions: &mut Sessions, id: Id, mut left: Session, out: &mut Vec<Effect>) {
         for registration in left.registrations {
-            self.registrations.remove(registration);
+            self.registrations.remove_callee(registration, id);
         }
         for (request, invocation) in left.calls.drain_taken() {
             let key = InvocationKey { callee: id, request };

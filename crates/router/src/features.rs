@@ -73,6 +73,8 @@ pub fn announced_roles() -> Dict {
             role(&[
                 "caller_identification",
                 "pattern_based_registration",
+                "shared_registration",
+                "call_reroute",
                 "call_canceling",
                 "call_timeout",
                 "progressive_call_results",
@@ -117,6 +119,6 @@ mod tests {
         };
         assert_eq!(has("broker", "pattern_based_subscription"), Some(true));
         assert_eq!(has("dealer", "call_canceling"), Some(true));
-        assert_eq!(has("dealer", "shared_registration"), None);
+        assert_eq!(has("dealer", "sharded_registration"), None);
     }
 }

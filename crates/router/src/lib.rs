@@ -11,13 +11,14 @@
 mod authorize;
 mod broker;
 mod call_table;
+mod clock;
 mod dealer;
 mod effect;
 mod features;
 mod hash;
 mod options;
 mod pattern_map;
-mod publication_ids;
+mod random;
 mod realm;
 mod refusal;
 mod session;

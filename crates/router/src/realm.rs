@@ -8,8 +8,9 @@ use std::time::Instant;
 use countersign_wamp::{Id, Message, MessageType, uris::error};
 
 use crate::broker::{Broker, Publish};
+use crate::clock::WallClock;
 use crate::dealer::{Answer, Call, Dealer};
-use crate::publication_ids::PublicationIds;
+use crate::random::Random;
 use crate::refusal::{Gate, Refusal, Violation};
 use crate::session::{Session, Sessions};
 use crate::{Authorizer, Effect, RealmSettings, SessionDetails, options};
@@ -18,7 +19,8 @@ use crate::{Authorizer, Effect, RealmSettings, SessionDetails, options};
 #[derive(Debug)]
 pub struct Realm {
     settings: RealmSettings,
-    publication_ids: PublicationIds,
+    random: Random,
+    clock: WallClock,
     sessions: Sessions,
     dealer: Dealer,
     broker: Broker,
@@ -30,11 +32,19 @@ impl Realm {
     pub fn new(settings: RealmSettings, seed: u64) -> Self {
         Self {
             settings,
-            publication_ids: PublicationIds::new(seed),
+            random: Random::new(seed),
+            clock: WallClock::default(),
             sessions: Sessions::default(),
-            dealer: Dealer::default(),
+            dealer: Dealer::new(seed),
             broker: Broker::default(),
         }
+    }
+
+    /// Says what time of day it is at `now`: `unix_microseconds` since 1970-01-01T00:00:00Z. From
+    /// here the realm reckons on by the instants that it is given; call it again when the system's
+    /// clock was set. Without it times begin in 1970.
+    pub fn set_clock(&mut self, now: Instant, unix_microseconds: i64) {
+        self.clock.set(now, unix_microseconds);
     }
 
     /// Adds a session that was welcomed. One that has this id already leaves first.
@@ -80,14 +90,14 @@ impl Realm {
         authorizer: &dyn Authorizer,
         out: &mut Vec<Effect>,
     ) -> Result<(), Violation> {
-        let Self { settings, sessions, dealer, .. } = self;
+        let Self { settings, clock, sessions, dealer, .. } = self;
         match message {
             Message::Call { request, options, procedure, payload } => {
                 let is_pending = |caller: &Session| caller.calls.placed(request).is_some();
                 if sessions.get(&from).is_some_and(is_pending) {
                     return Err(Violation(format!("CALL {request} still waits for its answer")));
                 }
-                let gate = Gate { settings, authorizer };
+                let gate = Gate { settings, at: clock.at(now), authorizer };
                 let call = Call { request, options, procedure, payload };
                 let answer = dealer.call(now, sessions, &gate, from, call, out);
                 push_refusal(out, from, MessageType::Call, request, answer);
@@ -109,9 +119,9 @@ impl Realm {
             }
             Message::Publish { request, options, topic, payload } => {
                 let publish = Publish { options, topic, payload };
-                self.publish(from, request, publish, authorizer, out);
+                self.publish(now, from, request, publish, authorizer, out);
             }
-            other => return self.dispatch_setup(from, other, authorizer, out),
+            other => return self.dispatch_setup(now, from, other, authorizer, out),
         }
         Ok(())
     }
@@ -119,13 +129,14 @@ impl Realm {
     /// What makes and ends subscriptions and registrations.
     fn dispatch_setup(
         &mut self,
+        now: Instant,
         from: Id,
         message: Message,
         authorizer: &dyn Authorizer,
         out: &mut Vec<Effect>,
     ) -> Result<(), Violation> {
-        let Self { settings, sessions, dealer, broker, .. } = self;
-        let gate = Gate { settings, authorizer };
+        let Self { settings, clock, sessions, dealer, broker, .. } = self;
+        let gate = Gate { settings, at: clock.at(now), authorizer };
         let request_type = message.message_type();
         let (request, answer) = match message {
             Message::Subscribe { request, options, topic } => {
@@ -156,11 +167,19 @@ impl Realm {
         Ok(())
     }
 
-    fn publish(&mut self, from: Id, request: Id, publish: Publish, authorizer: &dyn Authorizer, out: &mut Vec<Effect>) {
-        let Self { settings, publication_ids, sessions, broker, .. } = self;
-        let gate = Gate { settings, authorizer };
+    fn publish(
+        &mut self,
+        now: Instant,
+        from: Id,
+        request: Id,
+        publish: Publish,
+        authorizer: &dyn Authorizer,
+        out: &mut Vec<Effect>,
+    ) {
+        let Self { settings, clock, random, sessions, broker, .. } = self;
+        let gate = Gate { settings, at: clock.at(now), authorizer };
         let answer = options::flag(&publish.options, "acknowledge", false).and_then(|wanted| {
-            let publication = publication_ids.draw();
+            let publication = random.id();
             match broker.publish(sessions, &gate, from, publication, publish, out) {
                 Ok(()) => Ok(wanted.then_some(publication)),
                 Err(refusal) if wanted => Err(refusal),

@@ -2,6 +2,7 @@
 
 use countersign_wamp::{Id, Message, MessageType, Payload, UriError, uris::error};
 
+use crate::clock::WallTime;
 use crate::{Action, Authorizer, Decision, Effect, RealmSettings, SessionDetails, Target};
 
 /// ERROR URI for a request beyond a limit of its session: too many subscriptions and
@@ -54,6 +55,8 @@ pub(crate) struct Violation(pub String);
 /// Asks the authorizer and words its answers.
 pub(crate) struct Gate<'a> {
     pub settings: &'a RealmSettings,
+    /// When the request came.
+    pub at: WallTime,
     pub authorizer: &'a dyn Authorizer,
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use countersign_wamp::{Dict, Id, Message, MessageType, Payload, UriText, Value};
+use countersign_wamp::{Dict, Id, Message, MessageType, Payload, UriText, Value, uris};
 
 use super::Dealer;
 use crate::call_table::{Invocation, InvocationKey};
@@ -46,6 +46,8 @@ impl Dealer {
             if !is_wanted {
                 return Ok(());
             }
+            // Results of two callees must not be mixed.
+            invocation.retry = None;
         }
         let mut details = disclose(&CALLEE, from, &callee.details);
         if is_progress {
@@ -58,7 +60,7 @@ impl Dealer {
         Ok(())
     }
 
-    /// ERROR for an INVOCATION.
+    /// ERROR for an INVOCATION. A callee that is unavailable hands the call to the next one.
     pub fn failed(
         &mut self,
         sessions: &mut Sessions,
@@ -75,6 +77,10 @@ impl Dealer {
         let Some(invocation) = self.take_answered(sessions, key) else {
             return late("ERROR", was_taken, request);
         };
+        if error.as_str() == uris::error::UNAVAILABLE {
+            self.reroute(sessions, from, invocation, out);
+            return Ok(());
+        }
         options::forward_custom(options, &mut details);
         let message =
             Message::Error { request_type: MessageType::Call, request: invocation.call, details, error, payload };

@@ -16,6 +16,7 @@ mod leaving;
 mod limits;
 mod model;
 mod registrations;
+mod shared;
 mod subscriptions;
 mod timeouts;
 mod violations;

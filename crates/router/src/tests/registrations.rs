@@ -33,7 +33,7 @@ fn refuses_invalid_uris_and_options() {
     check(none(), "app..add", "invalid_uri");
     check(matching("prefix"), "app..add", "invalid_uri");
     check(matching("regex"), "app.add", "option_not_allowed");
-    check(with("invoke", "roundrobin"), "app.add", "option_not_allowed");
+    check(with("invoke", "fastest"), "app.add", "option_not_allowed");
     check(with("match", 1_u64), "app.add", "invalid_argument");
     check(with("force_reregister", "yes"), "app.add", "invalid_argument");
 }
