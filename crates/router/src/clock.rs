@@ -8,7 +8,7 @@ use std::time::Instant;
 pub(crate) struct WallTime(i64);
 
 impl WallTime {
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the meta API"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the event history"))]
     /// Reads RFC 3339 text. What is finer than a microsecond is cut off.
     pub fn parse(text: &str) -> Option<Self> {
         Some(Self(text.parse::<jiff::Timestamp>().ok()?.as_microsecond()))

@@ -11,16 +11,18 @@
 mod answers;
 mod cancel;
 mod deadlines;
+mod directory;
 mod invocations;
 mod registration;
 mod registrations;
 
 use std::time::{Duration, Instant};
 
-use countersign_wamp::{Dict, Id, MatchPolicy, MessageType, Payload, Uri, UriText, uris::error};
+use countersign_wamp::{Dict, Id, MatchPolicy, MessageType, Payload, Uri, UriPattern, UriText, uris::error};
 use smallvec::SmallVec;
 
 use crate::call_table::{Invocation, InvocationKey};
+use crate::meta::{OwnCall, Procedure};
 use crate::refusal::{Gate, Refusal, error_effect};
 use crate::session::{CALLER, Session, Sessions, disclose};
 use crate::{Action, Effect, Target, options};
@@ -71,7 +73,8 @@ impl Dealer {
         Self { registrations: Registrations::new(seed), deadlines: Deadlines::default(), pending_calls: 0 }
     }
 
-    /// CALL: sends the INVOCATION, or refuses. Its request id is not that of a pending call.
+    /// CALL: sends the INVOCATION, or refuses, or hands it back for the realm to answer. Its
+    /// request id is not that of a pending call.
     pub fn call(
         &mut self,
         now: Instant,
@@ -80,7 +83,7 @@ impl Dealer {
         from: Id,
         call: Call,
         out: &mut Vec<Effect>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<OwnCall>, Refusal> {
         let text = call.procedure.as_str();
         let procedure = Uri::parse(text, gate.settings.uri_rules).map_err(|cause| Refusal::invalid_uri(text, cause))?;
         let wishes = Wishes::read(&call.options)?;
@@ -91,6 +94,9 @@ impl Dealer {
 
         let found = self.registrations.find(&procedure, &gate.settings.reserved);
         let Some((registration, found)) = found else {
+            if let Some(procedure) = Procedure::from_uri(text) {
+                return Ok(Some(OwnCall { procedure, request: call.request, payload: call.payload }));
+            }
             return Err(Refusal::new(
                 error::NO_SUCH_PROCEDURE,
                 format!("no callee registered for procedure <{procedure}>"),
@@ -103,11 +109,8 @@ impl Dealer {
         let deadline = wishes.timeout.and_then(|timeout| now.checked_add(timeout));
         let Call { request, payload, .. } = call;
         let tried = SmallVec::new();
-        self.invoke(
-            sessions,
-            Routed { caller: from, call: request, registration, wishes, details, payload, deadline, tried },
-            out,
-        )
+        let routed = Routed { caller: from, call: request, registration, wishes, details, payload, deadline, tried };
+        self.invoke(sessions, routed, out).map(|()| None)
     }
 
     /// REGISTER.
@@ -135,6 +138,23 @@ impl Dealer {
         }
         self.registrations.remove_callee(registration, from);
         Ok(())
+    }
+
+    /// Takes a registration from a callee that did not ask for it.
+    pub fn revoke(
+        &mut self,
+        sessions: &mut Sessions,
+        registration: Id,
+        callee: Id,
+        reason: &str,
+        out: &mut Vec<Effect>,
+    ) {
+        self.registrations.revoke(sessions, registration, callee, reason, out);
+    }
+
+    /// The pattern of a registration.
+    pub fn pattern(&self, registration: Id) -> Option<&UriPattern> {
+        self.registrations.get(registration).map(|registration| &registration.procedure)
     }
 
     /// Takes out everything that a session that left had as callee and as caller.

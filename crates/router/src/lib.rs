@@ -16,6 +16,7 @@ mod dealer;
 mod effect;
 mod features;
 mod hash;
+mod meta;
 mod options;
 mod pattern_map;
 mod random;
@@ -23,6 +24,7 @@ mod realm;
 mod refusal;
 mod session;
 mod settings;
+mod testaments;
 #[cfg(test)]
 mod tests;
 

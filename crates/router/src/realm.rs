@@ -5,25 +5,35 @@
 
 use std::time::Instant;
 
-use countersign_wamp::{Id, Message, MessageType, uris::error};
+use countersign_wamp::{Id, Message, MessageType, UriPattern, uris::error};
 
-use crate::broker::{Broker, Publish};
+use crate::broker::{Broker, Publish, Publisher};
 use crate::clock::WallClock;
 use crate::dealer::{Answer, Call, Dealer};
+use crate::meta::MetaEvent;
 use crate::random::Random;
 use crate::refusal::{Gate, Refusal, Violation};
 use crate::session::{Session, Sessions};
-use crate::{Authorizer, Effect, RealmSettings, SessionDetails, options};
+use crate::{Action, Authorizer, Effect, RealmSettings, SessionDetails, Target, options};
 
 /// A realm: its sessions, subscriptions, registrations and calls.
 #[derive(Debug)]
 pub struct Realm {
-    settings: RealmSettings,
-    random: Random,
+    pub(crate) settings: RealmSettings,
+    pub(crate) random: Random,
     clock: WallClock,
-    sessions: Sessions,
-    dealer: Dealer,
-    broker: Broker,
+    pub(crate) sessions: Sessions,
+    pub(crate) dealer: Dealer,
+    pub(crate) broker: Broker,
+}
+
+/// How a session leaves.
+#[derive(Clone, Copy)]
+pub(crate) enum Departure<'a> {
+    /// Its testaments are published, if it may, and a meta event says that it left.
+    Told(&'a dyn Authorizer),
+    /// Neither.
+    Silent,
 }
 
 impl Realm {
@@ -47,20 +57,68 @@ impl Realm {
         self.clock.set(now, unix_microseconds);
     }
 
-    /// Adds a session that was welcomed. One that has this id already leaves first.
+    /// Adds a session that was welcomed. One that has this id already leaves first, without a word
+    /// to anybody.
     pub fn join(&mut self, now: Instant, session: Id, details: SessionDetails, out: &mut Vec<Effect>) {
-        self.leave(now, session, out);
+        self.depart(now, session, Departure::Silent, out);
+        let is_shown = !details.is_service();
         self.sessions.insert(session, Session::new(details));
+        if is_shown {
+            self.publish_of_session(MetaEvent::Joined { session }, out);
+        }
     }
 
     /// Removes a session with everything it had, in one step for all others: its registrations
     /// are gone before any other message is handled, its callers get their ERROR, its callees an
-    /// INTERRUPT. An unknown session is nothing to do.
-    pub fn leave(&mut self, _now: Instant, session: Id, out: &mut Vec<Effect>) {
-        if let Some(left) = self.sessions.remove(&session) {
-            self.broker.forget(session, &left.subscriptions);
-            self.dealer.forget(&mut self.sessions, session, left, out);
+    /// INTERRUPT. Then its testaments are published; the authorizer is asked for them with the id of
+    /// the session that left. An unknown session is nothing to do.
+    pub fn leave(&mut self, now: Instant, session: Id, authorizer: &dyn Authorizer, out: &mut Vec<Effect>) {
+        self.depart(now, session, Departure::Told(authorizer), out);
+    }
+
+    pub(crate) fn depart(&mut self, now: Instant, id: Id, departure: Departure<'_>, out: &mut Vec<Effect>) {
+        let Some(mut left) = self.sessions.remove(&id) else { return };
+        let details = left.details.clone();
+        let testaments = left.testaments.take();
+        self.broker.forget(id, &left.subscriptions);
+        self.dealer.forget(&mut self.sessions, id, left, out);
+        let Departure::Told(authorizer) = departure else { return self.publish_meta(out) };
+        let Self { settings, clock, random, sessions, broker, .. } = self;
+        let gate = Gate { settings, at: clock.at(now), authorizer };
+        for testament in testaments.into_iter().flat_map(|testaments| testaments.into_publications()) {
+            let publisher = Publisher { id, details: &details };
+            // Nobody is left to read a refusal.
+            let _ = broker.publish(sessions, &gate, publisher, random.id(), testament, out);
         }
+        if details.is_service() {
+            self.publish_meta(out);
+        } else {
+            let SessionDetails { authid, authrole, .. } = details;
+            self.publish_of_session(MetaEvent::Left { session: id, authid, authrole }, out);
+        }
+    }
+
+    /// Asks again whether a session may have what it has subscribed to and registered, and takes
+    /// from it what it may not have any more. For a server that changes rights while sessions live.
+    pub fn recheck(&mut self, now: Instant, session: Id, authorizer: &dyn Authorizer, out: &mut Vec<Effect>) {
+        const REASON: &str = "no longer authorized";
+        let Self { settings, clock, sessions, dealer, broker, .. } = self;
+        let gate = Gate { settings, at: clock.at(now), authorizer };
+        let Some(Session { details, subscriptions, registrations, .. }) = sessions.get(&session) else { return };
+        let is_refused = |action, pattern: Option<&UriPattern>| {
+            pattern.is_some_and(|pattern| gate.check(session, details, action, Target::Pattern(pattern)).is_err())
+        };
+        let mut lost_subscriptions = subscriptions.clone();
+        lost_subscriptions.retain(|id| is_refused(Action::Subscribe, broker.pattern(*id)));
+        let mut lost_registrations = registrations.clone();
+        lost_registrations.retain(|id| is_refused(Action::Register, dealer.pattern(*id)));
+        for id in lost_subscriptions {
+            broker.revoke(sessions, id, session, REASON, out);
+        }
+        for id in lost_registrations {
+            dealer.revoke(sessions, id, session, REASON, out);
+        }
+        self.publish_meta(out);
     }
 
     /// Handles one message that `session` sent after WELCOME and before GOODBYE. What comes from
@@ -78,8 +136,9 @@ impl Realm {
         }
         if let Err(Violation(message)) = self.dispatch(now, session, message, authorizer, out) {
             out.push(Effect::Close { session, reason: error::PROTOCOL_VIOLATION, message });
-            self.leave(now, session, out);
+            self.leave(now, session, authorizer, out);
         }
+        self.publish_meta(out);
     }
 
     fn dispatch(
@@ -99,8 +158,11 @@ impl Realm {
                 }
                 let gate = Gate { settings, at: clock.at(now), authorizer };
                 let call = Call { request, options, procedure, payload };
-                let answer = dealer.call(now, sessions, &gate, from, call, out);
-                push_refusal(out, from, MessageType::Call, request, answer);
+                match dealer.call(now, sessions, &gate, from, call, out) {
+                    Ok(None) => {}
+                    Ok(Some(call)) => self.answer(now, from, &call, authorizer, out),
+                    Err(refusal) => out.push(refusal.into_effect(from, MessageType::Call, request)),
+                }
             }
             Message::Yield { request, options, payload } => {
                 let answer = Answer { request, options, payload };
@@ -180,7 +242,9 @@ impl Realm {
         let gate = Gate { settings, at: clock.at(now), authorizer };
         let answer = options::flag(&publish.options, "acknowledge", false).and_then(|wanted| {
             let publication = random.id();
-            match broker.publish(sessions, &gate, from, publication, publish, out) {
+            let publisher = &sessions.get(&from).ok_or_else(Refusal::unknown_session)?.details;
+            let publisher = Publisher { id: from, details: publisher };
+            match broker.publish(sessions, &gate, publisher, publication, publish, out) {
                 Ok(()) => Ok(wanted.then_some(publication)),
                 Err(refusal) if wanted => Err(refusal),
                 Err(_) => Ok(None),

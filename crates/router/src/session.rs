@@ -8,6 +8,7 @@ use countersign_wamp::{Dict, Id};
 use crate::call_table::CallTable;
 use crate::hash::FastHash;
 use crate::refusal::Refusal;
+use crate::testaments::Testaments;
 use crate::{ClientFeatures, LIMIT_EXCEEDED, RealmSettings};
 
 /// Whose session it is.
@@ -20,7 +21,8 @@ pub enum SessionKind {
     Service,
 }
 
-/// What the realm knows about a session from its login.
+/// What the realm knows about a session from its login. `wamp.session.get` and
+/// `wamp.session.on_join` show it to whoever may call and subscribe to them.
 #[derive(Debug, Clone)]
 pub struct SessionDetails {
     /// Disclosed as `caller_authid`, `publisher_authid`, `callee_authid`.
@@ -31,9 +33,29 @@ pub struct SessionDetails {
     pub features: ClientFeatures,
     /// Whose session it is.
     pub kind: SessionKind,
+    /// How it was authenticated.
+    pub authmethod: Arc<str>,
+    /// Who authenticated it.
+    pub authprovider: Arc<str>,
+    /// The transport, in words of the server's own. Empty: nothing is said of it.
+    pub transport: Dict,
 }
 
 impl SessionDetails {
+    /// Details of a session of which only its names are known: it announced no features, and
+    /// method, provider and transport are empty.
+    pub fn new(kind: SessionKind, authid: impl Into<Arc<str>>, authrole: impl Into<Arc<str>>) -> Self {
+        Self {
+            authid: authid.into(),
+            authrole: authrole.into(),
+            features: ClientFeatures::default(),
+            kind,
+            authmethod: "".into(),
+            authprovider: "".into(),
+            transport: Dict::new(),
+        }
+    }
+
     pub(crate) fn is_service(&self) -> bool {
         self.kind == SessionKind::Service
     }
@@ -46,11 +68,19 @@ pub(crate) struct Session {
     pub subscriptions: BTreeSet<Id>,
     pub registrations: BTreeSet<Id>,
     pub calls: CallTable,
+    /// Most sessions have none.
+    pub testaments: Option<Box<Testaments>>,
 }
 
 impl Session {
     pub fn new(details: SessionDetails) -> Self {
-        Self { details, subscriptions: BTreeSet::new(), registrations: BTreeSet::new(), calls: CallTable::default() }
+        Self {
+            details,
+            subscriptions: BTreeSet::new(),
+            registrations: BTreeSet::new(),
+            calls: CallTable::default(),
+            testaments: None,
+        }
     }
 }
 

@@ -18,6 +18,10 @@ pub struct RealmSettings {
     pub subscriptions_and_registrations_max: usize,
     /// Calls of a client's session that may be unanswered at a time.
     pub pending_calls_max: usize,
+    /// Testaments that a session may have at a time.
+    pub testaments_max: usize,
+    /// Bytes that the testaments of a session may have together.
+    pub testament_bytes_max: usize,
 }
 
 impl RealmSettings {
@@ -25,6 +29,10 @@ impl RealmSettings {
     pub const SUBSCRIPTIONS_AND_REGISTRATIONS_MAX_DEFAULT: usize = 10_000;
     /// Default of [`Self::pending_calls_max`].
     pub const PENDING_CALLS_MAX_DEFAULT: usize = 4_096;
+    /// Default of [`Self::testaments_max`].
+    pub const TESTAMENTS_MAX_DEFAULT: usize = 64;
+    /// Default of [`Self::testament_bytes_max`].
+    pub const TESTAMENT_BYTES_MAX_DEFAULT: usize = 1 << 20;
 
     /// Default settings for a realm of this name: nothing reserved but `wamp.*`.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
@@ -34,6 +42,8 @@ impl RealmSettings {
             reserved: ReservedUris::default(),
             subscriptions_and_registrations_max: Self::SUBSCRIPTIONS_AND_REGISTRATIONS_MAX_DEFAULT,
             pending_calls_max: Self::PENDING_CALLS_MAX_DEFAULT,
+            testaments_max: Self::TESTAMENTS_MAX_DEFAULT,
+            testament_bytes_max: Self::TESTAMENT_BYTES_MAX_DEFAULT,
         }
     }
 }

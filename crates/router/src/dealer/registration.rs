@@ -37,7 +37,6 @@ impl Invoke {
         }
     }
 
-    #[expect(dead_code, reason = "for the meta API")]
     pub fn name(self) -> &'static str {
         match self {
             Self::Single => "single",
@@ -62,7 +61,6 @@ pub(crate) struct Callee {
 pub(crate) struct Registration {
     pub procedure: UriPattern,
     pub invoke: Invoke,
-    #[expect(dead_code, reason = "for the meta API")]
     pub created: WallTime,
     pub is_of_server: bool,
     callees: SmallVec<[Callee; 1]>,

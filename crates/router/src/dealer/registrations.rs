@@ -10,6 +10,7 @@ use countersign_wamp::{Dict, Id, MatchPolicy, Message, Uri, UriPattern, UriText,
 use super::registration::{Callee, Invoke, Registration};
 use crate::clock::WallTime;
 use crate::hash::FastHash;
+use crate::meta::{Change, MetaEvent, is_hidden};
 use crate::pattern_map::PatternMap;
 use crate::random::Random;
 use crate::refusal::{Gate, Refusal};
@@ -24,6 +25,8 @@ pub(super) struct Registrations {
     of_clients: PatternMap,
     last: Option<Id>,
     random: Random,
+    /// What was not published yet.
+    pub events: Vec<MetaEvent>,
 }
 
 /// What a REGISTER asks for.
@@ -58,6 +61,7 @@ impl Registrations {
             of_clients: PatternMap::default(),
             last: None,
             random: Random::new(seed),
+            events: Vec::new(),
         }
     }
 
@@ -78,6 +82,20 @@ impl Registrations {
     /// The callee that gets the call next, `tried` being those that had it and were unavailable.
     pub fn pick(&mut self, id: Id, tried: &[Id]) -> Option<Callee> {
         self.by_id.get_mut(&id)?.pick(tried, &mut self.random)
+    }
+
+    pub fn get(&self, id: Id) -> Option<&Registration> {
+        self.by_id.get(&id)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Id, &Registration)> {
+        self.by_id.iter().map(|(id, registration)| (*id, registration))
+    }
+
+    fn note(&mut self, change: Change, procedure: &UriPattern, session: Id, id: Id) {
+        if !is_hidden(procedure) {
+            self.events.push(MetaEvent::Registration { change, session, id });
+        }
     }
 
     pub fn callee_count(&self, id: Id) -> usize {
@@ -124,6 +142,8 @@ impl Registrations {
         self.last = Some(id);
         let map = if is_of_server { &mut self.of_server } else { &mut self.of_clients };
         map.insert(&procedure, id);
+        self.note(Change::Created, &procedure, callee.session, id);
+        self.note(Change::Added, &procedure, callee.session, id);
         self.by_id.insert(id, Registration::new(procedure, invoke, at, callee, is_of_server));
         id
     }
@@ -138,18 +158,25 @@ impl Registrations {
             return Err(refused());
         }
         registration.add(callee);
+        self.note(Change::Added, &wanted.procedure, callee.session, id);
         Ok(())
     }
 
     /// Takes a callee out of a registration, which goes with its last one.
     pub fn remove_callee(&mut self, id: Id, session: Id) {
         let Some(registration) = self.by_id.get_mut(&id) else { return };
-        if !registration.remove(session) || registration.callees().len() > 0 {
+        if !registration.remove(session) {
             return;
         }
-        let map = if registration.is_of_server { &mut self.of_server } else { &mut self.of_clients };
-        map.remove(&registration.procedure);
-        self.by_id.remove(&id);
+        let is_over = registration.callees().len() == 0;
+        let procedure = registration.procedure.clone();
+        self.note(Change::Removed, &procedure, session, id);
+        if is_over {
+            let is_of_server = self.by_id.remove(&id).is_some_and(|registration| registration.is_of_server);
+            let map = if is_of_server { &mut self.of_server } else { &mut self.of_clients };
+            map.remove(&procedure);
+            self.note(Change::Deleted, &procedure, session, id);
+        }
     }
 
     /// Refuses to a client what is the server's own, whatever the options.
@@ -164,7 +191,7 @@ impl Registrations {
         if is_servers { Err(already_exists(text)) } else { Ok(()) }
     }
 
-    fn holder(&self, procedure: &UriPattern) -> Option<Id> {
+    pub fn holder(&self, procedure: &UriPattern) -> Option<Id> {
         self.of_server.get(procedure).or_else(|| self.of_clients.get(procedure))
     }
 
