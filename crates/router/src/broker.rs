@@ -5,27 +5,37 @@
 //!
 //! Source: WAMP specification, basic profile "Publish and Subscribe"; advanced profile
 //! "Pattern-based Subscriptions", "Subscriber Black- and Whitelisting", "Publisher Exclusion",
-//! "Publisher Identification", "Subscription Revocation".
+//! "Publisher Identification", "Subscription Revocation", "Event Retention", "Event
+//! History".
 
+mod history;
 mod receivers;
+mod retained;
 mod subscriptions;
 
 use std::collections::BTreeSet;
 
-use countersign_wamp::{Dict, Id, MatchPolicy, Message, Payload, Uri, UriPattern, UriText, uris};
+use countersign_wamp::{Dict, Id, MatchPolicy, Message, Payload, Uri, UriPattern, UriRules, UriText, uris};
 
+use crate::clock::WallTime;
 use crate::meta::MetaEvent;
 use crate::options;
 use crate::refusal::{Gate, Refusal};
 use crate::session::{PUBLISHER, SessionDetails, Sessions, disclose};
-use crate::{Action, Effect, Receivers, Target};
+use crate::{Action, Effect, RealmSettings, Receivers, Target};
+use history::History;
 use receivers::ReceiverRules;
+use retained::{KeptEvent, Retained};
 use subscriptions::Subscriptions;
+
+pub(crate) use history::{Bounds, PastEvent, Query};
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Broker {
     subscriptions: Subscriptions,
+    retained: Retained,
+    history: History,
 }
 
 /// A PUBLISH without its request id.
@@ -39,6 +49,7 @@ pub(crate) struct Publish {
 impl Publish {
     /// Refuses options of a wrong type.
     pub fn check(&self) -> Result<(), Refusal> {
+        options::flag(&self.options, "retain", false)?;
         ReceiverRules::read(&self.options, Id::FIRST).map(drop)
     }
 }
@@ -54,6 +65,21 @@ pub(crate) struct Publisher<'a> {
 pub(crate) type Deliveries = Vec<(Id, Receivers)>;
 
 impl Broker {
+    /// No subscriptions but those that have a history.
+    pub fn new(settings: &RealmSettings) -> Self {
+        let mut broker = Self::default();
+        for history in &settings.history {
+            let id = broker.subscriptions.create_permanent(history.pattern.clone());
+            broker.history.add(id, history.clone());
+        }
+        broker
+    }
+
+    /// The time of day is known at last: dates the subscriptions that were there before it was.
+    pub fn begin(&mut self, at: WallTime) {
+        self.subscriptions.date_permanent(at);
+    }
+
     /// SUBSCRIBE. Again for the same pattern it answers with the same id.
     pub fn subscribe(
         &mut self,
@@ -104,23 +130,54 @@ impl Broker {
                 format!("topic '{topic}' is the router's to publish to"),
             ));
         }
+        let is_retained = options::flag(&options, "retain", false)?;
         let rules = ReceiverRules::read(&options, from.id)?;
+        let matching = self.subscriptions.matching(text);
         let mut deliveries = Vec::new();
-        for id in self.subscriptions.matching(text) {
+        for &id in &matching {
             let Some(subscription) = self.subscriptions.get(id) else { continue };
             let receivers = rules.select(&subscription.subscribers, sessions);
             if !receivers.is_empty() {
                 deliveries.push((id, receivers));
             }
         }
+        let is_past = !rules.names_sessions() && matching.iter().any(|id| self.history.keeps(*id));
         drop(rules);
-        if deliveries.is_empty() {
+        if deliveries.is_empty() && !is_retained && !is_past {
             return Ok(());
         }
+        let restrictions = if is_retained || is_past { receivers::restrictions(&options) } else { Dict::new() };
         let mut details = if is_meta { Dict::new() } else { disclose(&PUBLISHER, from.id, from.details) };
         options::forward_custom(options, &mut details);
+        let kept = || KeptEvent {
+            publication,
+            publisher: from.id,
+            restrictions: restrictions.clone(),
+            details: details.clone(),
+            payload: payload.compacted(),
+        };
+        if is_retained {
+            self.retained.keep(topic.clone(), kept(), sessions, gate.settings);
+        }
+        if is_past {
+            self.history.keep(&matching, PastEvent { at: gate.at, topic: topic.clone(), event: kept() });
+        }
         self.deliver(deliveries, publication, details, topic.as_str(), &payload, out);
         Ok(())
+    }
+
+    /// Sends a subscriber the retained events of its subscription.
+    pub fn send_retained(&self, sessions: &Sessions, to: Id, subscription: Id, out: &mut Vec<Effect>) {
+        let Some(pattern) = self.pattern(subscription) else { return };
+        for (topic, event) in self.retained.newest_for(pattern, to, sessions) {
+            let mut details = event.details.clone();
+            if pattern.policy() != MatchPolicy::Exact {
+                details.push("topic", topic.as_str());
+            }
+            details.push("retained", true);
+            let (publication, payload) = (event.publication, event.payload.clone());
+            out.push(Effect::Send { to, message: Message::Event { subscription, publication, details, payload } });
+        }
     }
 
     /// Everybody who gets an event of this topic that nothing restricts.
@@ -161,6 +218,10 @@ impl Broker {
         std::mem::take(&mut self.subscriptions.events)
     }
 
+    pub fn retained_count(&self) -> usize {
+        self.retained.len()
+    }
+
     pub fn subscription_count(&self) -> usize {
         self.subscriptions.len()
     }
@@ -191,5 +252,21 @@ impl Broker {
 
     pub fn describe(&self, id: Id) -> Option<Dict> {
         self.subscriptions.describe(id)
+    }
+
+    /// The pattern of a subscription that the meta API shows.
+    pub fn shown_pattern(&self, id: Id) -> Option<&UriPattern> {
+        self.subscriptions.shown(id).map(|subscription| &subscription.topic)
+    }
+
+    /// See [`History::find`].
+    pub fn past<'a>(
+        &'a self,
+        id: Id,
+        rules: UriRules,
+        query: &'a Query,
+        user: &'a SessionDetails,
+    ) -> Option<Box<dyn Iterator<Item = &'a PastEvent> + 'a>> {
+        self.history.find(id, &self.subscriptions.get(id)?.topic, rules, query, user)
     }
 }

@@ -8,7 +8,8 @@ use std::time::Instant;
 pub(crate) struct WallTime(i64);
 
 impl WallTime {
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the event history"))]
+    pub const EPOCH: Self = Self(0);
+
     /// Reads RFC 3339 text. What is finer than a microsecond is cut off.
     pub fn parse(text: &str) -> Option<Self> {
         Some(Self(text.parse::<jiff::Timestamp>().ok()?.as_microsecond()))
@@ -28,6 +29,10 @@ impl fmt::Display for WallTime {
 pub(crate) struct WallClock(Option<(Instant, i64)>);
 
 impl WallClock {
+    pub fn is_set(&self) -> bool {
+        self.0.is_some()
+    }
+
     pub fn set(&mut self, now: Instant, unix_microseconds: i64) {
         self.0 = Some((now, unix_microseconds));
     }

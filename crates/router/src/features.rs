@@ -93,6 +93,8 @@ pub fn announced_roles() -> Dict {
                 "subscriber_blackwhite_listing",
                 "pattern_based_subscription",
                 "subscription_revocation",
+                "event_retention",
+                "event_history",
                 "session_meta_api",
                 "subscription_meta_api",
             ]),

@@ -34,4 +34,4 @@ pub use features::{ClientFeatures, Feature, announced_roles};
 pub use realm::Realm;
 pub use refusal::LIMIT_EXCEEDED;
 pub use session::{SessionDetails, SessionKind};
-pub use settings::{RealmSettings, ReservedUris};
+pub use settings::{HistorySettings, RealmSettings, ReservedUris};

@@ -8,6 +8,7 @@
 
 mod arguments;
 mod events;
+mod history;
 mod procedures;
 mod registrations;
 mod sessions;

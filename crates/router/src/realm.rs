@@ -21,7 +21,7 @@ use crate::{Action, Authorizer, Effect, RealmSettings, SessionDetails, Target, o
 pub struct Realm {
     pub(crate) settings: RealmSettings,
     pub(crate) random: Random,
-    clock: WallClock,
+    pub(crate) clock: WallClock,
     pub(crate) sessions: Sessions,
     pub(crate) dealer: Dealer,
     pub(crate) broker: Broker,
@@ -41,12 +41,12 @@ impl Realm {
     /// system's randomness.
     pub fn new(settings: RealmSettings, seed: u64) -> Self {
         Self {
+            broker: Broker::new(&settings),
             settings,
             random: Random::new(seed),
             clock: WallClock::default(),
             sessions: Sessions::default(),
             dealer: Dealer::new(seed),
-            broker: Broker::default(),
         }
     }
 
@@ -54,7 +54,11 @@ impl Realm {
     /// here the realm reckons on by the instants that it is given; call it again when the system's
     /// clock was set. Without it times begin in 1970.
     pub fn set_clock(&mut self, now: Instant, unix_microseconds: i64) {
+        let is_first = !self.clock.is_set();
         self.clock.set(now, unix_microseconds);
+        if is_first {
+            self.broker.begin(self.clock.at(now));
+        }
     }
 
     /// Adds a session that was welcomed. One that has this id already leaves first, without a word
@@ -200,10 +204,16 @@ impl Realm {
         let Self { settings, clock, sessions, dealer, broker, .. } = self;
         let gate = Gate { settings, at: clock.at(now), authorizer };
         let request_type = message.message_type();
+        let mut retained = None;
         let (request, answer) = match message {
             Message::Subscribe { request, options, topic } => {
-                let done = broker.subscribe(sessions, &gate, from, &options, &topic);
-                (request, done.map(|subscription| Message::Subscribed { request, subscription }))
+                let wants_retained = options::flag(&options, "get_retained", false);
+                let done = wants_retained.and_then(|wants_retained| {
+                    let subscription = broker.subscribe(sessions, &gate, from, &options, &topic)?;
+                    retained = wants_retained.then_some(subscription);
+                    Ok(Message::Subscribed { request, subscription })
+                });
+                (request, done)
             }
             Message::Unsubscribe { request, subscription } => {
                 let done = broker.unsubscribe(sessions, from, subscription);
@@ -225,6 +235,9 @@ impl Realm {
         match answer {
             Ok(message) => out.push(Effect::Send { to: from, message }),
             Err(refusal) => out.push(refusal.into_effect(from, request_type, request)),
+        }
+        if let Some(subscription) = retained {
+            broker.send_retained(sessions, from, subscription, out);
         }
         Ok(())
     }
@@ -276,9 +289,14 @@ impl Realm {
         self.sessions.len()
     }
 
-    /// Subscriptions: patterns with at least one subscriber.
+    /// Subscriptions: patterns with at least one subscriber or with an event history.
     pub fn subscription_count(&self) -> usize {
         self.broker.subscription_count()
+    }
+
+    /// Retained events of all topics.
+    pub fn retained_event_count(&self) -> usize {
+        self.broker.retained_count()
     }
 
     /// Registrations.

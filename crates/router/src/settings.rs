@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use countersign_wamp::{UriRules, uris};
+use countersign_wamp::{UriPattern, UriRules, uris};
 
 /// Settings of a realm.
 #[derive(Debug, Clone)]
@@ -22,6 +22,25 @@ pub struct RealmSettings {
     pub testaments_max: usize,
     /// Bytes that the testaments of a session may have together.
     pub testament_bytes_max: usize,
+    /// Retained events of all topics together.
+    pub retained_events_max: usize,
+    /// Bytes of all retained events together, about.
+    pub retained_bytes_max: usize,
+    /// Topics whose events are kept in memory for `wamp.subscription.get_events`.
+    pub history: Vec<HistorySettings>,
+    /// Bytes of one answer of `wamp.subscription.get_events`, about. One event is always answered.
+    pub history_answer_bytes_max: usize,
+}
+
+/// A topic, or a pattern of topics, whose last events are kept.
+#[derive(Debug, Clone)]
+pub struct HistorySettings {
+    /// Which topics.
+    pub pattern: UriPattern,
+    /// Events that are kept; the oldest go first.
+    pub events_max: usize,
+    /// Bytes of these events together, about.
+    pub bytes_max: usize,
 }
 
 impl RealmSettings {
@@ -33,6 +52,12 @@ impl RealmSettings {
     pub const TESTAMENTS_MAX_DEFAULT: usize = 64;
     /// Default of [`Self::testament_bytes_max`].
     pub const TESTAMENT_BYTES_MAX_DEFAULT: usize = 1 << 20;
+    /// Default of [`Self::retained_events_max`].
+    pub const RETAINED_EVENTS_MAX_DEFAULT: usize = 10_000;
+    /// Default of [`Self::retained_bytes_max`].
+    pub const RETAINED_BYTES_MAX_DEFAULT: usize = 64 << 20;
+    /// Default of [`Self::history_answer_bytes_max`].
+    pub const HISTORY_ANSWER_BYTES_MAX_DEFAULT: usize = 1 << 20;
 
     /// Default settings for a realm of this name: nothing reserved but `wamp.*`.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
@@ -44,6 +69,10 @@ impl RealmSettings {
             pending_calls_max: Self::PENDING_CALLS_MAX_DEFAULT,
             testaments_max: Self::TESTAMENTS_MAX_DEFAULT,
             testament_bytes_max: Self::TESTAMENT_BYTES_MAX_DEFAULT,
+            retained_events_max: Self::RETAINED_EVENTS_MAX_DEFAULT,
+            retained_bytes_max: Self::RETAINED_BYTES_MAX_DEFAULT,
+            history: Vec::new(),
+            history_answer_bytes_max: Self::HISTORY_ANSWER_BYTES_MAX_DEFAULT,
         }
     }
 }

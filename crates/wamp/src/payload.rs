@@ -89,6 +89,18 @@ impl Payload {
         if args.is_empty() { Self::absent() } else { Self::from_parts(encoding, args, kwargs) }
     }
 
+    /// The same payload in memory of its own, to be kept for long: bytes of a frame hold on to the
+    /// whole buffer in which it came.
+    #[must_use]
+    pub fn compacted(&self) -> Self {
+        match &self.0 {
+            Content::Encoded { encoding, args, kwargs } => {
+                Self::from_parts(*encoding, Bytes::copy_from_slice(args), Bytes::copy_from_slice(kwargs))
+            }
+            Content::Absent | Content::Values(_) => self.clone(),
+        }
+    }
+
     /// About how many bytes this takes in a queue.
     pub fn len_hint(&self) -> usize {
         match &self.0 {

@@ -23,6 +23,16 @@ pub(super) struct ReceiverRules<'a> {
     eligible_authrole: Option<HashSet<&'a str>>,
 }
 
+/// The options that [`ReceiverRules::read`] reads.
+const OPTIONS: [&str; 7] =
+    ["exclude_me", "exclude", "exclude_authid", "exclude_authrole", "eligible", "eligible_authid", "eligible_authrole"];
+
+/// A copy of the options that restrict receivers, for an event that is kept.
+pub(super) fn restrictions(options: &Dict) -> Dict {
+    let entries = options.iter().filter(|(key, _)| OPTIONS.contains(key));
+    entries.map(|(key, value)| (key.to_owned(), value.clone())).collect()
+}
+
 impl<'a> ReceiverRules<'a> {
     pub fn read(options: &'a Dict, publisher: Id) -> Result<Self, Refusal> {
         Ok(Self {
@@ -34,6 +44,21 @@ impl<'a> ReceiverRules<'a> {
             eligible_authid: options::texts(options, "eligible_authid")?,
             eligible_authrole: options::texts(options, "eligible_authrole")?,
         })
+    }
+
+    /// Whether some list restricts the receivers.
+    pub fn has_lists(&self) -> bool {
+        self.exclude.is_some() || self.eligible.is_some() || !self.is_by_id_only()
+    }
+
+    /// Whether a list names sessions, so that it means nothing to sessions to come.
+    pub fn names_sessions(&self) -> bool {
+        self.exclude.is_some() || self.eligible.is_some()
+    }
+
+    /// The publisher, if it does not get its own event.
+    pub fn left_out_publisher(&self) -> Option<Id> {
+        self.publisher
     }
 
     /// The receivers among `subscribers`, ascending.
@@ -49,7 +74,8 @@ impl<'a> ReceiverRules<'a> {
         }
     }
 
-    fn admits(&self, id: Id, sessions: &Sessions) -> bool {
+    /// Whether a session would get the event if it were subscribed.
+    pub fn admits(&self, id: Id, sessions: &Sessions) -> bool {
         self.publisher != Some(id)
             && self.exclude.as_ref().is_none_or(|list| !list.contains(&id))
             && self.eligible.as_ref().is_none_or(|list| list.contains(&id))
@@ -63,7 +89,8 @@ impl<'a> ReceiverRules<'a> {
             && self.eligible_authrole.is_none()
     }
 
-    fn admits_user(&self, SessionDetails { authid, authrole, .. }: &SessionDetails) -> bool {
+    /// Whether the lists of users and roles leave this one in.
+    pub fn admits_user(&self, SessionDetails { authid, authrole, .. }: &SessionDetails) -> bool {
         self.exclude_authid.as_ref().is_none_or(|list| !list.contains(&**authid))
             && self.exclude_authrole.as_ref().is_none_or(|list| !list.contains(&**authrole))
             && self.eligible_authid.as_ref().is_none_or(|list| list.contains(&**authid))

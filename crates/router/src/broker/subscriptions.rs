@@ -1,7 +1,7 @@
 //! Who has subscribed to what.
 //!
 //! **Invariant:** all subscribers of a pattern share one subscription id, which lives as long as
-//! there is one of them.
+//! there is one of them; one that has an event history lives as long as the realm.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -29,6 +29,8 @@ pub(super) struct Subscriptions {
 pub(super) struct Subscription {
     pub topic: UriPattern,
     pub created: WallTime,
+    /// Whether it stays without subscribers.
+    is_permanent: bool,
     /// Ordered, so that events go out in the same order on every run.
     pub subscribers: BTreeSet<Id>,
 }
@@ -55,7 +57,7 @@ impl Subscriptions {
         }
         session.check_holdings(gate.settings)?;
         let id = existing.unwrap_or_else(|| {
-            let id = self.create(topic.clone(), gate.at);
+            let id = self.create(topic.clone(), gate.at, false);
             self.note(Change::Created, &topic, from, id);
             id
         });
@@ -67,12 +69,25 @@ impl Subscriptions {
         Ok(id)
     }
 
-    fn create(&mut self, topic: UriPattern, created: WallTime) -> Id {
+    fn create(&mut self, topic: UriPattern, created: WallTime, is_permanent: bool) -> Id {
         let id = self.last.map_or(Id::FIRST, Id::next);
         self.last = Some(id);
         self.by_topic.insert(&topic, id);
-        self.by_id.insert(id, Subscription { topic, created, subscribers: BTreeSet::new() });
+        self.by_id.insert(id, Subscription { topic, created, is_permanent, subscribers: BTreeSet::new() });
         id
+    }
+
+    /// A subscription that needs no subscriber. Again for the same pattern it answers with the
+    /// same id.
+    pub fn create_permanent(&mut self, topic: UriPattern) -> Id {
+        let existing = self.by_topic.get(&topic);
+        existing.unwrap_or_else(|| self.create(topic, WallTime::EPOCH, true))
+    }
+
+    pub fn date_permanent(&mut self, at: WallTime) {
+        for subscription in self.by_id.values_mut().filter(|subscription| subscription.is_permanent) {
+            subscription.created = at;
+        }
     }
 
     fn note(&mut self, change: Change, topic: &UriPattern, session: Id, id: Id) {
@@ -112,7 +127,7 @@ impl Subscriptions {
     pub fn remove_subscriber(&mut self, session: Id, id: Id) {
         let Some(subscription) = self.by_id.get_mut(&id) else { return };
         subscription.subscribers.remove(&session);
-        let is_over = subscription.subscribers.is_empty();
+        let is_over = subscription.subscribers.is_empty() && !subscription.is_permanent;
         let topic = subscription.topic.clone();
         self.note(Change::Removed, &topic, session, id);
         if is_over {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use countersign_wamp::{Dict, Id, Payload, Uri, UriRules, UriText, Value, uris};
 
+use crate::clock::WallTime;
 use crate::refusal::Refusal;
 
 /// The decoded arguments of a call. `null` counts as absent.
@@ -60,11 +61,8 @@ impl Arguments {
     }
 
     pub fn named_text(&self, name: &str) -> Result<Option<&str>, Refusal> {
-        let text = |value: &'_ Value| value.as_str().is_some();
-        match self.named(name) {
-            Some(value) if !text(value) => Err(invalid(format!("argument \"{name}\" must be a string"))),
-            value => Ok(value.and_then(Value::as_str)),
-        }
+        let wrong = || invalid(format!("argument \"{name}\" must be a string"));
+        self.named(name).map(|value| value.as_str().ok_or_else(wrong)).transpose()
     }
 
     /// A reason to close a session.
@@ -72,5 +70,27 @@ impl Arguments {
         let Some(value) = self.named("reason") else { return Ok(uris::close::KILLED.into()) };
         let wrong = || Refusal::new(uris::error::INVALID_URI, "argument \"reason\" must be a URI");
         Uri::parse(value.as_str().ok_or_else(wrong)?, rules).map(Into::into).map_err(|_| wrong())
+    }
+
+    pub fn named_flag(&self, name: &str) -> Result<bool, Refusal> {
+        let wrong = || invalid(format!("argument \"{name}\" must be a bool"));
+        self.named(name).map_or(Ok(false), |value| value.as_bool().ok_or_else(wrong))
+    }
+
+    /// A number above zero.
+    pub fn named_count(&self, name: &str) -> Result<Option<u64>, Refusal> {
+        let wrong = || invalid(format!("argument \"{name}\" must be an integer above zero"));
+        self.named(name).map(|value| value.as_u64().filter(|count| *count > 0).ok_or_else(wrong)).transpose()
+    }
+
+    pub fn named_id(&self, name: &str) -> Result<Option<Id>, Refusal> {
+        let wrong = || invalid(format!("argument \"{name}\" must be an id"));
+        let id = |value: &Value| Id::new(value.as_u64()?).ok();
+        self.named(name).map(|value| id(value).ok_or_else(wrong)).transpose()
+    }
+
+    pub fn named_time(&self, name: &str) -> Result<Option<WallTime>, Refusal> {
+        let wrong = || invalid(format!("argument \"{name}\" must be an RFC 3339 time"));
+        self.named(name).map(|value| value.as_str().and_then(WallTime::parse).ok_or_else(wrong)).transpose()
     }
 }

@@ -51,6 +51,7 @@ procedures! {
     "wamp.subscription.list_subscribers" => ListSubscribers,
     "wamp.subscription.count_subscribers" => CountSubscribers,
     "wamp.subscription.remove_subscriber" => RemoveSubscriber,
+    "wamp.subscription.get_events" => GetEvents,
 }
 
 /// A call that the realm answers itself, allowed already.
@@ -125,6 +126,7 @@ impl Realm {
             Procedure::GetSubscription => self.get_subscription(arguments),
             Procedure::ListSubscribers => self.list_subscribers(arguments),
             Procedure::CountSubscribers => self.count_subscribers(arguments),
+            Procedure::GetEvents => self.get_events(question),
             Procedure::RemoveSubscriber => self.remove_subscriber(arguments, out),
         }
     }

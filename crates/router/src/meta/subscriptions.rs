@@ -7,7 +7,7 @@ use super::sessions::{count, ids};
 use crate::refusal::Refusal;
 use crate::{Effect, Realm, options};
 
-fn no_such_subscription() -> Refusal {
+pub(super) fn no_such_subscription() -> Refusal {
     Refusal::new(error::NO_SUCH_SUBSCRIPTION, "no subscription has this id")
 }
 
