@@ -21,7 +21,7 @@ use crate::clock::WallTime;
 use crate::meta::MetaEvent;
 use crate::options;
 use crate::refusal::{Gate, Refusal};
-use crate::session::{PUBLISHER, SessionDetails, Sessions, disclose};
+use crate::session::{PUBLISHER, SessionDetails, Sessions, introduce};
 use crate::{Action, Effect, RealmSettings, Receivers, Target};
 use history::History;
 use receivers::ReceiverRules;
@@ -147,8 +147,8 @@ impl Broker {
             return Ok(());
         }
         let restrictions = if is_retained || is_past { receivers::restrictions(&options) } else { Dict::new() };
-        let mut details = if is_meta { Dict::new() } else { disclose(&PUBLISHER, from.id, from.details) };
-        options::forward_custom(options, &mut details);
+        let mut details = if is_meta { Dict::new() } else { introduce(&PUBLISHER, from.id, from.details) };
+        options::forward(options, &mut details);
         let kept = || KeptEvent {
             publication,
             publisher: from.id,

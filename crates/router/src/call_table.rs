@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use countersign_wamp::Id;
 
-use crate::dealer::Routed;
+use crate::dealer::{Routed, Stream};
 use crate::hash::FastHash;
 
 /// Which invocation stands for a call.
@@ -35,6 +35,8 @@ pub(crate) struct Invocation {
     pub deadline: Option<Instant>,
     /// The call as it came, while another callee could take it.
     pub retry: Option<Box<Routed>>,
+    /// What further INVOCATIONs are made of, while the caller has not sent its last CALL.
+    pub stream: Option<Box<Stream>>,
 }
 
 /// See the module.

@@ -6,10 +6,12 @@
 //!
 //! Source: WAMP specification, basic profile "Remote Procedure Calls"; advanced profile "Caller
 //! Identification", "Pattern-based Registrations", "Registration Revocation", "Call Canceling",
-//! "Call Timeouts", "Progressive Call Results", "Shared Registration", "Call Re-Routing".
+//! "Call Timeouts", "Progressive Call Results", "Shared Registration", "Call Re-Routing",
+//! "Progressive Call Invocations", "Payload Passthru Mode".
 
 mod answers;
 mod cancel;
+mod continuations;
 mod deadlines;
 mod directory;
 mod invocations;
@@ -24,13 +26,14 @@ use smallvec::SmallVec;
 use crate::call_table::{Invocation, InvocationKey};
 use crate::meta::{OwnCall, Procedure};
 use crate::refusal::{Gate, Refusal, error_effect};
-use crate::session::{CALLER, Session, Sessions, disclose};
-use crate::{Action, Effect, Target, options};
+use crate::session::{CALLER, Session, Sessions, introduce};
+use crate::{Action, ClientFeatures, Effect, Feature, Target, options};
 use cancel::Mode;
 use deadlines::Deadlines;
 use registrations::Registrations;
 
 pub(crate) use answers::Answer;
+pub(crate) use continuations::Stream;
 pub(crate) use invocations::Routed;
 
 /// See the module.
@@ -54,6 +57,9 @@ pub(crate) struct Call {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wishes {
     receive_progress: bool,
+    /// Whether further CALLs follow.
+    progress: bool,
+    is_passthru: bool,
     timeout: Option<Duration>,
 }
 
@@ -62,8 +68,26 @@ impl Wishes {
         let milliseconds = options::count(options, "timeout")?;
         Ok(Self {
             receive_progress: options::flag(options, "receive_progress", false)?,
+            progress: options::flag(options, "progress", false)?,
+            is_passthru: options::is_passthru(options),
             timeout: (milliseconds > 0).then(|| Duration::from_millis(milliseconds)),
         })
+    }
+}
+
+impl Wishes {
+    /// Refuses to call a callee that can't do what the call needs.
+    fn check(self, callee: ClientFeatures) -> Result<(), Refusal> {
+        let refused =
+            |what| Err(Refusal::new(error::FEATURE_NOT_SUPPORTED, format!("the callee does not support {what}")));
+        let can_stream = callee.has(Feature::ProgressiveCallsAsCallee) && callee.has(Feature::CallCanceling);
+        if self.progress && !can_stream {
+            return refused("progressive call invocations");
+        }
+        if self.is_passthru && !callee.has(Feature::PassthruAsCallee) {
+            return refused("payload passthru mode");
+        }
+        Ok(())
     }
 }
 
@@ -90,11 +114,12 @@ impl Dealer {
         let caller = sessions.get(&from).ok_or_else(Refusal::unknown_session)?;
         gate.check(from, &caller.details, Action::Call, Target::Uri(&procedure))?;
         caller.check_pending_calls(gate.settings)?;
-        let mut details = disclose(&CALLER, from, &caller.details);
+        let mut details = introduce(&CALLER, from, &caller.details);
 
         let found = self.registrations.find(&procedure, &gate.settings.reserved);
         let Some((registration, found)) = found else {
             if let Some(procedure) = Procedure::from_uri(text) {
+                wishes.check(ClientFeatures::default())?;
                 return Ok(Some(OwnCall { procedure, request: call.request, payload: call.payload }));
             }
             return Err(Refusal::new(
@@ -105,11 +130,19 @@ impl Dealer {
         if found.procedure.policy() != MatchPolicy::Exact {
             details.push("procedure", procedure.as_str());
         }
-        options::forward_custom(call.options, &mut details);
+        options::forward(call.options, &mut details);
         let deadline = wishes.timeout.and_then(|timeout| now.checked_add(timeout));
-        let Call { request, payload, .. } = call;
-        let tried = SmallVec::new();
-        let routed = Routed { caller: from, call: request, registration, wishes, details, payload, deadline, tried };
+        let routed = Routed {
+            caller: from,
+            call: call.request,
+            procedure: wishes.progress.then_some(call.procedure),
+            registration,
+            wishes,
+            details,
+            payload: call.payload,
+            deadline,
+            tried: SmallVec::new(),
+        };
         self.invoke(sessions, routed, out).map(|()| None)
     }
 

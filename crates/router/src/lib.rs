@@ -22,6 +22,7 @@ mod pattern_map;
 mod random;
 mod realm;
 mod refusal;
+mod request_ids;
 mod session;
 mod settings;
 mod testaments;

@@ -3,6 +3,8 @@
 //! **Invariants:** a session that left, or that was closed for a protocol violation, is sent
 //! nothing more, and nobody sees a trace of it; a request is answered at most once.
 
+mod requests;
+
 use std::time::Instant;
 
 use countersign_wamp::{Id, Message, MessageType, UriPattern, uris::error};
@@ -12,7 +14,7 @@ use crate::clock::WallClock;
 use crate::dealer::{Answer, Call, Dealer};
 use crate::meta::MetaEvent;
 use crate::random::Random;
-use crate::refusal::{Gate, Refusal, Violation};
+use crate::refusal::{Gate, Violation};
 use crate::session::{Session, Sessions};
 use crate::{Action, Authorizer, Effect, RealmSettings, SessionDetails, Target, options};
 
@@ -153,20 +155,11 @@ impl Realm {
         authorizer: &dyn Authorizer,
         out: &mut Vec<Effect>,
     ) -> Result<(), Violation> {
-        let Self { settings, clock, sessions, dealer, .. } = self;
+        let Self { sessions, dealer, .. } = self;
         match message {
             Message::Call { request, options, procedure, payload } => {
-                let is_pending = |caller: &Session| caller.calls.placed(request).is_some();
-                if sessions.get(&from).is_some_and(is_pending) {
-                    return Err(Violation(format!("CALL {request} still waits for its answer")));
-                }
-                let gate = Gate { settings, at: clock.at(now), authorizer };
                 let call = Call { request, options, procedure, payload };
-                match dealer.call(now, sessions, &gate, from, call, out) {
-                    Ok(None) => {}
-                    Ok(Some(call)) => self.answer(now, from, &call, authorizer, out),
-                    Err(refusal) => out.push(refusal.into_effect(from, MessageType::Call, request)),
-                }
+                self.call(now, from, call, authorizer, out)?;
             }
             Message::Yield { request, options, payload } => {
                 let answer = Answer { request, options, payload };
@@ -185,7 +178,7 @@ impl Realm {
             }
             Message::Publish { request, options, topic, payload } => {
                 let publish = Publish { options, topic, payload };
-                self.publish(now, from, request, publish, authorizer, out);
+                self.publish(now, from, request, publish, authorizer, out)?;
             }
             other => return self.dispatch_setup(now, from, other, authorizer, out),
         }
@@ -201,9 +194,16 @@ impl Realm {
         authorizer: &dyn Authorizer,
         out: &mut Vec<Effect>,
     ) -> Result<(), Violation> {
+        let request_type = message.message_type();
+        if let Message::Subscribe { request, .. }
+        | Message::Unsubscribe { request, .. }
+        | Message::Register { request, .. }
+        | Message::Unregister { request, .. } = &message
+        {
+            self.check_request(from, *request)?;
+        }
         let Self { settings, clock, sessions, dealer, broker, .. } = self;
         let gate = Gate { settings, at: clock.at(now), authorizer };
-        let request_type = message.message_type();
         let mut retained = None;
         let (request, answer) = match message {
             Message::Subscribe { request, options, topic } => {
@@ -240,33 +240,6 @@ impl Realm {
             broker.send_retained(sessions, from, subscription, out);
         }
         Ok(())
-    }
-
-    fn publish(
-        &mut self,
-        now: Instant,
-        from: Id,
-        request: Id,
-        publish: Publish,
-        authorizer: &dyn Authorizer,
-        out: &mut Vec<Effect>,
-    ) {
-        let Self { settings, clock, random, sessions, broker, .. } = self;
-        let gate = Gate { settings, at: clock.at(now), authorizer };
-        let answer = options::flag(&publish.options, "acknowledge", false).and_then(|wanted| {
-            let publication = random.id();
-            let publisher = &sessions.get(&from).ok_or_else(Refusal::unknown_session)?.details;
-            let publisher = Publisher { id: from, details: publisher };
-            match broker.publish(sessions, &gate, publisher, publication, publish, out) {
-                Ok(()) => Ok(wanted.then_some(publication)),
-                Err(refusal) if wanted => Err(refusal),
-                Err(_) => Ok(None),
-            }
-        });
-        if let Ok(Some(publication)) = answer {
-            out.push(Effect::Send { to: from, message: Message::Published { request, publication } });
-        }
-        push_refusal(out, from, MessageType::Publish, request, answer.map(drop));
     }
 
     /// When [`Realm::handle_timeout`] is due: the earliest end of a call's timeout.
@@ -308,8 +281,4 @@ impl Realm {
     pub fn pending_call_count(&self) -> usize {
         self.dealer.pending_call_count()
     }
-}
-
-fn push_refusal(out: &mut Vec<Effect>, to: Id, request_type: MessageType, request: Id, answer: Result<(), Refusal>) {
-    out.extend(answer.err().map(|refusal| refusal.into_effect(to, request_type, request)));
 }

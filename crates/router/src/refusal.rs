@@ -52,6 +52,13 @@ pub(crate) fn error_effect(
 #[derive(Debug)]
 pub(crate) struct Violation(pub String);
 
+impl Violation {
+    /// Payload passthru mode without having announced it.
+    pub fn passthru(message: &str, request: Id) -> Self {
+        Self(format!("{message} {request} uses payload passthru mode, which was not announced"))
+    }
+}
+
 /// Asks the authorizer and words its answers.
 pub(crate) struct Gate<'a> {
     pub settings: &'a RealmSettings,

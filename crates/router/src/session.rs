@@ -8,6 +8,7 @@ use countersign_wamp::{Dict, Id};
 use crate::call_table::CallTable;
 use crate::hash::FastHash;
 use crate::refusal::Refusal;
+use crate::request_ids::RequestIds;
 use crate::testaments::Testaments;
 use crate::{ClientFeatures, LIMIT_EXCEEDED, RealmSettings};
 
@@ -37,6 +38,9 @@ pub struct SessionDetails {
     pub authmethod: Arc<str>,
     /// Who authenticated it.
     pub authprovider: Arc<str>,
+    /// How far its calls and publications are to be trusted; disclosed to callees and subscribers
+    /// as `trustlevel`, unless it is absent.
+    pub trustlevel: Option<u64>,
     /// The transport, in words of the server's own. Empty: nothing is said of it.
     pub transport: Dict,
 }
@@ -52,6 +56,7 @@ impl SessionDetails {
             kind,
             authmethod: "".into(),
             authprovider: "".into(),
+            trustlevel: None,
             transport: Dict::new(),
         }
     }
@@ -68,6 +73,7 @@ pub(crate) struct Session {
     pub subscriptions: BTreeSet<Id>,
     pub registrations: BTreeSet<Id>,
     pub calls: CallTable,
+    pub request_ids: RequestIds,
     /// Most sessions have none.
     pub testaments: Option<Box<Testaments>>,
 }
@@ -79,6 +85,7 @@ impl Session {
             subscriptions: BTreeSet::new(),
             registrations: BTreeSet::new(),
             calls: CallTable::default(),
+            request_ids: RequestIds::default(),
             testaments: None,
         }
     }
@@ -116,6 +123,15 @@ pub(crate) const PUBLISHER: DisclosedNames = ["publisher", "publisher_authid", "
 pub(crate) fn disclose(names: &DisclosedNames, id: Id, details: &SessionDetails) -> Dict {
     let &[id_name, authid_name, authrole_name] = names;
     Dict::new().with(id_name, id).with(authid_name, &*details.authid).with(authrole_name, &*details.authrole)
+}
+
+/// As [`disclose`], with how far the session is to be trusted.
+pub(crate) fn introduce(names: &DisclosedNames, id: Id, details: &SessionDetails) -> Dict {
+    let mut dict = disclose(names, id, details);
+    if let Some(level) = details.trustlevel {
+        dict.push("trustlevel", level);
+    }
+    dict
 }
 
 /// All sessions of a realm.

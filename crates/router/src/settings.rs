@@ -12,6 +12,9 @@ pub struct RealmSettings {
     pub name: Arc<str>,
     /// How URIs of clients are checked.
     pub uri_rules: UriRules,
+    /// Whether the request ids of clients must count from 1, one by one. Clients exist whose ids
+    /// do not.
+    pub strict_ids: bool,
     /// Procedures that only the server's own session may register.
     pub reserved: ReservedUris,
     /// Subscriptions and registrations that a client's session may hold at a time, together.
@@ -64,6 +67,7 @@ impl RealmSettings {
         Self {
             name: name.into(),
             uri_rules: UriRules::default(),
+            strict_ids: false,
             reserved: ReservedUris::default(),
             subscriptions_and_registrations_max: Self::SUBSCRIPTIONS_AND_REGISTRATIONS_MAX_DEFAULT,
             pending_calls_max: Self::PENDING_CALLS_MAX_DEFAULT,

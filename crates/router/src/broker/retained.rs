@@ -63,9 +63,9 @@ impl Retained {
     /// kept, and neither is then anything older.
     pub fn keep(&mut self, topic: Uri, event: KeptEvent, sessions: &Sessions, settings: &RealmSettings) {
         let mut events = self.take(&topic);
-        let (has_lists, leaves_out) =
-            event.rules().map_or((true, None), |rules| (rules.has_lists(), rules.left_out_publisher()));
-        if !has_lists {
+        let (is_restricted, leaves_out) =
+            event.rules().map_or((true, None), |rules| (rules.is_restricted(), rules.left_out_publisher()));
+        if !is_restricted {
             let for_publisher = |publisher| events.iter().rposition(|(_, old)| old.is_for(publisher, sessions));
             let kept = leaves_out.and_then(for_publisher);
             events = kept.map(|place| events.swap_remove(place)).into_iter().collect();
@@ -73,8 +73,8 @@ impl Retained {
         self.count += 1;
         events.push((self.count, event));
         if events.len() > EVENTS_PER_TOPIC_MAX {
-            let has_lists = |(_, old): &(u64, KeptEvent)| old.rules().is_none_or(|rules| rules.has_lists());
-            events.remove(events.iter().position(has_lists).unwrap_or(0));
+            let is_restricted = |(_, old): &(u64, KeptEvent)| old.rules().is_none_or(|rules| rules.is_restricted());
+            events.remove(events.iter().position(is_restricted).unwrap_or(0));
         }
         let bytes: usize = events.iter().map(|(_, event)| event.bytes()).sum();
         let is_room = self.events + events.len() <= settings.retained_events_max

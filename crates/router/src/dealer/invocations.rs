@@ -4,10 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use countersign_wamp::{Dict, Id, Message, MessageType, Payload, uris::error};
+use countersign_wamp::{Dict, Id, Message, MessageType, Payload, UriText, uris::error};
 use smallvec::SmallVec;
 
-use super::{Dealer, Wishes};
+use super::{Dealer, Stream, Wishes};
 use crate::call_table::{Invocation, InvocationKey};
 use crate::refusal::Refusal;
 use crate::session::Sessions;
@@ -19,6 +19,8 @@ pub(crate) struct Routed {
     pub caller: Id,
     /// `CALL.Request`.
     pub call: Id,
+    /// What further CALLs must name, if there are any to come.
+    pub procedure: Option<UriText>,
     pub registration: Id,
     pub wishes: Wishes,
     /// What every callee is told.
@@ -34,6 +36,7 @@ impl Routed {
     /// The call once more, for the case that its callee is unavailable.
     fn again(&self) -> Box<Self> {
         Box::new(Self {
+            procedure: self.procedure.clone(),
             details: self.details.clone(),
             payload: self.payload.clone(),
             tried: self.tried.clone(),
@@ -71,11 +74,16 @@ impl Dealer {
         let Some((callee, receiver)) = receiver else {
             return Err(no_available_callee());
         };
+        routed.wishes.check(receiver.details.features)?;
         let has_others = self.registrations.callee_count(routed.registration) > routed.tried.len() + 1;
         let retry = has_others.then(|| routed.again());
-        let (details, timeout) = routed.details_for(receiver.details.features, callee.forward_timeout);
+        let (mut details, timeout) = routed.details_for(receiver.details.features, callee.forward_timeout);
         let deadline = timeout.and(routed.deadline);
-        let Routed { caller, call, registration, wishes, payload, .. } = routed;
+        let Routed { caller, call, procedure, registration, wishes, payload, .. } = routed;
+        let stream = procedure.map(|procedure| Box::new(Stream { procedure, registration, details: details.clone() }));
+        if stream.is_some() {
+            details.push("progress", true);
+        }
         let request = receiver.calls.take(Invocation {
             caller,
             call,
@@ -84,6 +92,7 @@ impl Dealer {
             timeout,
             deadline,
             retry,
+            stream,
         });
         let key = InvocationKey { callee: callee.session, request };
         out.push(Effect::Send {

@@ -7,7 +7,7 @@ use super::procedures::Question;
 use crate::broker::Publish;
 use crate::refusal::Refusal;
 use crate::testaments::{Scope, Testaments};
-use crate::{Realm, RealmSettings};
+use crate::{Feature, Realm, RealmSettings, options};
 
 fn scope(arguments: &Arguments) -> Result<Scope, Refusal> {
     let wrong = || invalid("argument \"scope\" must be \"detached\" or \"destroyed\"");
@@ -44,6 +44,11 @@ impl Realm {
         let scope = scope(&question.arguments)?;
         let publish = publication(&question.arguments, &self.settings)?;
         let session = self.sessions.get_mut(&question.caller).ok_or_else(Refusal::unknown_session)?;
+        let features = session.details.features;
+        if options::is_passthru(&publish.options) && !features.has(Feature::PassthruAsPublisher) {
+            let text = "payload passthru mode was not announced";
+            return Err(Refusal::new(uris::error::FEATURE_NOT_SUPPORTED, text));
+        }
         let testaments: &mut Testaments = session.testaments.get_or_insert_default();
         testaments.add(scope, publish, question.bytes, &self.settings)?;
         Ok(Payload::absent())

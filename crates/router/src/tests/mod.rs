@@ -20,10 +20,13 @@ mod meta_registrations;
 mod meta_sessions;
 mod meta_subscriptions;
 mod model;
+mod passthru;
 mod registrations;
+mod request_ids;
 mod retained;
 mod revocation;
 mod shared;
+mod streaming;
 mod subscriptions;
 mod testaments;
 mod timeouts;
@@ -286,6 +289,11 @@ fn payload_text(payload: &Payload) -> String {
 /// A list of positional arguments.
 fn args<const N: usize>(args: [Value; N]) -> Vec<Value> {
     args.into()
+}
+
+/// All of [`all_features`] and progressive call invocations, at both ends.
+fn streaming() -> ClientFeatures {
+    all_features().with(Feature::ProgressiveCallsAsCaller).with(Feature::ProgressiveCallsAsCallee)
 }
 
 fn id(number: u64) -> Id {
