@@ -75,8 +75,7 @@ impl Dealer {
             return Err(no_available_callee());
         };
         routed.wishes.check(receiver.details.features)?;
-        let has_others = self.registrations.callee_count(routed.registration) > routed.tried.len() + 1;
-        let retry = has_others.then(|| routed.again());
+        let retry = self.registrations.is_shared(routed.registration).then(|| routed.again());
         let (mut details, timeout) = routed.details_for(receiver.details.features, callee.forward_timeout);
         let deadline = timeout.and(routed.deadline);
         let Routed { caller, call, procedure, registration, wishes, payload, .. } = routed;
@@ -110,11 +109,12 @@ impl Dealer {
     /// A callee was unavailable: the call goes to the next one, unless there is none, the caller
     /// has seen results already, or it canceled.
     pub(super) fn reroute(&mut self, sessions: &mut Sessions, from: Id, invocation: Invocation, out: &mut Vec<Effect>) {
-        let Invocation { caller, call, retry, interrupted, .. } = invocation;
+        let Invocation { caller, call, retry, interrupted, deadline, .. } = invocation;
         let done = match retry.filter(|_| !interrupted) {
             None => Err(no_available_callee()),
             Some(mut routed) => {
                 routed.tried.push(from);
+                routed.deadline = deadline.or(routed.deadline);
                 self.invoke(sessions, *routed, out)
             }
         };

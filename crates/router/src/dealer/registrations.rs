@@ -98,8 +98,9 @@ impl Registrations {
         }
     }
 
-    pub fn callee_count(&self, id: Id) -> usize {
-        self.by_id.get(&id).map_or(0, |registration| registration.callees().len())
+    /// Whether a registration may have several callees.
+    pub fn is_shared(&self, id: Id) -> bool {
+        self.by_id.get(&id).is_some_and(|registration| registration.invoke != Invoke::Single)
     }
 
     pub fn register(

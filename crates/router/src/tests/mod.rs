@@ -364,6 +364,17 @@ fn fails(request: u64) -> Message {
     }
 }
 
+/// The ERROR of a callee that can't take the call now.
+fn unavailable(request: u64) -> Message {
+    Message::Error {
+        request_type: MessageType::Invocation,
+        request: id(request),
+        details: none(),
+        error: "wamp.error.unavailable".into(),
+        payload: Payload::absent(),
+    }
+}
+
 fn none() -> Dict {
     Dict::new()
 }

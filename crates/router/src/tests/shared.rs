@@ -31,16 +31,6 @@ fn callees(world: &mut World, requests: std::ops::Range<u64>) -> Vec<u64> {
     requests.map(|request| callee(world, request)).collect()
 }
 
-fn unavailable(request: u64) -> Message {
-    Message::Error {
-        request_type: MessageType::Invocation,
-        request: id(request),
-        details: none(),
-        error: "wamp.error.unavailable".into(),
-        payload: Payload::absent(),
-    }
-}
-
 const NO_ONE: &str = "1 < ERROR CALL 7 wamp.error.no_available_callee";
 
 #[test]

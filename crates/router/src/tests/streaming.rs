@@ -115,13 +115,6 @@ fn all_parts_go_to_the_callee_of_the_first() {
 
 #[test]
 fn only_the_first_part_can_move_to_another_callee() {
-    let unavailable = |request| Message::Error {
-        request_type: MessageType::Invocation,
-        request: id(request),
-        details: none(),
-        error: "wamp.error.unavailable".into(),
-        payload: Payload::absent(),
-    };
     let mut world = world();
     for session in [2, 3] {
         world.register_with(session, with("invoke", "first"), "app.shared");
