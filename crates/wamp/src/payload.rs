@@ -138,3 +138,21 @@ impl fmt::Debug for Payload {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compacted_payload_says_the_same_in_memory_of_its_own() {
+        let payload = Payload::new(vec![1_u64.into()], Dict::new().with("key", "value"));
+        let encoded = payload.encoded(Encoding::Json).unwrap();
+        let compacted = encoded.compacted();
+        assert_eq!(compacted, payload);
+        let (Content::Encoded { args: old, .. }, Content::Encoded { args: new, .. }) = (&encoded.0, &compacted.0) else {
+            panic!("both are bytes");
+        };
+        assert_ne!(old.as_ptr(), new.as_ptr());
+        assert_eq!(Payload::absent().compacted(), Payload::absent());
+    }
+}

@@ -3,7 +3,7 @@
 //! A history belongs to a subscription that is there from the start, whether anybody subscribes
 //! or not. Other subscriptions can be asked for their history too, if one that is kept covers them.
 //! An event whose receivers were restricted by session ids is never kept: those ids mean nothing
-//! to sessions that come later.
+//! to sessions that come later. Nor are the router's own meta events.
 //!
 //! Source: WAMP specification, advanced profile "Event History".
 

@@ -69,13 +69,14 @@ impl Dealer {
         mut routed: Routed,
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
-        let callee = self.registrations.pick(routed.registration, &routed.tried);
-        let receiver = callee.and_then(|callee| Some((callee, sessions.get_mut(&callee.session)?)));
-        let Some((callee, receiver)) = receiver else {
+        let picked = self.registrations.pick(routed.registration, &routed.tried);
+        let receiver =
+            picked.and_then(|(callee, is_shared)| Some((callee, is_shared, sessions.get_mut(&callee.session)?)));
+        let Some((callee, is_shared, receiver)) = receiver else {
             return Err(no_available_callee());
         };
         routed.wishes.check(receiver.details.features)?;
-        let retry = self.registrations.is_shared(routed.registration).then(|| routed.again());
+        let retry = is_shared.then(|| routed.again());
         let (mut details, timeout) = routed.details_for(receiver.details.features, callee.forward_timeout);
         let deadline = timeout.and(routed.deadline);
         let Routed { caller, call, procedure, registration, wishes, payload, .. } = routed;

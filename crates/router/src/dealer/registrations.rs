@@ -80,8 +80,10 @@ impl Registrations {
     }
 
     /// The callee that gets the call next, `tried` being those that had it and were unavailable.
-    pub fn pick(&mut self, id: Id, tried: &[Id]) -> Option<Callee> {
-        self.by_id.get_mut(&id)?.pick(tried, &mut self.random)
+    /// Also whether the registration may have others.
+    pub fn pick(&mut self, id: Id, tried: &[Id]) -> Option<(Callee, bool)> {
+        let registration = self.by_id.get_mut(&id)?;
+        Some((registration.pick(tried, &mut self.random)?, registration.invoke != Invoke::Single))
     }
 
     pub fn get(&self, id: Id) -> Option<&Registration> {
@@ -96,11 +98,6 @@ impl Registrations {
         if !is_hidden(procedure) {
             self.events.push(MetaEvent::Registration { change, session, id });
         }
-    }
-
-    /// Whether a registration may have several callees.
-    pub fn is_shared(&self, id: Id) -> bool {
-        self.by_id.get(&id).is_some_and(|registration| registration.invoke != Invoke::Single)
     }
 
     pub fn register(
