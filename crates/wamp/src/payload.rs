@@ -149,7 +149,8 @@ mod tests {
         let encoded = payload.encoded(Encoding::Json).unwrap();
         let compacted = encoded.compacted();
         assert_eq!(compacted, payload);
-        let (Content::Encoded { args: old, .. }, Content::Encoded { args: new, .. }) = (&encoded.0, &compacted.0) else {
+        let (Content::Encoded { args: old, .. }, Content::Encoded { args: new, .. }) = (&encoded.0, &compacted.0)
+        else {
             panic!("both are bytes");
         };
         assert_ne!(old.as_ptr(), new.as_ptr());
