@@ -1,40 +1,41 @@
 //! The broker: subscriptions and the way of an event.
 //!
-//! **Invariants:** all subscribers of a pattern share one subscription id, which lives as long as
-//! there is one of them. A session gets one EVENT per subscription of its own that matches, all
-//! with the same publication id.
+//! **Invariant:** a session gets one EVENT per subscription of its own that matches, all with the
+//! same publication id.
 //!
 //! Source: WAMP specification, basic profile "Publish and Subscribe"; advanced profile
 //! "Pattern-based Subscriptions", "Subscriber Black- and Whitelisting", "Publisher Exclusion",
-//! "Publisher Identification".
+//! "Publisher Identification", "Subscription Revocation", "Event Retention", "Event
+//! History".
 
+mod history;
 mod receivers;
+mod retained;
+mod subscriptions;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use countersign_wamp::{Dict, Id, MatchPolicy, Message, Payload, Uri, UriPattern, UriText, uris};
+use countersign_wamp::{Dict, Id, MatchPolicy, Message, Payload, Uri, UriPattern, UriRules, UriText, uris};
 
-use crate::hash::FastHash;
+use crate::clock::WallTime;
+use crate::meta::MetaEvent;
 use crate::options;
-use crate::pattern_map::PatternMap;
 use crate::refusal::{Gate, Refusal};
-use crate::session::{PUBLISHER, Sessions, disclose};
-use crate::{Action, Effect, Target};
+use crate::session::{PUBLISHER, SessionDetails, Sessions, introduce};
+use crate::{Action, Effect, RealmSettings, Receivers, Target};
+use history::History;
 use receivers::ReceiverRules;
+use retained::{KeptEvent, Retained};
+use subscriptions::Subscriptions;
+
+pub(crate) use history::{Bounds, PastEvent, Query};
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(crate) struct Broker {
-    subscriptions: HashMap<Id, Subscription, FastHash>,
-    by_topic: PatternMap,
-    last_subscription: Option<Id>,
-}
-
-#[derive(Debug)]
-struct Subscription {
-    topic: UriPattern,
-    /// Ordered, so that events go out in the same order on every run.
-    subscribers: BTreeSet<Id>,
+    subscriptions: Subscriptions,
+    retained: Retained,
+    history: History,
 }
 
 /// A PUBLISH without its request id.
@@ -45,7 +46,40 @@ pub(crate) struct Publish {
     pub payload: Payload,
 }
 
+impl Publish {
+    /// Refuses options of a wrong type.
+    pub fn check(&self) -> Result<(), Refusal> {
+        options::flag(&self.options, "retain", false)?;
+        ReceiverRules::read(&self.options, Id::FIRST).map(drop)
+    }
+}
+
+/// Who publishes: a session that may just have left.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Publisher<'a> {
+    pub id: Id,
+    pub details: &'a SessionDetails,
+}
+
+/// Who gets an event, by subscription.
+pub(crate) type Deliveries = Vec<(Id, Receivers)>;
+
 impl Broker {
+    /// No subscriptions but those that have a history.
+    pub fn new(settings: &RealmSettings) -> Self {
+        let mut broker = Self::default();
+        for history in &settings.history {
+            let id = broker.subscriptions.create_permanent(history.pattern.clone());
+            broker.history.add(id, history.clone());
+        }
+        broker
+    }
+
+    /// The time of day is known at last: dates the subscriptions that were there before it was.
+    pub fn begin(&mut self, at: WallTime) {
+        self.subscriptions.date_permanent(at);
+    }
+
     /// SUBSCRIBE. Again for the same pattern it answers with the same id.
     pub fn subscribe(
         &mut self,
@@ -55,64 +89,32 @@ impl Broker {
         options: &Dict,
         topic: &UriText,
     ) -> Result<Id, Refusal> {
-        let policy = options::match_policy(options)?;
-        let text = topic.as_str();
-        let topic = UriPattern::parse(text, policy, gate.settings.uri_rules)
-            .map_err(|cause| Refusal::invalid_uri(text, cause))?;
-        let session = sessions.get_mut(&from).ok_or_else(Refusal::unknown_session)?;
-        gate.check(from, &session.details, Action::Subscribe, Target::Pattern(&topic))?;
-        let existing = self.by_topic.get(&topic);
-        if let Some(id) = existing.filter(|id| session.subscriptions.contains(id)) {
-            return Ok(id);
-        }
-        session.check_holdings(gate.settings)?;
-        let id = existing.unwrap_or_else(|| {
-            let id = self.last_subscription.map_or(Id::FIRST, Id::next);
-            self.last_subscription = Some(id);
-            self.by_topic.insert(&topic, id);
-            id
-        });
-        let new = || Subscription { topic, subscribers: BTreeSet::new() };
-        self.subscriptions.entry(id).or_insert_with(new).subscribers.insert(from);
-        session.subscriptions.insert(id);
-        Ok(id)
+        self.subscriptions.subscribe(sessions, gate, from, options, topic)
     }
 
     /// UNSUBSCRIBE, from a subscription of the session's own.
     pub fn unsubscribe(&mut self, sessions: &mut Sessions, from: Id, subscription: Id) -> Result<(), Refusal> {
-        let session = sessions.get_mut(&from);
-        if !session.is_some_and(|session| session.subscriptions.remove(&subscription)) {
-            return Err(Refusal::new(
-                uris::error::NO_SUCH_SUBSCRIPTION,
-                format!("this session has no subscription {subscription}"),
-            ));
-        }
-        self.remove_subscriber(from, subscription);
-        Ok(())
+        self.subscriptions.unsubscribe(sessions, from, subscription)
+    }
+
+    /// Takes a subscription from a subscriber that did not ask for it.
+    pub fn revoke(&mut self, sessions: &mut Sessions, id: Id, subscriber: Id, reason: &str, out: &mut Vec<Effect>) {
+        self.subscriptions.revoke(sessions, id, subscriber, reason, out);
     }
 
     /// Removes a session that left from its subscriptions.
     pub fn forget(&mut self, session: Id, subscriptions: &BTreeSet<Id>) {
         for &subscription in subscriptions {
-            self.remove_subscriber(session, subscription);
-        }
-    }
-
-    fn remove_subscriber(&mut self, session: Id, id: Id) {
-        let Some(subscription) = self.subscriptions.get_mut(&id) else { return };
-        subscription.subscribers.remove(&session);
-        if subscription.subscribers.is_empty() {
-            self.by_topic.remove(&subscription.topic);
-            self.subscriptions.remove(&id);
+            self.subscriptions.remove_subscriber(session, subscription);
         }
     }
 
     /// PUBLISH: an EVENT for each subscription that matches and has receivers.
     pub fn publish(
-        &self,
+        &mut self,
         sessions: &Sessions,
         gate: &Gate<'_>,
-        from: Id,
+        from: Publisher<'_>,
         publication: Id,
         publish: Publish,
         out: &mut Vec<Effect>,
@@ -120,37 +122,87 @@ impl Broker {
         let Publish { options, topic, payload } = publish;
         let text = topic.as_str();
         let topic = Uri::parse(text, gate.settings.uri_rules).map_err(|cause| Refusal::invalid_uri(text, cause))?;
-        let publisher = &sessions.get(&from).ok_or_else(Refusal::unknown_session)?.details;
-        gate.check(from, publisher, Action::Publish, Target::Uri(&topic))?;
+        gate.check(from.id, from.details, Action::Publish, Target::Uri(&topic))?;
         let is_meta = text.starts_with(uris::RESERVED_PREFIX);
-        if is_meta && !publisher.is_service() {
+        if is_meta && !from.details.is_service() {
             return Err(Refusal::new(
                 uris::error::INVALID_URI,
                 format!("topic '{topic}' is the router's to publish to"),
             ));
         }
-        let matches = self.by_topic.all(text);
-        let rules = ReceiverRules::read(&options, from)?;
-        let mut events = Vec::with_capacity(matches.len());
-        for id in matches {
-            let Some(subscription) = self.subscriptions.get(&id) else { continue };
+        let is_retained = options::flag(&options, "retain", false)?;
+        let rules = ReceiverRules::read(&options, from.id)?;
+        let matching = self.subscriptions.matching(text);
+        let mut deliveries = Vec::new();
+        for &id in &matching {
+            let Some(subscription) = self.subscriptions.get(id) else { continue };
             let receivers = rules.select(&subscription.subscribers, sessions);
             if !receivers.is_empty() {
-                events.push((id, subscription, receivers));
+                deliveries.push((id, receivers));
             }
         }
+        let is_past = !rules.names_sessions() && matching.iter().any(|id| self.history.keeps(*id));
         drop(rules);
-        if events.is_empty() {
+        if deliveries.is_empty() && !is_retained && !is_past {
             return Ok(());
         }
-        let mut disclosed = if is_meta { Dict::new() } else { disclose(&PUBLISHER, from, publisher) };
-        options::forward_custom(options, &mut disclosed);
-        let mut events = events.into_iter().peekable();
-        while let Some((id, subscription, receivers)) = events.next() {
-            let is_last = events.peek().is_none();
-            let mut details = if is_last { std::mem::take(&mut disclosed) } else { disclosed.clone() };
-            if subscription.topic.policy() != MatchPolicy::Exact {
+        let restrictions = if is_retained || is_past { receivers::restrictions(&options) } else { Dict::new() };
+        let mut details = if is_meta { Dict::new() } else { introduce(&PUBLISHER, from.id, from.details) };
+        options::forward(options, &mut details);
+        let kept = || KeptEvent {
+            publication,
+            publisher: from.id,
+            restrictions: restrictions.clone(),
+            details: details.clone(),
+            payload: payload.compacted(),
+        };
+        if is_retained {
+            self.retained.keep(topic.clone(), kept(), sessions, gate.settings);
+        }
+        if is_past {
+            self.history.keep(&matching, PastEvent { at: gate.at, topic: topic.clone(), event: kept() });
+        }
+        self.deliver(deliveries, publication, details, topic.as_str(), &payload, out);
+        Ok(())
+    }
+
+    /// Sends a subscriber the retained events of its subscription.
+    pub fn send_retained(&self, sessions: &Sessions, to: Id, subscription: Id, out: &mut Vec<Effect>) {
+        let Some(pattern) = self.pattern(subscription) else { return };
+        for (topic, event) in self.retained.newest_for(pattern, to, sessions) {
+            let mut details = event.details.clone();
+            if pattern.policy() != MatchPolicy::Exact {
                 details.push("topic", topic.as_str());
+            }
+            details.push("retained", true);
+            let (publication, payload) = (event.publication, event.payload.clone());
+            out.push(Effect::Send { to, message: Message::Event { subscription, publication, details, payload } });
+        }
+    }
+
+    /// Everybody who gets an event of this topic that nothing restricts.
+    pub fn receivers_of(&self, topic: &str) -> Deliveries {
+        let of = |id| Some((id, self.subscriptions.get(id)?.subscribers.iter().copied().collect()));
+        self.subscriptions.matching(topic).into_iter().filter_map(of).collect()
+    }
+
+    /// Sends an event to its receivers.
+    pub fn deliver(
+        &self,
+        deliveries: Deliveries,
+        publication: Id,
+        mut common: Dict,
+        topic: &str,
+        payload: &Payload,
+        out: &mut Vec<Effect>,
+    ) {
+        let mut deliveries = deliveries.into_iter().peekable();
+        while let Some((id, receivers)) = deliveries.next() {
+            let is_last = deliveries.peek().is_none();
+            let mut details = if is_last { std::mem::take(&mut common) } else { common.clone() };
+            if self.subscriptions.get(id).is_some_and(|subscription| subscription.topic.policy() != MatchPolicy::Exact)
+            {
+                details.push("topic", topic);
             }
             let payload = payload.clone();
             let message = Message::Event { subscription: id, publication, details, payload };
@@ -159,10 +211,62 @@ impl Broker {
                 _ => Effect::Fanout { to: receivers, message },
             });
         }
-        Ok(())
+    }
+
+    /// The meta events since the last time.
+    pub fn take_events(&mut self) -> Vec<MetaEvent> {
+        std::mem::take(&mut self.subscriptions.events)
+    }
+
+    pub fn retained_count(&self) -> usize {
+        self.retained.len()
     }
 
     pub fn subscription_count(&self) -> usize {
         self.subscriptions.len()
+    }
+
+    /// The pattern of a subscription.
+    pub fn pattern(&self, subscription: Id) -> Option<&UriPattern> {
+        self.subscriptions.get(subscription).map(|subscription| &subscription.topic)
+    }
+}
+
+/// What the meta API says of subscriptions.
+impl Broker {
+    pub fn list(&self) -> Dict {
+        self.subscriptions.list()
+    }
+
+    pub fn look_up(&self, pattern: &UriPattern) -> Option<Id> {
+        self.subscriptions.look_up(pattern)
+    }
+
+    pub fn find(&self, topic: &Uri) -> Vec<Id> {
+        self.subscriptions.find(topic)
+    }
+
+    pub fn subscribers(&self, id: Id) -> Option<Vec<Id>> {
+        Some(self.subscriptions.shown(id)?.subscribers.iter().copied().collect())
+    }
+
+    pub fn describe(&self, id: Id) -> Option<Dict> {
+        self.subscriptions.describe(id)
+    }
+
+    /// The pattern of a subscription that the meta API shows.
+    pub fn shown_pattern(&self, id: Id) -> Option<&UriPattern> {
+        self.subscriptions.shown(id).map(|subscription| &subscription.topic)
+    }
+
+    /// See [`History::find`].
+    pub fn past<'a>(
+        &'a self,
+        id: Id,
+        rules: UriRules,
+        query: &'a Query,
+        user: &'a SessionDetails,
+    ) -> Option<Box<dyn Iterator<Item = &'a PastEvent> + 'a>> {
+        self.history.find(id, &self.subscriptions.get(id)?.topic, rules, query, user)
     }
 }

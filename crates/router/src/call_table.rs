@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use countersign_wamp::Id;
 
+use crate::dealer::{Routed, Stream};
 use crate::hash::FastHash;
 
 /// Which invocation stands for a call.
@@ -32,6 +33,10 @@ pub(crate) struct Invocation {
     pub timeout: Option<Duration>,
     /// When the timeout ends; the dealer's list of deadlines has the same instant.
     pub deadline: Option<Instant>,
+    /// The call as it came, while another callee could take it.
+    pub retry: Option<Box<Routed>>,
+    /// What further INVOCATIONs are made of, while the caller has not sent its last CALL.
+    pub stream: Option<Box<Stream>>,
 }
 
 /// See the module.

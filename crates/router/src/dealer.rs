@@ -6,31 +6,38 @@
 //!
 //! Source: WAMP specification, basic profile "Remote Procedure Calls"; advanced profile "Caller
 //! Identification", "Pattern-based Registrations", "Registration Revocation", "Call Canceling",
-//! "Call Timeouts", "Progressive Call Results".
-//!
-//! Absent on purpose: shared registrations and progressive call invocations.
+//! "Call Timeouts", "Progressive Call Results", "Shared Registration", "Call Re-Routing",
+//! "Progressive Call Invocations", "Payload Passthru Mode".
 
 mod answers;
 mod cancel;
+mod continuations;
 mod deadlines;
+mod directory;
+mod invocations;
+mod registration;
 mod registrations;
 
 use std::time::{Duration, Instant};
 
-use countersign_wamp::{Dict, Id, MatchPolicy, Message, MessageType, Payload, Uri, UriText, uris::error};
+use countersign_wamp::{Dict, Id, MatchPolicy, MessageType, Payload, Uri, UriPattern, UriText, uris::error};
+use smallvec::SmallVec;
 
 use crate::call_table::{Invocation, InvocationKey};
+use crate::meta::{OwnCall, Procedure};
 use crate::refusal::{Gate, Refusal, error_effect};
-use crate::session::{CALLER, Session, Sessions, disclose};
-use crate::{Action, Effect, Feature, Target, options};
+use crate::session::{CALLER, Session, Sessions, introduce};
+use crate::{Action, ClientFeatures, Effect, Feature, Target, options};
 use cancel::Mode;
 use deadlines::Deadlines;
 use registrations::Registrations;
 
 pub(crate) use answers::Answer;
+pub(crate) use continuations::Stream;
+pub(crate) use invocations::Routed;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Dealer {
     registrations: Registrations,
     deadlines: Deadlines,
@@ -47,8 +54,12 @@ pub(crate) struct Call {
 }
 
 /// What a call asks for beside its procedure.
-struct Wishes {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wishes {
     receive_progress: bool,
+    /// Whether further CALLs follow.
+    progress: bool,
+    is_passthru: bool,
     timeout: Option<Duration>,
 }
 
@@ -57,13 +68,37 @@ impl Wishes {
         let milliseconds = options::count(options, "timeout")?;
         Ok(Self {
             receive_progress: options::flag(options, "receive_progress", false)?,
+            progress: options::flag(options, "progress", false)?,
+            is_passthru: options::is_passthru(options),
             timeout: (milliseconds > 0).then(|| Duration::from_millis(milliseconds)),
         })
     }
 }
 
+impl Wishes {
+    /// Refuses to call a callee that can't do what the call needs.
+    fn check(self, callee: ClientFeatures) -> Result<(), Refusal> {
+        let refused =
+            |what| Err(Refusal::new(error::FEATURE_NOT_SUPPORTED, format!("the callee does not support {what}")));
+        let can_stream = callee.has(Feature::ProgressiveCallsAsCallee) && callee.has(Feature::CallCanceling);
+        if self.progress && !can_stream {
+            return refused("progressive call invocations");
+        }
+        if self.is_passthru && !callee.has(Feature::PassthruAsCallee) {
+            return refused("payload passthru mode");
+        }
+        Ok(())
+    }
+}
+
 impl Dealer {
-    /// CALL: sends the INVOCATION, or refuses. Its request id is not that of a pending call.
+    /// No registrations and no calls. `seed` decides which callees are picked at random.
+    pub fn new(seed: u64) -> Self {
+        Self { registrations: Registrations::new(seed), deadlines: Deadlines::default(), pending_calls: 0 }
+    }
+
+    /// CALL: sends the INVOCATION, or refuses, or hands it back for the realm to answer. Its
+    /// request id is not that of a pending call.
     pub fn call(
         &mut self,
         now: Instant,
@@ -72,60 +107,43 @@ impl Dealer {
         from: Id,
         call: Call,
         out: &mut Vec<Effect>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<OwnCall>, Refusal> {
         let text = call.procedure.as_str();
         let procedure = Uri::parse(text, gate.settings.uri_rules).map_err(|cause| Refusal::invalid_uri(text, cause))?;
         let wishes = Wishes::read(&call.options)?;
         let caller = sessions.get(&from).ok_or_else(Refusal::unknown_session)?;
         gate.check(from, &caller.details, Action::Call, Target::Uri(&procedure))?;
         caller.check_pending_calls(gate.settings)?;
-        let mut details = disclose(&CALLER, from, &caller.details);
+        let mut details = introduce(&CALLER, from, &caller.details);
 
         let found = self.registrations.find(&procedure, &gate.settings.reserved);
-        let found =
-            found.and_then(|(id, registration)| Some((id, registration, sessions.get_mut(&registration.callee)?)));
-        let Some((registration_id, registration, receiver)) = found else {
+        let Some((registration, found)) = found else {
+            if let Some(procedure) = Procedure::from_uri(text) {
+                wishes.check(ClientFeatures::default())?;
+                return Ok(Some(OwnCall { procedure, request: call.request, payload: call.payload }));
+            }
             return Err(Refusal::new(
                 error::NO_SUCH_PROCEDURE,
                 format!("no callee registered for procedure <{procedure}>"),
             ));
         };
-        if registration.procedure.policy() != MatchPolicy::Exact {
+        if found.procedure.policy() != MatchPolicy::Exact {
             details.push("procedure", procedure.as_str());
         }
-        let features = receiver.details.features;
-        if wishes.receive_progress && features.has(Feature::ProgressiveCallResults) {
-            details.push("receive_progress", true);
-        }
-        let mut timeout = wishes.timeout;
-        if registration.forward_timeout && features.has(Feature::CallTimeout) {
-            // From here on the callee keeps the time.
-            if let Some(timeout) = timeout.take() {
-                details.push("timeout", u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
-            }
-        }
-        options::forward_custom(call.options, &mut details);
-
-        let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
-        let request = receiver.calls.take(Invocation {
+        options::forward(call.options, &mut details);
+        let deadline = wishes.timeout.and_then(|timeout| now.checked_add(timeout));
+        let routed = Routed {
             caller: from,
             call: call.request,
-            receive_progress: wishes.receive_progress,
-            interrupted: false,
-            timeout,
+            procedure: wishes.progress.then_some(call.procedure),
+            registration,
+            wishes,
+            details,
+            payload: call.payload,
             deadline,
-        });
-        let key = InvocationKey { callee: registration.callee, request };
-        out.push(Effect::Send {
-            to: key.callee,
-            message: Message::Invocation { request, registration: registration_id, details, payload: call.payload },
-        });
-        self.deadlines.insert(deadline, key);
-        self.pending_calls += 1;
-        if let Some(caller) = sessions.get_mut(&from) {
-            caller.calls.place(call.request, key);
-        }
-        Ok(())
+            tried: SmallVec::new(),
+        };
+        self.invoke(sessions, routed, out).map(|()| None)
     }
 
     /// REGISTER.
@@ -151,14 +169,31 @@ impl Dealer {
                 format!("this session has no registration {registration}"),
             ));
         }
-        self.registrations.remove(registration);
+        self.registrations.remove_callee(registration, from);
         Ok(())
+    }
+
+    /// Takes a registration from a callee that did not ask for it.
+    pub fn revoke(
+        &mut self,
+        sessions: &mut Sessions,
+        registration: Id,
+        callee: Id,
+        reason: &str,
+        out: &mut Vec<Effect>,
+    ) {
+        self.registrations.revoke(sessions, registration, callee, reason, out);
+    }
+
+    /// The pattern of a registration.
+    pub fn pattern(&self, registration: Id) -> Option<&UriPattern> {
+        self.registrations.get(registration).map(|registration| &registration.procedure)
     }
 
     /// Takes out everything that a session that left had as callee and as caller.
     pub fn forget(&mut self, sessions: &mut Sessions, id: Id, mut left: Session, out: &mut Vec<Effect>) {
         for registration in left.registrations {
-            self.registrations.remove(registration);
+            self.registrations.remove_callee(registration, id);
         }
         for (request, invocation) in left.calls.drain_taken() {
             let key = InvocationKey { callee: id, request };

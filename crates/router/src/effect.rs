@@ -1,6 +1,6 @@
 //! What a realm wants done: the output of the state machine.
 
-use countersign_wamp::{Id, Message};
+use countersign_wamp::{Id, Message, UriText};
 use smallvec::SmallVec;
 
 /// The sessions that get the same message. Inline up to eight.
@@ -33,5 +33,15 @@ pub enum Effect {
         reason: &'static str,
         /// `ABORT.Details.message`.
         message: String,
+    },
+    /// Send GOODBYE to a session that was killed and close its transport after the client's answer
+    /// or a short time. As with [`Effect::Close`], the realm has already forgotten the session.
+    Goodbye {
+        /// The session that is killed.
+        session: Id,
+        /// `GOODBYE.Reason`.
+        reason: UriText,
+        /// `GOODBYE.Details.message`, if whoever killed it gave one.
+        message: Option<String>,
     },
 }

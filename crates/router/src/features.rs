@@ -2,53 +2,79 @@
 //!
 //! **Invariant:** [`announced_roles`] names exactly what this crate does.
 
-use countersign_wamp::{Dict, Value};
+use countersign_wamp::Dict;
 
-/// A feature of a client that changes what the router sends to it.
+/// A feature of a client that changes what the router sends to it, or takes from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u16)]
 pub enum Feature {
     /// Callee: understands INTERRUPT.
     CallCanceling = 1,
     /// Callee: keeps to `INVOCATION.Details.timeout` itself.
-    CallTimeout = 2,
+    CallTimeout = 1 << 1,
     /// Callee: can send YIELD with `progress`.
-    ProgressiveCallResults = 4,
+    ProgressiveCallResults = 1 << 2,
     /// Callee: understands an UNREGISTERED that it did not ask for.
-    RegistrationRevocation = 8,
+    RegistrationRevocation = 1 << 3,
+    /// Subscriber: understands an UNSUBSCRIBED that it did not ask for.
+    SubscriptionRevocation = 1 << 4,
+    /// Caller: sends CALL with `progress`.
+    ProgressiveCallsAsCaller = 1 << 5,
+    /// Callee: understands INVOCATION with `progress`.
+    ProgressiveCallsAsCallee = 1 << 6,
+    /// Caller: payload passthru mode, both ways.
+    PassthruAsCaller = 1 << 7,
+    /// Callee: payload passthru mode, both ways.
+    PassthruAsCallee = 1 << 8,
+    /// Publisher: payload passthru mode.
+    PassthruAsPublisher = 1 << 9,
+    /// Subscriber: payload passthru mode.
+    PassthruAsSubscriber = 1 << 10,
 }
+
+/// Role and name under which a client announces each feature.
+const ANNOUNCEMENTS: [(&str, &str, Feature); 12] = [
+    ("callee", "call_canceling", Feature::CallCanceling),
+    // The other spelling stands in the chapter on progressive call invocations.
+    ("callee", "call_cancelling", Feature::CallCanceling),
+    ("callee", "call_timeout", Feature::CallTimeout),
+    ("callee", "progressive_call_results", Feature::ProgressiveCallResults),
+    ("callee", "registration_revocation", Feature::RegistrationRevocation),
+    ("subscriber", "subscription_revocation", Feature::SubscriptionRevocation),
+    ("caller", "progressive_call_invocations", Feature::ProgressiveCallsAsCaller),
+    ("callee", "progressive_call_invocations", Feature::ProgressiveCallsAsCallee),
+    ("caller", "payload_passthru_mode", Feature::PassthruAsCaller),
+    ("callee", "payload_passthru_mode", Feature::PassthruAsCallee),
+    ("publisher", "payload_passthru_mode", Feature::PassthruAsPublisher),
+    ("subscriber", "payload_passthru_mode", Feature::PassthruAsSubscriber),
+];
 
 /// The features that a client announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ClientFeatures(u8);
+pub struct ClientFeatures(u16);
 
 impl ClientFeatures {
-    /// Reads `HELLO.Details`: `roles.callee.features.*`. What is missing or not `true` is absent.
+    /// Reads `HELLO.Details`: `roles.*.features.*`. What is missing or not `true` is absent.
     pub fn from_hello(details: &Dict) -> Self {
-        let callee = details
-            .get("roles")
-            .and_then(|roles| roles.as_dict()?.get("callee")?.as_dict()?.get("features")?.as_dict());
-        let Some(callee) = callee else { return Self::default() };
-        [
-            ("call_canceling", Feature::CallCanceling),
-            ("call_timeout", Feature::CallTimeout),
-            ("progressive_call_results", Feature::ProgressiveCallResults),
-            ("registration_revocation", Feature::RegistrationRevocation),
-        ]
-        .into_iter()
-        .filter(|(name, _)| callee.get(name).and_then(Value::as_bool) == Some(true))
-        .fold(Self::default(), |features, (_, feature)| features.with(feature))
+        let announces = |role: &str, name: &str| {
+            let role = details.get("roles")?.as_dict()?.get(role)?.as_dict()?;
+            role.get("features")?.as_dict()?.get(name)?.as_bool()
+        };
+        ANNOUNCEMENTS
+            .into_iter()
+            .filter(|(role, name, _)| announces(role, name) == Some(true))
+            .fold(Self::default(), |features, (_, _, feature)| features.with(feature))
     }
 
     /// These features and one more.
     #[must_use]
     pub fn with(self, feature: Feature) -> Self {
-        Self(self.0 | feature as u8)
+        Self(self.0 | feature as u16)
     }
 
     /// Whether the client announced `feature`.
     pub fn has(self, feature: Feature) -> bool {
-        self.0 & feature as u8 != 0
+        self.0 & feature as u16 != 0
     }
 }
 
@@ -63,20 +89,35 @@ pub fn announced_roles() -> Dict {
             "broker",
             role(&[
                 "publisher_identification",
+                "publication_trustlevels",
                 "publisher_exclusion",
                 "subscriber_blackwhite_listing",
                 "pattern_based_subscription",
+                "subscription_revocation",
+                "event_retention",
+                "event_history",
+                "payload_passthru_mode",
+                "session_meta_api",
+                "subscription_meta_api",
             ]),
         )
         .with(
             "dealer",
             role(&[
                 "caller_identification",
+                "call_trustlevels",
                 "pattern_based_registration",
+                "shared_registration",
+                "call_reroute",
                 "call_canceling",
                 "call_timeout",
                 "progressive_call_results",
+                "progressive_call_invocations",
+                "payload_passthru_mode",
                 "registration_revocation",
+                "session_meta_api",
+                "registration_meta_api",
+                "testament_meta_api",
             ]),
         )
 }
@@ -99,7 +140,14 @@ mod tests {
         check(announced("call_timeout"), Feature::CallTimeout, true);
         check(announced("progressive_call_results"), Feature::ProgressiveCallResults, true);
         check(announced("registration_revocation"), Feature::RegistrationRevocation, true);
+        check(announced("call_cancelling"), Feature::CallCanceling, true);
+        check(announced("progressive_call_invocations"), Feature::ProgressiveCallsAsCallee, true);
+        check(announced("progressive_call_invocations"), Feature::ProgressiveCallsAsCaller, false);
+        check(announced("payload_passthru_mode"), Feature::PassthruAsCallee, true);
+        check(announced("payload_passthru_mode"), Feature::PassthruAsSubscriber, false);
         check(announced("call_timeout"), Feature::CallCanceling, false);
+        let revocation = hello("subscriber", Dict::new().with("subscription_revocation", true));
+        check(revocation, Feature::SubscriptionRevocation, true);
         let of_caller = hello("caller", Dict::new().with("call_canceling", true));
         check(of_caller, Feature::CallCanceling, false);
         let not_true = hello("callee", Dict::new().with("call_canceling", 1_i64));
@@ -108,15 +156,52 @@ mod tests {
         check(Dict::new(), Feature::CallCanceling, false);
     }
 
+    /// Each of these names is tested for what it promises in the tests of the realm.
     #[test]
-    fn announces_both_roles_of_a_router() {
-        let roles = announced_roles();
-        let has = |role: &str, feature: &str| {
-            let features = roles.get(role)?.as_dict()?.get("features")?.as_dict()?;
-            features.get(feature)?.as_bool()
+    fn announces_what_there_is_and_nothing_else() {
+        let check = |role: &str, want: &[&str]| {
+            let roles = announced_roles();
+            let features = roles.get(role).unwrap().as_dict().unwrap().get("features").unwrap().as_dict().unwrap();
+            let mut names: Vec<_> = features.iter().map(|(name, value)| (name, value.as_bool())).collect();
+            names.sort_unstable();
+            let want: Vec<_> = want.iter().map(|&name| (name, Some(true))).collect();
+            assert_eq!(names, want);
         };
-        assert_eq!(has("broker", "pattern_based_subscription"), Some(true));
-        assert_eq!(has("dealer", "call_canceling"), Some(true));
-        assert_eq!(has("dealer", "shared_registration"), None);
+        check(
+            "broker",
+            &[
+                "event_history",
+                "event_retention",
+                "pattern_based_subscription",
+                "payload_passthru_mode",
+                "publication_trustlevels",
+                "publisher_exclusion",
+                "publisher_identification",
+                "session_meta_api",
+                "subscriber_blackwhite_listing",
+                "subscription_meta_api",
+                "subscription_revocation",
+            ],
+        );
+        check(
+            "dealer",
+            &[
+                "call_canceling",
+                "call_reroute",
+                "call_timeout",
+                "call_trustlevels",
+                "caller_identification",
+                "pattern_based_registration",
+                "payload_passthru_mode",
+                "progressive_call_invocations",
+                "progressive_call_results",
+                "registration_meta_api",
+                "registration_revocation",
+                "session_meta_api",
+                "shared_registration",
+                "testament_meta_api",
+            ],
+        );
+        assert_eq!(announced_roles().len(), 2);
     }
 }

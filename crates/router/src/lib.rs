@@ -11,17 +11,21 @@
 mod authorize;
 mod broker;
 mod call_table;
+mod clock;
 mod dealer;
 mod effect;
 mod features;
 mod hash;
+mod meta;
 mod options;
 mod pattern_map;
-mod publication_ids;
+mod random;
 mod realm;
 mod refusal;
+mod request_ids;
 mod session;
 mod settings;
+mod testaments;
 #[cfg(test)]
 mod tests;
 
@@ -31,4 +35,4 @@ pub use features::{ClientFeatures, Feature, announced_roles};
 pub use realm::Realm;
 pub use refusal::LIMIT_EXCEEDED;
 pub use session::{SessionDetails, SessionKind};
-pub use settings::{RealmSettings, ReservedUris};
+pub use settings::{HistorySettings, RealmSettings, ReservedUris};

@@ -20,6 +20,19 @@ pub(crate) fn flag(options: &Dict, name: &str, default: bool) -> Result<bool, Re
     present(options, name).map_or(Ok(default), |value| value.as_bool().ok_or_else(|| wrong_type(name, "a bool")))
 }
 
+/// Whether an option is `true`, where there is nobody to refuse another type to.
+pub(crate) fn is_true(options: &Dict, name: &str) -> bool {
+    options.get(name).and_then(Value::as_bool) == Some(true)
+}
+
+/// Whether the payload is in passthru mode.
+pub(crate) fn is_passthru(options: &Dict) -> bool {
+    options.get(PASSTHRU_SCHEME).and_then(Value::as_str).is_some_and(|scheme| !scheme.is_empty())
+}
+
+/// The option that switches payload passthru mode on.
+pub(crate) const PASSTHRU_SCHEME: &str = "ppt_scheme";
+
 /// A whole number, zero when absent.
 pub(crate) fn count(options: &Dict, name: &str) -> Result<u64, Refusal> {
     present(options, name)
@@ -65,10 +78,11 @@ fn is_custom(key: &str) -> bool {
         .is_some_and(|rest| rest.len() >= 3 && rest.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_')))
 }
 
-/// Moves the custom entries of `options` to the end of `details`.
-pub(crate) fn forward_custom(options: Dict, details: &mut Dict) {
+/// Moves the entries of `options` that are for the receiver to the end of `details`: custom ones
+/// and those of payload passthru mode.
+pub(crate) fn forward(options: Dict, details: &mut Dict) {
     for (key, value) in options {
-        if is_custom(&key) {
+        if is_custom(&key) || matches!(&*key, PASSTHRU_SCHEME | "ppt_serializer" | "ppt_cipher" | "ppt_keyid") {
             details.push(key, value);
         }
     }

@@ -11,7 +11,7 @@ mod wildcard_tree;
 
 use std::collections::HashMap;
 
-use countersign_wamp::{Id, MatchPolicy, UriPattern};
+use countersign_wamp::{Dict, Id, MatchPolicy, UriPattern, Value};
 use smallvec::SmallVec;
 
 use crate::hash::FastHash;
@@ -77,6 +77,20 @@ impl PatternMap {
         self.wildcard.each(text, |id| matches.push(id));
         matches
     }
+}
+
+/// Ids by match policy, ascending, as the meta API lists them.
+pub(crate) fn list_by_policy(entries: impl Iterator<Item = (Id, MatchPolicy)>) -> Dict {
+    let mut entries: Vec<_> = entries.collect();
+    entries.sort_unstable_by_key(|(id, _)| *id);
+    let list = |wanted| {
+        let of_policy = entries.iter().filter(|(_, policy)| *policy == wanted);
+        Value::List(of_policy.map(|(id, _)| (*id).into()).collect())
+    };
+    [MatchPolicy::Exact, MatchPolicy::Prefix, MatchPolicy::Wildcard]
+        .into_iter()
+        .map(|policy| (policy.name().to_owned(), list(policy)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -3,25 +3,39 @@
 //! **Invariants:** a session that left, or that was closed for a protocol violation, is sent
 //! nothing more, and nobody sees a trace of it; a request is answered at most once.
 
+mod requests;
+
 use std::time::Instant;
 
-use countersign_wamp::{Id, Message, MessageType, uris::error};
+use countersign_wamp::{Id, Message, MessageType, UriPattern, uris::error};
 
-use crate::broker::{Broker, Publish};
+use crate::broker::{Broker, Publish, Publisher};
+use crate::clock::WallClock;
 use crate::dealer::{Answer, Call, Dealer};
-use crate::publication_ids::PublicationIds;
-use crate::refusal::{Gate, Refusal, Violation};
+use crate::meta::MetaEvent;
+use crate::random::Random;
+use crate::refusal::{Gate, Violation};
 use crate::session::{Session, Sessions};
-use crate::{Authorizer, Effect, RealmSettings, SessionDetails, options};
+use crate::{Action, Authorizer, Effect, RealmSettings, SessionDetails, Target, options};
 
 /// A realm: its sessions, subscriptions, registrations and calls.
 #[derive(Debug)]
 pub struct Realm {
-    settings: RealmSettings,
-    publication_ids: PublicationIds,
-    sessions: Sessions,
-    dealer: Dealer,
-    broker: Broker,
+    pub(crate) settings: RealmSettings,
+    pub(crate) random: Random,
+    pub(crate) clock: WallClock,
+    pub(crate) sessions: Sessions,
+    pub(crate) dealer: Dealer,
+    pub(crate) broker: Broker,
+}
+
+/// How a session leaves.
+#[derive(Clone, Copy)]
+pub(crate) enum Departure<'a> {
+    /// Its testaments are published, if it may, and a meta event says that it left.
+    Told(&'a dyn Authorizer),
+    /// Neither.
+    Silent,
 }
 
 impl Realm {
@@ -29,28 +43,88 @@ impl Realm {
     /// system's randomness.
     pub fn new(settings: RealmSettings, seed: u64) -> Self {
         Self {
+            broker: Broker::new(&settings),
             settings,
-            publication_ids: PublicationIds::new(seed),
+            random: Random::new(seed),
+            clock: WallClock::default(),
             sessions: Sessions::default(),
-            dealer: Dealer::default(),
-            broker: Broker::default(),
+            dealer: Dealer::new(seed),
         }
     }
 
-    /// Adds a session that was welcomed. One that has this id already leaves first.
+    /// Says what time of day it is at `now`: `unix_microseconds` since 1970-01-01T00:00:00Z. From
+    /// here the realm reckons on by the instants that it is given; call it again when the system's
+    /// clock was set. Without it times begin in 1970.
+    pub fn set_clock(&mut self, now: Instant, unix_microseconds: i64) {
+        let is_first = !self.clock.is_set();
+        self.clock.set(now, unix_microseconds);
+        if is_first {
+            self.broker.begin(self.clock.at(now));
+        }
+    }
+
+    /// Adds a session that was welcomed. One that has this id already leaves first, without a word
+    /// to anybody.
     pub fn join(&mut self, now: Instant, session: Id, details: SessionDetails, out: &mut Vec<Effect>) {
-        self.leave(now, session, out);
+        self.depart(now, session, Departure::Silent, out);
+        let is_shown = !details.is_service();
         self.sessions.insert(session, Session::new(details));
+        if is_shown {
+            self.publish_of_session(MetaEvent::Joined { session }, out);
+        }
     }
 
     /// Removes a session with everything it had, in one step for all others: its registrations
     /// are gone before any other message is handled, its callers get their ERROR, its callees an
-    /// INTERRUPT. An unknown session is nothing to do.
-    pub fn leave(&mut self, _now: Instant, session: Id, out: &mut Vec<Effect>) {
-        if let Some(left) = self.sessions.remove(&session) {
-            self.broker.forget(session, &left.subscriptions);
-            self.dealer.forget(&mut self.sessions, session, left, out);
+    /// INTERRUPT. Then its testaments are published; the authorizer is asked for them with the id of
+    /// the session that left. An unknown session is nothing to do.
+    pub fn leave(&mut self, now: Instant, session: Id, authorizer: &dyn Authorizer, out: &mut Vec<Effect>) {
+        self.depart(now, session, Departure::Told(authorizer), out);
+    }
+
+    pub(crate) fn depart(&mut self, now: Instant, id: Id, departure: Departure<'_>, out: &mut Vec<Effect>) {
+        let Some(mut left) = self.sessions.remove(&id) else { return };
+        let details = left.details.clone();
+        let testaments = left.testaments.take();
+        self.broker.forget(id, &left.subscriptions);
+        self.dealer.forget(&mut self.sessions, id, left, out);
+        let Departure::Told(authorizer) = departure else { return self.publish_meta(out) };
+        let Self { settings, clock, random, sessions, broker, .. } = self;
+        let gate = Gate { settings, at: clock.at(now), authorizer };
+        for testament in testaments.into_iter().flat_map(|testaments| testaments.into_publications()) {
+            let publisher = Publisher { id, details: &details };
+            // Nobody is left to read a refusal.
+            let _ = broker.publish(sessions, &gate, publisher, random.id(), testament, out);
         }
+        if details.is_service() {
+            self.publish_meta(out);
+        } else {
+            let SessionDetails { authid, authrole, .. } = details;
+            self.publish_of_session(MetaEvent::Left { session: id, authid, authrole }, out);
+        }
+    }
+
+    /// Asks again whether a session may have what it has subscribed to and registered, and takes
+    /// from it what it may not have any more. For a server that changes rights while sessions live.
+    pub fn recheck(&mut self, now: Instant, session: Id, authorizer: &dyn Authorizer, out: &mut Vec<Effect>) {
+        const REASON: &str = "no longer authorized";
+        let Self { settings, clock, sessions, dealer, broker, .. } = self;
+        let gate = Gate { settings, at: clock.at(now), authorizer };
+        let Some(Session { details, subscriptions, registrations, .. }) = sessions.get(&session) else { return };
+        let is_refused = |action, pattern: Option<&UriPattern>| {
+            pattern.is_some_and(|pattern| gate.check(session, details, action, Target::Pattern(pattern)).is_err())
+        };
+        let mut lost_subscriptions = subscriptions.clone();
+        lost_subscriptions.retain(|id| is_refused(Action::Subscribe, broker.pattern(*id)));
+        let mut lost_registrations = registrations.clone();
+        lost_registrations.retain(|id| is_refused(Action::Register, dealer.pattern(*id)));
+        for id in lost_subscriptions {
+            broker.revoke(sessions, id, session, REASON, out);
+        }
+        for id in lost_registrations {
+            dealer.revoke(sessions, id, session, REASON, out);
+        }
+        self.publish_meta(out);
     }
 
     /// Handles one message that `session` sent after WELCOME and before GOODBYE. What comes from
@@ -68,8 +142,9 @@ impl Realm {
         }
         if let Err(Violation(message)) = self.dispatch(now, session, message, authorizer, out) {
             out.push(Effect::Close { session, reason: error::PROTOCOL_VIOLATION, message });
-            self.leave(now, session, out);
+            self.leave(now, session, authorizer, out);
         }
+        self.publish_meta(out);
     }
 
     fn dispatch(
@@ -80,17 +155,11 @@ impl Realm {
         authorizer: &dyn Authorizer,
         out: &mut Vec<Effect>,
     ) -> Result<(), Violation> {
-        let Self { settings, sessions, dealer, .. } = self;
+        let Self { sessions, dealer, .. } = self;
         match message {
             Message::Call { request, options, procedure, payload } => {
-                let is_pending = |caller: &Session| caller.calls.placed(request).is_some();
-                if sessions.get(&from).is_some_and(is_pending) {
-                    return Err(Violation(format!("CALL {request} still waits for its answer")));
-                }
-                let gate = Gate { settings, authorizer };
                 let call = Call { request, options, procedure, payload };
-                let answer = dealer.call(now, sessions, &gate, from, call, out);
-                push_refusal(out, from, MessageType::Call, request, answer);
+                self.call(now, from, call, authorizer, out)?;
             }
             Message::Yield { request, options, payload } => {
                 let answer = Answer { request, options, payload };
@@ -109,9 +178,9 @@ impl Realm {
             }
             Message::Publish { request, options, topic, payload } => {
                 let publish = Publish { options, topic, payload };
-                self.publish(from, request, publish, authorizer, out);
+                self.publish(now, from, request, publish, authorizer, out)?;
             }
-            other => return self.dispatch_setup(from, other, authorizer, out),
+            other => return self.dispatch_setup(now, from, other, authorizer, out),
         }
         Ok(())
     }
@@ -119,18 +188,32 @@ impl Realm {
     /// What makes and ends subscriptions and registrations.
     fn dispatch_setup(
         &mut self,
+        now: Instant,
         from: Id,
         message: Message,
         authorizer: &dyn Authorizer,
         out: &mut Vec<Effect>,
     ) -> Result<(), Violation> {
-        let Self { settings, sessions, dealer, broker, .. } = self;
-        let gate = Gate { settings, authorizer };
         let request_type = message.message_type();
+        if let Message::Subscribe { request, .. }
+        | Message::Unsubscribe { request, .. }
+        | Message::Register { request, .. }
+        | Message::Unregister { request, .. } = &message
+        {
+            self.check_request(from, *request)?;
+        }
+        let Self { settings, clock, sessions, dealer, broker, .. } = self;
+        let gate = Gate { settings, at: clock.at(now), authorizer };
+        let mut retained = None;
         let (request, answer) = match message {
             Message::Subscribe { request, options, topic } => {
-                let done = broker.subscribe(sessions, &gate, from, &options, &topic);
-                (request, done.map(|subscription| Message::Subscribed { request, subscription }))
+                let wants_retained = options::flag(&options, "get_retained", false);
+                let done = wants_retained.and_then(|wants_retained| {
+                    let subscription = broker.subscribe(sessions, &gate, from, &options, &topic)?;
+                    retained = wants_retained.then_some(subscription);
+                    Ok(Message::Subscribed { request, subscription })
+                });
+                (request, done)
             }
             Message::Unsubscribe { request, subscription } => {
                 let done = broker.unsubscribe(sessions, from, subscription);
@@ -153,24 +236,10 @@ impl Realm {
             Ok(message) => out.push(Effect::Send { to: from, message }),
             Err(refusal) => out.push(refusal.into_effect(from, request_type, request)),
         }
-        Ok(())
-    }
-
-    fn publish(&mut self, from: Id, request: Id, publish: Publish, authorizer: &dyn Authorizer, out: &mut Vec<Effect>) {
-        let Self { settings, publication_ids, sessions, broker, .. } = self;
-        let gate = Gate { settings, authorizer };
-        let answer = options::flag(&publish.options, "acknowledge", false).and_then(|wanted| {
-            let publication = publication_ids.draw();
-            match broker.publish(sessions, &gate, from, publication, publish, out) {
-                Ok(()) => Ok(wanted.then_some(publication)),
-                Err(refusal) if wanted => Err(refusal),
-                Err(_) => Ok(None),
-            }
-        });
-        if let Ok(Some(publication)) = answer {
-            out.push(Effect::Send { to: from, message: Message::Published { request, publication } });
+        if let Some(subscription) = retained {
+            broker.send_retained(sessions, from, subscription, out);
         }
-        push_refusal(out, from, MessageType::Publish, request, answer.map(drop));
+        Ok(())
     }
 
     /// When [`Realm::handle_timeout`] is due: the earliest end of a call's timeout.
@@ -193,9 +262,14 @@ impl Realm {
         self.sessions.len()
     }
 
-    /// Subscriptions: patterns with at least one subscriber.
+    /// Subscriptions: patterns with at least one subscriber or with an event history.
     pub fn subscription_count(&self) -> usize {
         self.broker.subscription_count()
+    }
+
+    /// Retained events of all topics.
+    pub fn retained_event_count(&self) -> usize {
+        self.broker.retained_count()
     }
 
     /// Registrations.
@@ -207,8 +281,4 @@ impl Realm {
     pub fn pending_call_count(&self) -> usize {
         self.dealer.pending_call_count()
     }
-}
-
-fn push_refusal(out: &mut Vec<Effect>, to: Id, request_type: MessageType, request: Id, answer: Result<(), Refusal>) {
-    out.extend(answer.err().map(|refusal| refusal.into_effect(to, request_type, request)));
 }

@@ -2,6 +2,7 @@
 
 use countersign_wamp::{Id, Message, MessageType, Payload, UriError, uris::error};
 
+use crate::clock::WallTime;
 use crate::{Action, Authorizer, Decision, Effect, RealmSettings, SessionDetails, Target};
 
 /// ERROR URI for a request beyond a limit of its session: too many subscriptions and
@@ -56,9 +57,18 @@ pub(crate) fn error_effect(
 #[derive(Debug)]
 pub(crate) struct Violation(pub String);
 
+impl Violation {
+    /// Payload passthru mode without having announced it.
+    pub fn passthru(message: &str, request: Id) -> Self {
+        Self(format!("{message} {request} uses payload passthru mode, which was not announced"))
+    }
+}
+
 /// Asks the authorizer and words its answers.
 pub(crate) struct Gate<'a> {
     pub settings: &'a RealmSettings,
+    /// When the request came.
+    pub at: WallTime,
     pub authorizer: &'a dyn Authorizer,
 }
 

@@ -8,6 +8,8 @@ use countersign_wamp::{Dict, Id};
 use crate::call_table::CallTable;
 use crate::hash::FastHash;
 use crate::refusal::Refusal;
+use crate::request_ids::RequestIds;
+use crate::testaments::Testaments;
 use crate::{ClientFeatures, LIMIT_EXCEEDED, RealmSettings};
 
 /// Whose session it is.
@@ -20,7 +22,8 @@ pub enum SessionKind {
     Service,
 }
 
-/// What the realm knows about a session from its login.
+/// What the realm knows about a session from its login. `wamp.session.get` and
+/// `wamp.session.on_join` show it to whoever may call and subscribe to them.
 #[derive(Debug, Clone)]
 pub struct SessionDetails {
     /// Disclosed as `caller_authid`, `publisher_authid`, `callee_authid`.
@@ -31,9 +34,33 @@ pub struct SessionDetails {
     pub features: ClientFeatures,
     /// Whose session it is.
     pub kind: SessionKind,
+    /// How it was authenticated.
+    pub authmethod: Arc<str>,
+    /// Who authenticated it.
+    pub authprovider: Arc<str>,
+    /// How far its calls and publications are to be trusted; disclosed to callees and subscribers
+    /// as `trustlevel`, unless it is absent.
+    pub trustlevel: Option<u64>,
+    /// The transport, in words of the server's own. Empty: nothing is said of it.
+    pub transport: Dict,
 }
 
 impl SessionDetails {
+    /// Details of a session of which only its names are known: it announced no features, and
+    /// method, provider and transport are empty.
+    pub fn new(kind: SessionKind, authid: impl Into<Arc<str>>, authrole: impl Into<Arc<str>>) -> Self {
+        Self {
+            authid: authid.into(),
+            authrole: authrole.into(),
+            features: ClientFeatures::default(),
+            kind,
+            authmethod: "".into(),
+            authprovider: "".into(),
+            trustlevel: None,
+            transport: Dict::new(),
+        }
+    }
+
     pub(crate) fn is_service(&self) -> bool {
         self.kind == SessionKind::Service
     }
@@ -46,11 +73,21 @@ pub(crate) struct Session {
     pub subscriptions: BTreeSet<Id>,
     pub registrations: BTreeSet<Id>,
     pub calls: CallTable,
+    pub request_ids: RequestIds,
+    /// Most sessions have none.
+    pub testaments: Option<Box<Testaments>>,
 }
 
 impl Session {
     pub fn new(details: SessionDetails) -> Self {
-        Self { details, subscriptions: BTreeSet::new(), registrations: BTreeSet::new(), calls: CallTable::default() }
+        Self {
+            details,
+            subscriptions: BTreeSet::new(),
+            registrations: BTreeSet::new(),
+            calls: CallTable::default(),
+            request_ids: RequestIds::default(),
+            testaments: None,
+        }
     }
 }
 
@@ -86,6 +123,15 @@ pub(crate) const PUBLISHER: DisclosedNames = ["publisher", "publisher_authid", "
 pub(crate) fn disclose(names: &DisclosedNames, id: Id, details: &SessionDetails) -> Dict {
     let &[id_name, authid_name, authrole_name] = names;
     Dict::new().with(id_name, id).with(authid_name, &*details.authid).with(authrole_name, &*details.authrole)
+}
+
+/// As [`disclose`], with how far the session is to be trusted.
+pub(crate) fn introduce(names: &DisclosedNames, id: Id, details: &SessionDetails) -> Dict {
+    let mut dict = disclose(names, id, details);
+    if let Some(level) = details.trustlevel {
+        dict.push("trustlevel", level);
+    }
+    dict
 }
 
 /// All sessions of a realm.

@@ -11,12 +11,15 @@ use std::time::Duration;
 use countersign_identity::permission::KeySessionDenials;
 use countersign_identity::throttle::ThrottleSettings;
 use countersign_identity::{IdentitySettings, Lifetimes, Pepper};
+use countersign_router::RealmSettings;
 use countersign_wamp::rawsocket::FrameLimit;
-use countersign_wamp::{DecodeLimits, Uri, UriRules};
+use countersign_wamp::{DecodeLimits, MatchPolicy, Uri, UriRules};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
+
+use crate::realm_settings::realm_settings;
 
 /// Longest duration that can be set, in seconds: ten years.
 const SECONDS_MAX: u64 = 10 * 365 * 24 * 3_600;
@@ -62,11 +65,58 @@ pub struct RealmConfig {
     pub uri_prefix: String,
     /// Whether URIs are read by the strict rule.
     pub strict_uris: bool,
+    /// Whether request ids have to count from 1, one by one. Some clients' don't.
+    pub strict_ids: bool,
+    /// Topics whose last events are kept in memory.
+    pub history: Vec<HistoryConfig>,
+}
+
+/// `[[realm.history]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryConfig {
+    /// The topic, or a pattern of topics.
+    pub topic: String,
+    /// How the pattern is compared; without it exactly.
+    #[serde(rename = "match")]
+    pub policy: Option<MatchConfig>,
+    /// Events that are kept.
+    pub events_max: Option<usize>,
+    /// Bytes that they take together, about.
+    pub bytes_max: Option<usize>,
+}
+
+/// How a pattern is compared.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MatchConfig {
+    /// Equal.
+    Exact,
+    /// Starts with it.
+    Prefix,
+    /// Component by component.
+    Wildcard,
+}
+
+impl From<MatchConfig> for MatchPolicy {
+    fn from(policy: MatchConfig) -> Self {
+        match policy {
+            MatchConfig::Exact => Self::Exact,
+            MatchConfig::Prefix => Self::Prefix,
+            MatchConfig::Wildcard => Self::Wildcard,
+        }
+    }
 }
 
 impl Default for RealmConfig {
     fn default() -> Self {
-        Self { name: "izaber".into(), uri_prefix: "com.izaber.wamp".into(), strict_uris: false }
+        Self {
+            name: "izaber".into(),
+            uri_prefix: "com.izaber.wamp".into(),
+            strict_uris: false,
+            strict_ids: false,
+            history: Vec::new(),
+        }
     }
 }
 
@@ -193,6 +243,16 @@ pub struct LimitsConfig {
     pub subscriptions_and_registrations_max: usize,
     /// Unanswered calls of one session.
     pub pending_calls_max: usize,
+    /// Testaments of one session.
+    pub testaments_max: usize,
+    /// Bytes of the testaments of one session together.
+    pub testament_bytes_max: usize,
+    /// Retained events of all topics together.
+    pub retained_events_max: usize,
+    /// Bytes of all retained events together.
+    pub retained_bytes_max: usize,
+    /// Bytes of one answer about past events.
+    pub history_answer_bytes_max: usize,
     /// From connecting to WELCOME.
     pub hello_seconds_max: u64,
     /// Connections of one address that are not signed in yet.
@@ -212,6 +272,11 @@ impl Default for LimitsConfig {
             outbound_bytes_max: 64 * 1024 * 1024,
             subscriptions_and_registrations_max: 10_000,
             pending_calls_max: 4_096,
+            testaments_max: RealmSettings::TESTAMENTS_MAX_DEFAULT,
+            testament_bytes_max: RealmSettings::TESTAMENT_BYTES_MAX_DEFAULT,
+            retained_events_max: RealmSettings::RETAINED_EVENTS_MAX_DEFAULT,
+            retained_bytes_max: RealmSettings::RETAINED_BYTES_MAX_DEFAULT,
+            history_answer_bytes_max: RealmSettings::HISTORY_ANSWER_BYTES_MAX_DEFAULT,
             hello_seconds_max: 10,
             unauthenticated_connections_max: 256,
             login_attempts_max: 3,
@@ -284,6 +349,7 @@ impl Config {
         if self.otp.lifetime_seconds > self.otp.lifetime_seconds_max {
             return bad("otp.lifetime_seconds", "is longer than otp.lifetime_seconds_max".into());
         }
+        realm_settings(self)?;
         self.zone().map(|_| ())
     }
 
@@ -415,6 +481,8 @@ mod tests {
         check("[realm]\nuri_prefix = 'com./x'", "realm.uri_prefix");
         check("[limits]\nhello_seconds_max = 0", "limits.hello_seconds_max");
         check("[limits]\nmessage_bytes_max = 16777217", "limits.message_bytes_max");
+        check("[[realm.history]]\ntopic = 'a..b'", "realm.history");
+        check("[[realm.history]]\ntopic = 'a.b'\nmatch = 'regex'", "match");
         check("[storage]\nconnections_max = 0", "storage.connections_max");
     }
 }

@@ -19,7 +19,7 @@ use countersign_wamp::{Dict, Id, MatchPolicy, Message, uris};
 use rand_core::Rng as _;
 use tokio::sync::Notify;
 
-use crate::clock::random;
+use crate::clock::{now, random};
 use crate::outbox::{Ending, Outbox, SharedMessage};
 use crate::roles::RoleTable;
 
@@ -56,6 +56,10 @@ pub struct Joining {
     pub authrole: Arc<str>,
     /// From where, with which agent.
     pub context: RequestContext,
+    /// How it was authenticated.
+    pub authmethod: &'static str,
+    /// By whom.
+    pub authprovider: &'static str,
     /// What narrows the role, if anything does.
     pub restriction: Option<Arc<permission::Restriction>>,
     /// What the client announced.
@@ -96,13 +100,10 @@ impl Hub {
     pub fn new(settings: RealmSettings, roles: RoleTable) -> Self {
         let mut realm = Realm::new(settings, random().next_u64());
         let service = Id::from_random(random().next_u64());
-        let details = SessionDetails {
-            authid: "countersign".into(),
-            authrole: "service".into(),
-            features: ClientFeatures::default(),
-            kind: SessionKind::Service,
-        };
-        realm.join(Instant::now(), service, details, &mut Vec::new());
+        let started = Instant::now();
+        realm.set_clock(started, now().micros());
+        let details = SessionDetails::new(SessionKind::Service, "countersign", "service");
+        realm.join(started, service, details, &mut Vec::new());
         let inner =
             Inner { realm, sessions: HashMap::new(), revoked: HashMap::new(), effects: Vec::new(), next_timeout: None };
         Self { inner: Mutex::new(inner), roles, timeouts_changed: Notify::new(), service }
@@ -154,10 +155,11 @@ impl Hub {
         outbox.send(joining.welcome);
         inner.sessions.insert(live.id, Arc::clone(&live));
         let details = SessionDetails {
-            authid: joining.authid,
-            authrole: joining.authrole,
             features: joining.features,
-            kind: SessionKind::Client,
+            authmethod: joining.authmethod.into(),
+            authprovider: joining.authprovider.into(),
+            transport: Dict::new().with("peer", live.context.address.to_string()),
+            ..SessionDetails::new(SessionKind::Client, joining.authid, joining.authrole)
         };
         let Inner { realm, effects, .. } = &mut *inner;
         realm.join(Instant::now(), live.id, details, effects);
@@ -168,10 +170,8 @@ impl Hub {
     /// Takes a session out of the realm. One that is not in it is left alone.
     pub fn leave(&self, session: Id) {
         let mut inner = self.lock();
-        if inner.sessions.remove(&session).is_some() {
-            let Inner { realm, effects, .. } = &mut *inner;
-            realm.leave(Instant::now(), session, effects);
-            inner.deliver(self.service);
+        if inner.sessions.contains_key(&session) {
+            inner.leave(session, self.service);
         }
     }
 
@@ -220,12 +220,20 @@ impl Hub {
         }
     }
 
-    /// Gives every live session the rules that its role has now.
+    /// Gives every live session the rules that its role has now, and takes from it what it has
+    /// subscribed to and registered and may not have any more.
     pub fn apply_roles(&self) {
-        for live in self.lock().sessions.values() {
+        let mut inner = self.lock();
+        let now = Instant::now();
+        let Inner { realm, sessions, effects, .. } = &mut *inner;
+        for live in sessions.values() {
             let rights = live.rights.load().with_role(self.roles.rules(&live.role));
             live.rights.store(Arc::new(rights));
         }
+        for id in sessions.keys() {
+            realm.recheck(now, *id, &Rights(sessions), effects);
+        }
+        inner.deliver(self.service);
     }
 
     /// Lets calls time out when their time has come. Runs until it is dropped.
@@ -272,10 +280,18 @@ impl Inner {
         let details = Dict::new().with("message", message);
         live.outbox.send(Message::Goodbye { details, reason: reason.into() });
         live.outbox.end(ending);
-        if self.sessions.remove(&live.id).is_some() {
-            self.realm.leave(Instant::now(), live.id, &mut self.effects);
-            self.deliver(service);
+        if self.sessions.contains_key(&live.id) {
+            self.leave(live.id, service);
         }
+    }
+
+    /// The session stays known until the realm has let it go: its testaments are published with
+    /// its rights.
+    fn leave(&mut self, session: Id, service: Id) {
+        let Self { realm, sessions, effects, .. } = self;
+        realm.leave(Instant::now(), session, &Rights(sessions), effects);
+        sessions.remove(&session);
+        self.deliver(service);
     }
 
     fn deliver(&mut self, service: Id) -> ServiceCalls {
@@ -296,6 +312,13 @@ impl Inner {
                     let shared = Arc::new(SharedMessage::new(message));
                     for live in to.iter().filter_map(|id| sessions.get(id)) {
                         live.outbox.send_shared(Arc::clone(&shared));
+                    }
+                }
+                Effect::Goodbye { session, reason, message } => {
+                    if let Some(live) = sessions.remove(&session) {
+                        let details = message.map_or_else(Dict::new, |message| Dict::new().with("message", message));
+                        live.outbox.send(Message::Goodbye { details, reason });
+                        live.outbox.end(Ending::Policy);
                     }
                 }
                 Effect::Close { session, reason, message } => {

@@ -20,6 +20,7 @@ mod outbox;
 mod output;
 mod password_pool;
 mod procedures;
+mod realm_settings;
 mod records;
 mod roles;
 mod serve;

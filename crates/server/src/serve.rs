@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_identity::repository::RepositoryError;
-use countersign_router::{RealmSettings, ReservedUris};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +22,7 @@ use crate::hub::Hub;
 use crate::open::{Installation, OpenFailed, load_config, lock, open, open_data};
 use crate::output::say;
 use crate::procedures::{Procedures, RegistrationFailed};
+use crate::realm_settings::realm_settings;
 use crate::roles::RoleTable;
 
 /// Where the server listens unless told otherwise, besides its Unix socket.
@@ -170,26 +170,11 @@ async fn bind(
     Ok((control, listeners))
 }
 
-async fn hub(app: &App) -> Result<Hub, RepositoryError> {
+async fn hub(app: &App) -> Result<Hub, ServeFailed> {
+    let settings = realm_settings(&app.config)?;
     let roles = RoleTable::default();
     app.load_roles(&roles).await?;
-    let limits = &app.config.limits;
-    let settings = RealmSettings {
-        uri_rules: app.config.uri_rules(),
-        reserved: reserved(&app.config.realm.uri_prefix),
-        subscriptions_and_registrations_max: limits.subscriptions_and_registrations_max,
-        pending_calls_max: limits.pending_calls_max,
-        ..RealmSettings::new(app.config.realm.name.as_str())
-    };
     Ok(Hub::new(settings, roles))
-}
-
-/// What belongs to the server itself, in both spellings, whether there is such a procedure
-/// already or not: nobody else may answer in its place.
-fn reserved(prefix: &str) -> ReservedUris {
-    let own = ["auth.", "my.", "system."];
-    let both = own.iter().flat_map(|start| [(*start).to_owned(), format!("{prefix}.{start}")]);
-    ReservedUris::new(Vec::<String>::new(), both)
 }
 
 fn listen_urls(given: &[String], config: &Config, data: &DataDir) -> Result<Vec<ListenUrl>, ListenUrlError> {

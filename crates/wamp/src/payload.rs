@@ -89,6 +89,18 @@ impl Payload {
         if args.is_empty() { Self::absent() } else { Self::from_parts(encoding, args, kwargs) }
     }
 
+    /// The same payload in memory of its own, to be kept for long: bytes of a frame hold on to the
+    /// whole buffer in which it came.
+    #[must_use]
+    pub fn compacted(&self) -> Self {
+        match &self.0 {
+            Content::Encoded { encoding, args, kwargs } => {
+                Self::from_parts(*encoding, Bytes::copy_from_slice(args), Bytes::copy_from_slice(kwargs))
+            }
+            Content::Absent | Content::Values(_) => self.clone(),
+        }
+    }
+
     /// About how many bytes this takes in a queue.
     pub fn len_hint(&self) -> usize {
         match &self.0 {
@@ -124,5 +136,24 @@ impl fmt::Debug for Payload {
                 write!(f, "Payload({} args, {} kwargs)", values.0.len(), values.1.len())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compacted_payload_says_the_same_in_memory_of_its_own() {
+        let payload = Payload::new(vec![1_u64.into()], Dict::new().with("key", "value"));
+        let encoded = payload.encoded(Encoding::Json).unwrap();
+        let compacted = encoded.compacted();
+        assert_eq!(compacted, payload);
+        let (Content::Encoded { args: old, .. }, Content::Encoded { args: new, .. }) = (&encoded.0, &compacted.0)
+        else {
+            panic!("both are bytes");
+        };
+        assert_ne!(old.as_ptr(), new.as_ptr());
+        assert_eq!(Payload::absent().compacted(), Payload::absent());
     }
 }

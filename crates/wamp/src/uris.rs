@@ -27,6 +27,9 @@ pub mod error {
     pub const PAYLOAD_SIZE_EXCEEDED: &str = "wamp.error.payload_size_exceeded";
     pub const NETWORK_FAILURE: &str = "wamp.error.network_failure";
     pub const UNAVAILABLE: &str = "wamp.error.unavailable";
+    pub const NO_AVAILABLE_CALLEE: &str = "wamp.error.no_available_callee";
+    pub const FEATURE_NOT_SUPPORTED: &str = "wamp.error.feature_not_supported";
+    pub const NO_SUCH_SESSION: &str = "wamp.error.no_such_session";
 }
 
 /// Reasons: in GOODBYE and ABORT.

@@ -6,7 +6,7 @@
 /// One value. Dictionaries keep the order in which the sender wrote them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// JSON `null`, MessagePack nil, CBOR null and undefined.
+    /// JSON and UBJSON null, MessagePack nil, CBOR null and undefined.
     Null,
     /// True or false.
     Bool(bool),
@@ -19,9 +19,10 @@ pub enum Value {
     /// Text.
     Str(String),
     /// Binary data. In JSON: a string of U+0000 followed by base64 (WAMP specification,
-    /// "Binary conversion of JSON strings").
+    /// "Binary conversion of JSON strings"). In UBJSON: a list of the type uint8.
     Bytes(Vec<u8>),
-    /// A point in time: CBOR tags 0 and 1, MessagePack extension −1.
+    /// A point in time: CBOR tags 0 and 1, MessagePack extension −1. JSON and UBJSON have text
+    /// for it.
     Time(Time),
     /// An ordered list.
     List(Vec<Value>),

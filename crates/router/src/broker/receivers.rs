@@ -8,7 +8,7 @@ use countersign_wamp::{Dict, Id};
 
 use crate::refusal::Refusal;
 use crate::session::{SessionDetails, Sessions};
-use crate::{Receivers, options};
+use crate::{Feature, Receivers, options};
 
 /// The options of one PUBLISH that restrict its receivers.
 #[derive(Debug)]
@@ -21,6 +21,30 @@ pub(super) struct ReceiverRules<'a> {
     eligible: Option<BTreeSet<Id>>,
     eligible_authid: Option<HashSet<&'a str>>,
     eligible_authrole: Option<HashSet<&'a str>>,
+    /// Whether receivers have to understand payload passthru mode.
+    is_passthru: bool,
+}
+
+/// The options that [`ReceiverRules::read`] reads.
+const OPTIONS: [&str; 8] = [
+    "exclude_me",
+    "exclude",
+    "exclude_authid",
+    "exclude_authrole",
+    "eligible",
+    "eligible_authid",
+    "eligible_authrole",
+    options::PASSTHRU_SCHEME,
+];
+
+/// A copy of the options that restrict receivers, for an event that is kept.
+pub(super) fn restrictions(options: &Dict) -> Dict {
+    let entries = options.iter().filter(|(key, _)| OPTIONS.contains(key));
+    entries.map(|(key, value)| (key.to_owned(), value.clone())).collect()
+}
+
+fn understands_passthru(sessions: &Sessions, id: Id) -> bool {
+    sessions.get(&id).is_some_and(|session| session.details.features.has(Feature::PassthruAsSubscriber))
 }
 
 impl<'a> ReceiverRules<'a> {
@@ -33,7 +57,23 @@ impl<'a> ReceiverRules<'a> {
             eligible: options::session_ids(options, "eligible")?,
             eligible_authid: options::texts(options, "eligible_authid")?,
             eligible_authrole: options::texts(options, "eligible_authrole")?,
+            is_passthru: options::is_passthru(options),
         })
+    }
+
+    /// Whether anybody but the publisher might not get the event.
+    pub fn is_restricted(&self) -> bool {
+        self.names_sessions() || !self.is_by_id_only() || self.is_passthru
+    }
+
+    /// Whether a list names sessions, so that it means nothing to sessions to come.
+    pub fn names_sessions(&self) -> bool {
+        self.exclude.is_some() || self.eligible.is_some()
+    }
+
+    /// The publisher, if it does not get its own event.
+    pub fn left_out_publisher(&self) -> Option<Id> {
+        self.publisher
     }
 
     /// The receivers among `subscribers`, ascending.
@@ -49,10 +89,12 @@ impl<'a> ReceiverRules<'a> {
         }
     }
 
-    fn admits(&self, id: Id, sessions: &Sessions) -> bool {
+    /// Whether a session would get the event if it were subscribed.
+    pub fn admits(&self, id: Id, sessions: &Sessions) -> bool {
         self.publisher != Some(id)
             && self.exclude.as_ref().is_none_or(|list| !list.contains(&id))
             && self.eligible.as_ref().is_none_or(|list| list.contains(&id))
+            && (!self.is_passthru || understands_passthru(sessions, id))
             && (self.is_by_id_only() || sessions.get(&id).is_some_and(|session| self.admits_user(&session.details)))
     }
 
@@ -63,7 +105,8 @@ impl<'a> ReceiverRules<'a> {
             && self.eligible_authrole.is_none()
     }
 
-    fn admits_user(&self, SessionDetails { authid, authrole, .. }: &SessionDetails) -> bool {
+    /// Whether the lists of users and roles leave this one in.
+    pub fn admits_user(&self, SessionDetails { authid, authrole, .. }: &SessionDetails) -> bool {
         self.exclude_authid.as_ref().is_none_or(|list| !list.contains(&**authid))
             && self.exclude_authrole.as_ref().is_none_or(|list| !list.contains(&**authrole))
             && self.eligible_authid.as_ref().is_none_or(|list| list.contains(&**authid))

@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use countersign_wamp::{Dict, Id, Message, MessageType, Payload, UriText, Value};
+use countersign_wamp::{Dict, Id, Message, MessageType, Payload, UriText, uris};
 
 use super::Dealer;
+use super::cancel::Mode;
 use crate::call_table::{Invocation, InvocationKey};
 use crate::refusal::Violation;
-use crate::session::{CALLEE, Sessions, disclose};
-use crate::{Effect, options};
+use crate::session::{CALLEE, Session, Sessions, disclose};
+use crate::{Effect, Feature, options};
 
 /// A YIELD, or an ERROR without its URI.
 #[derive(Debug)]
@@ -32,13 +33,17 @@ impl Dealer {
     ) -> Result<(), Violation> {
         let Some(callee) = sessions.get_mut(&from) else { return Ok(()) };
         let Answer { request, options, payload } = answer;
+        let is_passthru = options::is_passthru(&options);
+        if is_passthru && !callee.details.features.has(Feature::PassthruAsCallee) {
+            return Err(Violation::passthru("YIELD", request));
+        }
         let key = InvocationKey { callee: from, request };
         let Some(invocation) = callee.calls.taken_mut(request) else {
             return late("YIELD", callee.calls.was_taken(request), request);
         };
         // Only `true` makes a result a partial one; anything else is final, so that no call is
         // left without an answer.
-        let is_progress = options.get("progress").and_then(Value::as_bool) == Some(true);
+        let is_progress = options::is_true(&options, "progress");
         let (to, call) = (invocation.caller, invocation.call);
         let is_wanted = invocation.receive_progress;
         if is_progress {
@@ -46,19 +51,28 @@ impl Dealer {
             if !is_wanted {
                 return Ok(());
             }
+            // Results of two callees must not be mixed.
+            invocation.retry = None;
         }
         let mut details = disclose(&CALLEE, from, &callee.details);
+        let understands = |caller: &Session| caller.details.features.has(Feature::PassthruAsCaller);
+        if is_passthru && !sessions.get(&to).is_some_and(understands) {
+            let mode = if is_progress { Mode::KillNoWait } else { Mode::Skip };
+            let text = "the result is in payload passthru mode, which the caller does not support";
+            self.abandon(sessions, key, mode, uris::error::FEATURE_NOT_SUPPORTED, text, out);
+            return Ok(());
+        }
         if is_progress {
             details.push("progress", true);
         } else {
             self.take_answered(sessions, key);
         }
-        options::forward_custom(options, &mut details);
+        options::forward(options, &mut details);
         out.push(Effect::Send { to, message: Message::Result { request: call, details, payload } });
         Ok(())
     }
 
-    /// ERROR for an INVOCATION.
+    /// ERROR for an INVOCATION. A callee that is unavailable hands the call to the next one.
     pub fn failed(
         &mut self,
         sessions: &mut Sessions,
@@ -75,7 +89,11 @@ impl Dealer {
         let Some(invocation) = self.take_answered(sessions, key) else {
             return late("ERROR", was_taken, request);
         };
-        options::forward_custom(options, &mut details);
+        if error.as_str() == uris::error::UNAVAILABLE {
+            self.reroute(sessions, from, invocation, out);
+            return Ok(());
+        }
+        options::forward(options, &mut details);
         let message =
             Message::Error { request_type: MessageType::Call, request: invocation.call, details, error, payload };
         out.push(Effect::Send { to: invocation.caller, message });

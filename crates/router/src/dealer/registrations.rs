@@ -7,50 +7,45 @@ use std::collections::HashMap;
 
 use countersign_wamp::{Dict, Id, MatchPolicy, Message, Uri, UriPattern, UriText, uris, uris::error};
 
+use super::registration::{Callee, Invoke, Registration};
+use crate::clock::WallTime;
 use crate::hash::FastHash;
+use crate::meta::{Change, MetaEvent, is_hidden};
 use crate::pattern_map::PatternMap;
+use crate::random::Random;
 use crate::refusal::{Gate, Refusal};
 use crate::session::Sessions;
 use crate::{Action, Effect, Feature, RealmSettings, ReservedUris, Target, options};
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Registrations {
     by_id: HashMap<Id, Registration, FastHash>,
     of_server: PatternMap,
     of_clients: PatternMap,
     last: Option<Id>,
-}
-
-#[derive(Debug)]
-pub(super) struct Registration {
-    pub procedure: UriPattern,
-    pub callee: Id,
-    /// Whether a callee that can keep to a timeout itself wants to.
-    pub forward_timeout: bool,
-    is_of_server: bool,
+    random: Random,
+    /// What was not published yet.
+    pub events: Vec<MetaEvent>,
 }
 
 /// What a REGISTER asks for.
 pub(super) struct Wanted {
     procedure: UriPattern,
+    invoke: Invoke,
     force: bool,
     forward_timeout: bool,
 }
 
 impl Wanted {
     pub fn read(settings: &RealmSettings, options: &Dict, procedure: &UriText) -> Result<Self, Refusal> {
-        if options::text(options, "invoke")?.is_some_and(|invoke| invoke != "single") {
-            return Err(Refusal::new(
-                error::OPTION_NOT_ALLOWED,
-                "option \"invoke\" must be \"single\": shared registrations are not supported",
-            ));
-        }
         let text = procedure.as_str();
         let policy = options::match_policy(options)?;
+        let invoke = options::text(options, "invoke")?;
         Ok(Self {
             procedure: UriPattern::parse(text, policy, settings.uri_rules)
                 .map_err(|cause| Refusal::invalid_uri(text, cause))?,
+            invoke: invoke.map_or(Ok(Invoke::Single), |name| Invoke::from_name(name).ok_or_else(unknown_invoke))?,
             force: options::flag(options, "force_reregister", false)?,
             forward_timeout: options::flag(options, "forward_timeout", false)?,
         })
@@ -58,6 +53,18 @@ impl Wanted {
 }
 
 impl Registrations {
+    /// None yet. `seed` decides which callees are picked at random.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            by_id: HashMap::default(),
+            of_server: PatternMap::default(),
+            of_clients: PatternMap::default(),
+            last: None,
+            random: Random::new(seed),
+            events: Vec::new(),
+        }
+    }
+
     pub fn len(&self) -> usize {
         self.by_id.len()
     }
@@ -72,6 +79,27 @@ impl Registrations {
         Some((id, self.by_id.get(&id)?))
     }
 
+    /// The callee that gets the call next, `tried` being those that had it and were unavailable.
+    /// Also whether the registration may have others.
+    pub fn pick(&mut self, id: Id, tried: &[Id]) -> Option<(Callee, bool)> {
+        let registration = self.by_id.get_mut(&id)?;
+        Some((registration.pick(tried, &mut self.random)?, registration.invoke != Invoke::Single))
+    }
+
+    pub fn get(&self, id: Id) -> Option<&Registration> {
+        self.by_id.get(&id)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Id, &Registration)> {
+        self.by_id.iter().map(|(id, registration)| (*id, registration))
+    }
+
+    fn note(&mut self, change: Change, procedure: &UriPattern, session: Id, id: Id) {
+        if !is_hidden(procedure) {
+            self.events.push(MetaEvent::Registration { change, session, id });
+        }
+    }
+
     pub fn register(
         &mut self,
         sessions: &mut Sessions,
@@ -80,37 +108,73 @@ impl Registrations {
         wanted: Wanted,
         out: &mut Vec<Effect>,
     ) -> Result<Id, Refusal> {
-        let Wanted { procedure, force, forward_timeout } = wanted;
         let session = sessions.get(&from).ok_or_else(Refusal::unknown_session)?;
-        gate.check(from, &session.details, Action::Register, Target::Pattern(&procedure))?;
+        gate.check(from, &session.details, Action::Register, Target::Pattern(&wanted.procedure))?;
         let is_of_server = session.details.is_service();
         if !is_of_server {
-            self.check_reserved(&procedure, &gate.settings.reserved)?;
+            self.check_reserved(&wanted.procedure, &gate.settings.reserved)?;
         }
         session.check_holdings(gate.settings)?;
-        if let Some(holder) = self.holder(&procedure) {
-            if !force {
-                return Err(already_exists(procedure.as_str()));
+        let callee = Callee { session: from, forward_timeout: wanted.forward_timeout };
+        let id = match self.holder(&wanted.procedure) {
+            Some(holder) if !wanted.force => {
+                self.share(holder, &wanted, callee, is_of_server)?;
+                holder
             }
-            self.revoke(sessions, holder, out);
-        }
-        let id = self.last.map_or(Id::FIRST, Id::next);
-        self.last = Some(id);
-        let map = if is_of_server { &mut self.of_server } else { &mut self.of_clients };
-        map.insert(&procedure, id);
-        let callee = from;
-        self.by_id.insert(id, Registration { procedure, callee, forward_timeout, is_of_server });
+            holder => {
+                if let Some(holder) = holder {
+                    self.revoke_all(sessions, holder, "another session registered the procedure", out);
+                }
+                self.create(wanted, callee, gate.at, is_of_server)
+            }
+        };
         if let Some(session) = sessions.get_mut(&from) {
             session.registrations.insert(id);
         }
         Ok(id)
     }
 
-    pub fn remove(&mut self, id: Id) -> Option<Registration> {
-        let registration = self.by_id.remove(&id)?;
-        let map = if registration.is_of_server { &mut self.of_server } else { &mut self.of_clients };
-        map.remove(&registration.procedure);
-        Some(registration)
+    fn create(&mut self, wanted: Wanted, callee: Callee, at: WallTime, is_of_server: bool) -> Id {
+        let Wanted { procedure, invoke, .. } = wanted;
+        let id = self.last.map_or(Id::FIRST, Id::next);
+        self.last = Some(id);
+        let map = if is_of_server { &mut self.of_server } else { &mut self.of_clients };
+        map.insert(&procedure, id);
+        self.note(Change::Created, &procedure, callee.session, id);
+        self.note(Change::Added, &procedure, callee.session, id);
+        self.by_id.insert(id, Registration::new(procedure, invoke, at, callee, is_of_server));
+        id
+    }
+
+    /// One more callee, if all of them want the same policy. The server shares with nobody.
+    fn share(&mut self, id: Id, wanted: &Wanted, callee: Callee, is_of_server: bool) -> Result<(), Refusal> {
+        let refused = || already_exists(wanted.procedure.as_str());
+        let registration = self.by_id.get_mut(&id).ok_or_else(refused)?;
+        let is_shared = wanted.invoke != Invoke::Single && wanted.invoke == registration.invoke;
+        let is_callee = registration.callees().any(|session| session == callee.session);
+        if !is_shared || is_callee || registration.is_of_server != is_of_server {
+            return Err(refused());
+        }
+        registration.add(callee);
+        self.note(Change::Added, &wanted.procedure, callee.session, id);
+        Ok(())
+    }
+
+    /// Takes a callee out of a registration, which goes with its last one.
+    pub fn remove_callee(&mut self, id: Id, session: Id) {
+        let Some(registration) = self.by_id.get_mut(&id) else { return };
+        if !registration.remove(session) {
+            return;
+        }
+        let is_over = registration.callees().len() == 0;
+        let procedure = registration.procedure.clone();
+        self.note(Change::Removed, &procedure, session, id);
+        if is_over {
+            let is_of_server = self.by_id.remove(&id).is_some_and(|registration| registration.is_of_server);
+            let map = if is_of_server { &mut self.of_server } else { &mut self.of_clients };
+            map.remove(&procedure);
+            self.note(Change::Deleted, &procedure, session, id);
+        }
     }
 
     /// Refuses to a client what is the server's own, whatever the options.
@@ -125,22 +189,35 @@ impl Registrations {
         if is_servers { Err(already_exists(text)) } else { Ok(()) }
     }
 
-    fn holder(&self, procedure: &UriPattern) -> Option<Id> {
+    pub fn holder(&self, procedure: &UriPattern) -> Option<Id> {
         self.of_server.get(procedure).or_else(|| self.of_clients.get(procedure))
     }
 
-    /// Takes a registration from its callee and tells the callee, if it understands that.
-    fn revoke(&mut self, sessions: &mut Sessions, id: Id, out: &mut Vec<Effect>) {
-        let Some(registration) = self.remove(id) else { return };
-        let Some(callee) = sessions.get_mut(&registration.callee) else { return };
-        callee.registrations.remove(&id);
-        if callee.details.features.has(Feature::RegistrationRevocation) {
-            let details =
-                Dict::new().with("registration", id).with("reason", "another session registered the procedure");
-            let message = Message::Unregistered { request: None, details: Some(details) };
-            out.push(Effect::Send { to: registration.callee, message });
+    fn revoke_all(&mut self, sessions: &mut Sessions, id: Id, reason: &str, out: &mut Vec<Effect>) {
+        let callees: Vec<Id> = self.by_id.get(&id).into_iter().flat_map(Registration::callees).collect();
+        for callee in callees {
+            self.revoke(sessions, id, callee, reason, out);
         }
     }
+
+    /// Takes a registration from a callee and tells the callee, if it understands that.
+    pub fn revoke(&mut self, sessions: &mut Sessions, id: Id, callee: Id, reason: &str, out: &mut Vec<Effect>) {
+        self.remove_callee(id, callee);
+        let Some(session) = sessions.get_mut(&callee) else { return };
+        session.registrations.remove(&id);
+        if session.details.features.has(Feature::RegistrationRevocation) {
+            let details = Dict::new().with("registration", id).with("reason", reason);
+            let message = Message::Unregistered { request: None, details: Some(details) };
+            out.push(Effect::Send { to: callee, message });
+        }
+    }
+}
+
+fn unknown_invoke() -> Refusal {
+    Refusal::new(
+        error::OPTION_NOT_ALLOWED,
+        "option \"invoke\" must be \"single\", \"first\", \"last\", \"roundrobin\" or \"random\"",
+    )
 }
 
 fn already_exists(procedure: &str) -> Refusal {

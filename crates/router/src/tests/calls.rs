@@ -165,3 +165,14 @@ fn a_request_id_can_be_used_again_after_the_answer() {
     world.say(2, yields(1, none()));
     assert_eq!(world.say(1, call(7, none(), "app.add")), ["2 < INVOCATION 2 1"]);
 }
+
+#[test]
+fn the_server_s_trust_in_a_session_reaches_callees_and_subscribers() {
+    let mut world = World::of_five();
+    let details = SessionDetails { trustlevel: Some(3), ..SessionDetails::new(SessionKind::Client, "joe", "user") };
+    world.realm.join(world.now, id(9), details, &mut Vec::new());
+    world.register(2, "app.add");
+    world.subscribe(2, "app.news");
+    assert_eq!(world.say(9, call(7, none(), "app.add")), ["2 < INVOCATION 1 1 {trustlevel: 3}"]);
+    assert_eq!(world.say(9, publish(8, none(), "app.news")), ["2 < EVENT 1 P0 {trustlevel: 3}"]);
+}

@@ -166,12 +166,7 @@ fn the_seed_decides_the_publication_ids() {
     let ids_of = |seed| {
         let mut realm = Realm::new(RealmSettings::new("izaber"), seed);
         let mut out = Vec::new();
-        let details = SessionDetails {
-            authid: "a".into(),
-            authrole: "b".into(),
-            features: all_features(),
-            kind: SessionKind::Client,
-        };
+        let details = SessionDetails::new(SessionKind::Client, "a", "b");
         let now = Instant::now();
         realm.join(now, id(1), details, &mut out);
         for request in 1..=3 {

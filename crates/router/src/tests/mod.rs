@@ -12,11 +12,23 @@ mod authorization;
 mod calls;
 mod canceling;
 mod events;
+mod history;
 mod leaving;
 mod limits;
+mod meta_events;
+mod meta_registrations;
+mod meta_sessions;
+mod meta_subscriptions;
 mod model;
+mod passthru;
 mod registrations;
+mod request_ids;
+mod retained;
+mod revocation;
+mod shared;
+mod streaming;
 mod subscriptions;
+mod testaments;
 mod timeouts;
 mod violations;
 
@@ -87,12 +99,8 @@ impl World {
     }
 
     fn join_as(&mut self, session: u64, features: ClientFeatures, kind: SessionKind) -> Vec<String> {
-        let details = SessionDetails {
-            authid: format!("user{session}").into(),
-            authrole: if session.is_multiple_of(2) { "even".into() } else { "odd".into() },
-            features,
-            kind,
-        };
+        let authrole = if session.is_multiple_of(2) { "even" } else { "odd" };
+        let details = SessionDetails { features, ..SessionDetails::new(kind, format!("user{session}"), authrole) };
         let mut out = Vec::new();
         self.realm.join(self.now, id(session), details, &mut out);
         self.lines(out)
@@ -100,7 +108,7 @@ impl World {
 
     fn leave(&mut self, session: u64) -> Vec<String> {
         let mut out = Vec::new();
-        self.realm.leave(self.now, id(session), &mut out);
+        self.realm.leave(self.now, id(session), &ByName, &mut out);
         self.lines(out)
     }
 
@@ -139,6 +147,10 @@ impl World {
             }
             Effect::Close { session, reason, message } => {
                 format!("{session} closed {reason}: {message}")
+            }
+            Effect::Goodbye { session, reason, message } => {
+                let message = message.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+                format!("{session} killed {}{message}", reason.as_str())
             }
         }
     }
@@ -188,6 +200,39 @@ impl World {
         format!("P{index}")
     }
 
+    /// Calls one of the router's own procedures; answers with its result or its error, and with
+    /// what happened beside it.
+    fn ask(&mut self, session: u64, procedure: &str, args: Vec<Value>, kwargs: Dict) -> (String, Vec<String>) {
+        let message = Message::Call {
+            request: id(77),
+            options: none(),
+            procedure: procedure.into(),
+            payload: Payload::new(args, kwargs),
+        };
+        let mut effects = self.effects(session, message);
+        let is_answer = |effect: &Effect| match effect {
+            Effect::Send { message: Message::Result { request, .. } | Message::Error { request, .. }, to } => {
+                (*to, *request) == (id(session), id(77))
+            }
+            _ => false,
+        };
+        let answer = effects.remove(effects.iter().position(is_answer).expect("an answer"));
+        let text = match answer {
+            Effect::Send { message: Message::Result { payload, .. }, .. } => payload_text(&payload),
+            Effect::Send { message: Message::Error { error, .. }, .. } => error.as_str().to_owned(),
+            _ => unreachable!("filtered above"),
+        };
+        (text, self.lines(effects))
+    }
+
+    /// As [`Self::ask`], where nothing else happens.
+    #[track_caller]
+    fn asked(&mut self, session: u64, procedure: &str, args: Vec<Value>) -> String {
+        let (answer, others) = self.ask(session, procedure, args, none());
+        assert!(others.is_empty(), "{others:?}");
+        answer
+    }
+
     /// Registers and checks that it worked.
     fn register(&mut self, session: u64, procedure: &str) {
         self.register_with(session, Dict::new(), procedure);
@@ -195,7 +240,7 @@ impl World {
 
     fn register_with(&mut self, session: u64, options: Dict, procedure: &str) {
         let lines = self.say(session, register(99, options, procedure));
-        assert!(lines.last().unwrap().contains("REGISTERED 99"), "{lines:?}");
+        assert!(lines.iter().any(|line| line.contains(" REGISTERED 99")), "{lines:?}");
     }
 
     fn subscribe(&mut self, session: u64, topic: &str) {
@@ -204,7 +249,7 @@ impl World {
 
     fn subscribe_with(&mut self, session: u64, options: Dict, topic: &str) {
         let lines = self.say(session, subscribe(99, options, topic));
-        assert!(lines.last().unwrap().contains("SUBSCRIBED 99"), "{lines:?}");
+        assert!(lines.iter().any(|line| line.contains(" SUBSCRIBED 99")), "{lines:?}");
     }
 }
 
@@ -214,6 +259,41 @@ fn all_features() -> ClientFeatures {
         .with(Feature::CallTimeout)
         .with(Feature::ProgressiveCallResults)
         .with(Feature::RegistrationRevocation)
+        .with(Feature::SubscriptionRevocation)
+}
+
+/// A value as short text.
+fn show(value: &Value) -> String {
+    let join = |items: Vec<String>| items.join(", ");
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(truth) => truth.to_string(),
+        Value::Int(number) => number.to_string(),
+        Value::Str(text) => text.clone(),
+        Value::List(items) => format!("[{}]", join(items.iter().map(show).collect())),
+        Value::Dict(dict) => {
+            format!("{{{}}}", join(dict.iter().map(|(key, value)| format!("{key}: {}", show(value))).collect()))
+        }
+        other => format!("{other:?}"),
+    }
+}
+
+/// Arguments, and keyword arguments if there are some.
+fn payload_text(payload: &Payload) -> String {
+    let (list, named) = payload.values().unwrap();
+    let list: Vec<_> = list.iter().map(show).collect();
+    let named = if named.is_empty() { String::new() } else { format!(" {}", show(&Value::Dict(named))) };
+    format!("{}{named}", list.join(" "))
+}
+
+/// A list of positional arguments.
+fn args<const N: usize>(args: [Value; N]) -> Vec<Value> {
+    args.into()
+}
+
+/// All of [`all_features`] and progressive call invocations, at both ends.
+fn streaming() -> ClientFeatures {
+    all_features().with(Feature::ProgressiveCallsAsCaller).with(Feature::ProgressiveCallsAsCallee)
 }
 
 fn id(number: u64) -> Id {
@@ -281,6 +361,17 @@ fn fails(request: u64) -> Message {
         details: Dict::new(),
         error: "app.error".into(),
         payload: Payload::of("what went wrong"),
+    }
+}
+
+/// The ERROR of a callee that can't take the call now.
+fn unavailable(request: u64) -> Message {
+    Message::Error {
+        request_type: MessageType::Invocation,
+        request: id(request),
+        details: none(),
+        error: "wamp.error.unavailable".into(),
+        payload: Payload::absent(),
     }
 }
 

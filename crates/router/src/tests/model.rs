@@ -31,21 +31,25 @@ enum Step {
     Subscribe { pattern: usize },
     Unsubscribe { nth: usize },
     Publish { uri: usize, exclude_me: bool, acknowledge: bool },
-    Register { pattern: usize, force: bool },
+    Register { pattern: usize, invoke: &'static str, force: bool },
     Unregister { nth: usize },
     Call { uri: usize, timeout: u64, progress: bool },
     RepeatCall { nth: usize },
     Yield { nth: usize, progress: bool },
     Fail { nth: usize },
+    Unavailable { nth: usize },
     StrayYield,
     Cancel { nth: usize, mode: &'static str },
     Pass { milliseconds: u64 },
+    Kill { session: u64 },
+    Ask,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let nth = 0_usize..8;
     let uri = 0..URIS.len();
     let pattern = 0..PATTERNS.len();
+    let invoke = prop::sample::select(vec!["single", "first", "last", "roundrobin", "roundrobin"]);
     let mode = prop::sample::select(vec!["skip", "kill", "killnowait"]);
     prop_oneof![
         3 => Just(Step::Join),
@@ -55,24 +59,29 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (uri.clone(), any::<bool>(), any::<bool>()).prop_map(
             |(uri, exclude_me, acknowledge)| Step::Publish { uri, exclude_me, acknowledge }
         ),
-        4 => (pattern, any::<bool>()).prop_map(|(pattern, force)| Step::Register { pattern, force }),
+        6 => (pattern, invoke, prop::bool::weighted(0.3))
+            .prop_map(|(pattern, invoke, force)| Step::Register { pattern, invoke, force }),
         1 => nth.clone().prop_map(|nth| Step::Unregister { nth }),
         8 => (uri, prop::sample::select(vec![0, 0, 20, 50]), any::<bool>())
             .prop_map(|(uri, timeout, progress)| Step::Call { uri, timeout, progress }),
         1 => nth.clone().prop_map(|nth| Step::RepeatCall { nth }),
         6 => (nth.clone(), any::<bool>()).prop_map(|(nth, progress)| Step::Yield { nth, progress }),
         2 => nth.clone().prop_map(|nth| Step::Fail { nth }),
+        2 => nth.clone().prop_map(|nth| Step::Unavailable { nth }),
         1 => Just(Step::StrayYield),
         4 => (nth, mode).prop_map(|(nth, mode)| Step::Cancel { nth, mode }),
         3 => (1_u64..40).prop_map(|milliseconds| Step::Pass { milliseconds }),
+        1 => (1..=SESSIONS).prop_map(|session| Step::Kill { session }),
+        1 => Just(Step::Ask),
     ]
 }
 
-/// A subscriber of a subscription, or a registration with its callee.
+/// A subscriber of a subscription, or a callee of a registration.
 struct Holding {
     id: u64,
     pattern: UriPattern,
     session: u64,
+    invoke: &'static str,
 }
 
 struct Pending {
@@ -84,6 +93,11 @@ struct Pending {
     interrupted: bool,
     timeout: u64,
     deadline: u64,
+    /// The URI's index and the registration.
+    procedure: usize,
+    registration: u64,
+    tried: Vec<u64>,
+    has_results: bool,
 }
 
 #[derive(Default)]
@@ -91,7 +105,11 @@ struct Model {
     /// With the number of invocations that each got so far.
     sessions: BTreeMap<u64, u64>,
     subscribers: Vec<Holding>,
+    /// In the order in which they registered.
     registrations: Vec<Holding>,
+    /// Of each registration the callee whose turn it was last, and the callees that registered
+    /// before it.
+    turns: BTreeMap<u64, Vec<u64>>,
     pending: Vec<Pending>,
     last_subscription: u64,
     last_registration: u64,
@@ -144,11 +162,13 @@ impl Model {
             Step::Publish { uri, exclude_me, acknowledge } => {
                 self.publish(from, uri, exclude_me, acknowledge, &mut want)
             }
-            Step::Register { pattern, force } => self.register(from, pattern, force, &mut want),
+            Step::Register { pattern, invoke, force } => self.register(from, pattern, invoke, force, &mut want),
             Step::Unregister { nth } => {
                 let index = pick(&self.registrations, |one| one.session == from, nth)?;
                 want.push(format!("{from} < UNREGISTERED 5"));
-                unregister(5, self.registrations.remove(index).id)
+                let Holding { id, session, .. } = self.registrations.remove(index);
+                self.turns.entry(id).or_default().retain(|one| *one != session);
+                unregister(5, id)
             }
             Step::Call { uri, timeout, progress } => self.call(from, uri, timeout, progress, &mut want),
             Step::RepeatCall { nth } => {
@@ -168,6 +188,22 @@ impl Model {
                 self.answer(from, invocation, false, "ERROR CALL", &mut want);
                 fails(invocation)
             }
+            Step::Unavailable { nth } => {
+                let invocation = 1 + (nth as u64).checked_rem(self.sessions[&from])?;
+                self.unavailable(from, invocation, &mut want);
+                unavailable(invocation)
+            }
+            Step::Kill { session } => {
+                if session != from && self.sessions.contains_key(&session) {
+                    want.push(format!("{session} killed wamp.close.killed"));
+                    self.leave(session, &mut want);
+                    want.push(format!("{from} < RESULT 77"));
+                } else {
+                    want.push(format!("{from} < ERROR CALL 77 wamp.error.no_such_session"));
+                }
+                let payload = Payload::of(session);
+                Message::Call { request: id(77), options: none(), procedure: "wamp.session.kill".into(), payload }
+            }
             Step::StrayYield => {
                 let invocation = self.sessions[&from] + 1;
                 let text = format!("YIELD for invocation {invocation}, which was never made");
@@ -180,7 +216,7 @@ impl Model {
                 self.cancel(index, mode, &mut want);
                 cancel(call, mode)
             }
-            Step::Join | Step::Leave | Step::Pass { .. } => unreachable!("these send nothing"),
+            Step::Join | Step::Leave | Step::Pass { .. } | Step::Ask => unreachable!("these send nothing"),
         };
         Some((message, want))
     }
@@ -193,7 +229,7 @@ impl Model {
             self.last_subscription
         });
         if !self.subscribers.iter().any(|one| one.id == id && one.session == from) {
-            self.subscribers.push(Holding { id, pattern, session: from });
+            self.subscribers.push(Holding { id, pattern, session: from, invoke: "" });
         }
         want.push(format!("{from} < SUBSCRIBED 5 {id}"));
         subscribe(5, with("match", PATTERNS[index].0), PATTERNS[index].1)
@@ -209,7 +245,7 @@ impl Model {
     ) -> Message {
         let topic = uri(index);
         let number = self.publications;
-        for Holding { id, pattern, session } in &self.subscribers {
+        for Holding { id, pattern, session, .. } in &self.subscribers {
             if pattern.matches(&topic) && (*session != from || !exclude_me) {
                 let details = braces([if_pattern(pattern, "topic", &topic)]);
                 want.push(format!("{session} < EVENT {id} P{number}{details}"));
@@ -223,26 +259,35 @@ impl Model {
         publish(5, options, URIS[index])
     }
 
-    fn register(&mut self, from: u64, index: usize, force: bool, want: &mut Vec<String>) -> Message {
+    fn register(
+        &mut self,
+        from: u64,
+        index: usize,
+        invoke: &'static str,
+        force: bool,
+        want: &mut Vec<String>,
+    ) -> Message {
         let pattern = parse(index);
-        let holder = self.registrations.iter().position(|one| one.pattern == pattern);
-        if let Some(holder) = holder.filter(|_| force) {
-            let Holding { id, session, .. } = self.registrations.remove(holder);
-            if has_features(session) {
-                let reason = "reason: another session registered the procedure";
-                want.push(format!("{session} < UNREGISTERED 0 {{registration: {id}, {reason}}}"));
+        if force {
+            for Holding { id, session, .. } in self.registrations.extract_if(.., |one| one.pattern == pattern) {
+                if has_features(session) {
+                    let reason = "reason: another session registered the procedure";
+                    want.push(format!("{session} < UNREGISTERED 0 {{registration: {id}, {reason}}}"));
+                }
             }
         }
-        if holder.is_some() && !force {
+        let holders: Vec<_> = self.registrations.iter().filter(|one| one.pattern == pattern).collect();
+        let may_share = invoke != "single" && holders.iter().all(|one| one.invoke == invoke && one.session != from);
+        if holders.is_empty() || may_share {
+            let id = holders.first().map_or(self.last_registration + 1, |one| one.id);
+            self.last_registration = self.last_registration.max(id);
+            self.registrations.push(Holding { id, pattern, session: from, invoke });
+            want.push(format!("{from} < REGISTERED 5 {id}"));
+        } else {
             let error = "wamp.error.procedure_already_exists";
             want.push(format!("{from} < ERROR REGISTER 5 {error}"));
-        } else {
-            self.last_registration += 1;
-            let id = self.last_registration;
-            self.registrations.push(Holding { id, pattern, session: from });
-            want.push(format!("{from} < REGISTERED 5 {id}"));
         }
-        let options = with("match", PATTERNS[index].0).with("force_reregister", force);
+        let options = with("match", PATTERNS[index].0).with("force_reregister", force).with("invoke", invoke);
         register(5, options, PATTERNS[index].1)
     }
 
@@ -252,32 +297,72 @@ impl Model {
         let call_id = self.last_call;
         let matching = self.registrations.iter().filter(|one| one.pattern.matches(&procedure));
         if let Some(best) = matching.max_by_key(|one| rank(&one.pattern)) {
-            let callee = best.session;
-            let count = self.sessions.get_mut(&callee).unwrap();
-            *count += 1;
-            let (id, invocation) = (best.id, *count);
-            let details = braces([
-                if_pattern(&best.pattern, "procedure", &procedure),
-                (progress && has_features(callee)).then(|| "receive_progress: true".to_owned()),
-            ]);
-            want.push(format!("{callee} < INVOCATION {invocation} {id}{details}"));
-            let deadline = if timeout == 0 { u64::MAX } else { self.now + timeout };
-            let interrupted = false;
-            self.pending.push(Pending {
+            let pending = Pending {
                 caller: from,
                 call: call_id,
-                callee,
-                invocation,
+                callee: 0,
+                invocation: 0,
                 progress,
-                interrupted,
+                interrupted: false,
                 timeout,
-                deadline,
-            });
+                deadline: if timeout == 0 { u64::MAX } else { self.now + timeout },
+                procedure: index,
+                registration: best.id,
+                tried: Vec::new(),
+                has_results: false,
+            };
+            self.invoke(pending, want);
         } else {
             want.push(format!("{from} < ERROR CALL {call_id} wamp.error.no_such_procedure"));
         }
         let options = with("timeout", timeout).with("receive_progress", progress);
         call(call_id, options, URIS[index])
+    }
+
+    /// Gives a call to the callee whose turn it is.
+    fn invoke(&mut self, mut pending: Pending, want: &mut Vec<String>) {
+        let id = pending.registration;
+        let of_registration: Vec<_> = self.registrations.iter().filter(|one| one.id == id).collect();
+        let had_turn = self.turns.get(&id).cloned().unwrap_or_default();
+        let is_untried = |one: &&&Holding| !pending.tried.contains(&one.session);
+        let untried = || of_registration.iter().filter(is_untried);
+        let picked = match of_registration.first().map(|one| one.invoke) {
+            Some("last") => untried().next_back(),
+            Some("roundrobin") => untried().find(|one| !had_turn.contains(&one.session)).or_else(|| untried().next()),
+            _ => untried().next(),
+        };
+        let Some(picked) = picked else {
+            let Pending { caller, call, .. } = pending;
+            want.push(format!("{caller} < ERROR CALL {call} wamp.error.no_available_callee"));
+            return;
+        };
+        let callee = picked.session;
+        let until_picked = of_registration.iter().map(|one| one.session).take_while(|session| *session != callee);
+        let had_turn: Vec<u64> = until_picked.chain([callee]).collect();
+        let procedure = if_pattern(&picked.pattern, "procedure", &uri(pending.procedure));
+        self.turns.insert(id, had_turn);
+        let count = self.sessions.get_mut(&callee).unwrap();
+        *count += 1;
+        (pending.callee, pending.invocation) = (callee, *count);
+        let details = braces([
+            procedure,
+            (pending.progress && has_features(callee)).then(|| "receive_progress: true".to_owned()),
+        ]);
+        want.push(format!("{callee} < INVOCATION {} {id}{details}", pending.invocation));
+        self.pending.push(pending);
+    }
+
+    fn unavailable(&mut self, from: u64, invocation: u64, want: &mut Vec<String>) {
+        let is_it = |one: &Pending| one.callee == from && one.invocation == invocation;
+        let Some(index) = self.pending.iter().position(is_it) else { return };
+        let mut pending = self.pending.remove(index);
+        let Pending { caller, call, .. } = pending;
+        if pending.interrupted || pending.has_results {
+            want.push(format!("{caller} < ERROR CALL {call} wamp.error.no_available_callee"));
+        } else {
+            pending.tried.push(from);
+            self.invoke(pending, want);
+        }
     }
 
     fn answer(&mut self, from: u64, invocation: u64, progress: bool, kind: &str, want: &mut Vec<String>) {
@@ -291,6 +376,7 @@ impl Model {
                 one.deadline = now + one.timeout;
             }
             if one.progress {
+                one.has_results = true;
                 want.push(format!("{caller} < RESULT {call} {{progress: true}}"));
             }
         } else {
@@ -331,6 +417,7 @@ impl Model {
         self.sessions.remove(&session);
         self.subscribers.retain(|one| one.session != session);
         self.registrations.retain(|one| one.session != session);
+        self.turns.values_mut().for_each(|had_turn| had_turn.retain(|one| *one != session));
         let is_its = |one: &Pending| one.caller == session || one.callee == session;
         while let Some(index) = self.pending.iter().position(is_its) {
             self.end(index, "canceled", true, want);
@@ -349,6 +436,34 @@ impl Model {
             self.end(index, "timeout", true, &mut want);
         }
         want
+    }
+}
+
+/// Compares what the meta API says with the model.
+fn ask(world: &mut World, model: &Model, from: u64) {
+    let list = |ids: BTreeSet<u64>| {
+        let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+        format!("[{}]", ids.join(", "))
+    };
+    let sessions: BTreeSet<u64> = model.sessions.keys().copied().collect();
+    assert_eq!(world.asked(from, "wamp.session.count", vec![]), sessions.len().to_string());
+    assert_eq!(world.asked(from, "wamp.session.list", vec![]), list(sessions));
+    for (kind, members, holdings) in
+        [("registration", "callees", &model.registrations), ("subscription", "subscribers", &model.subscribers)]
+    {
+        let of = |policy: &str| {
+            let ids = holdings.iter().filter(|one| one.pattern.policy().name() == policy).map(|one| one.id);
+            format!("{policy}: {}", list(ids.collect()))
+        };
+        let want = format!("{{{}, {}, {}}}", of("exact"), of("prefix"), of("wildcard"));
+        assert_eq!(world.asked(from, &format!("wamp.{kind}.list"), vec![]), want);
+        for Holding { id, .. } in holdings {
+            let sessions: BTreeSet<u64> = holdings.iter().filter(|one| one.id == *id).map(|one| one.session).collect();
+            let mut ask =
+                |what: &str| world.asked(from, &format!("wamp.{kind}.{what}_{members}"), args([(*id).into()]));
+            assert_eq!(ask("count"), sessions.len().to_string());
+            assert_eq!(ask("list"), list(sessions));
+        }
     }
 }
 
@@ -434,6 +549,10 @@ fn run(steps: Vec<(u64, Step)>) {
             }
             Step::Join | Step::Leave => continue,
             _ if !is_present => continue,
+            Step::Ask => {
+                ask(&mut world, &model, session);
+                continue;
+            }
             step => {
                 let Some((message, want)) = model.step(session, step) else { continue };
                 match &message {
@@ -457,7 +576,8 @@ fn run(steps: Vec<(u64, Step)>) {
         assert_eq!(lines, want, "{session}: {step:?}");
         assert_eq!(ledger.open.len(), model.pending.len());
         assert_eq!(world.realm.pending_call_count(), model.pending.len());
-        assert_eq!(world.realm.registration_count(), model.registrations.len());
+        let registrations: BTreeSet<u64> = model.registrations.iter().map(|one| one.id).collect();
+        assert_eq!(world.realm.registration_count(), registrations.len());
     }
     for session in 1..=SESSIONS {
         world.leave(session);

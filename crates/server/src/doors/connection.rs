@@ -56,28 +56,36 @@ pub async fn run(
             doors.procedures.start(&doors.hub, doors.hub.handle(id, [answer]));
         }
     });
-    let is_cut = {
+    let may_still_send = {
         tokio::pin!(reading, writing);
         tokio::select! {
             // The peer went or broke the framing: say what is left to say, then go.
-            () = &mut reading => {
+            read = &mut reading => {
                 let _ = tokio::time::timeout(CLOSE_SECONDS_MAX, &mut writing).await;
+                read != Err(ReadError::Closed)
+            }
+            () = &mut writing => true,
+            () = outbox.cut() => {
+                tracing::info!("session cut off: its peer reads too slowly");
                 false
             }
-            () = &mut writing => false,
-            () = outbox.cut() => true,
         }
     };
     drop(session);
-    if is_cut {
-        tracing::info!("session cut off: its peer reads too slowly");
-    } else {
+    if may_still_send {
         let lingering = tokio::time::timeout(LINGER_SECONDS_MAX, source.discard());
         doors.stop.run_until_cancelled(lingering).await;
     }
 }
 
-async fn read(doors: &Doors, source: &mut impl Source, encoding: Encoding, session: &mut Session, outbox: &Outbox) {
+/// Reads until the session is over; the error is the transport's, if that ended it.
+async fn read(
+    doors: &Doors,
+    source: &mut impl Source,
+    encoding: Encoding,
+    session: &mut Session,
+    outbox: &Outbox,
+) -> Result<(), ReadError> {
     let limits = doors.decode_limits();
     // Empty at first: most connections are idle most of the time.
     let mut messages = Vec::new();
@@ -94,19 +102,20 @@ async fn read(doors: &Doors, source: &mut impl Source, encoding: Encoding, sessi
             }
         };
         let mut incoming = Some(first);
-        let mut ending = None;
+        let mut unreadable = None;
+        let mut broken = Ok(());
         while let Some(next) = incoming.take() {
             match next {
                 Ok(Incoming::Ping(payload)) => outbox.pong(payload),
                 Ok(Incoming::Frame(frame)) => match decode(encoding, &frame, limits) {
                     Ok(message) => messages.push(message),
                     Err(error) => {
-                        ending = Some((Ending::ProtocolError, error.to_string()));
+                        unreadable = Some(error);
                         break;
                     }
                 },
                 Err(error) => {
-                    ending = Some((ending_for(error), error.to_string()));
+                    broken = Err(error);
                     break;
                 }
             }
@@ -116,10 +125,15 @@ async fn read(doors: &Doors, source: &mut impl Source, encoding: Encoding, sessi
             }
         }
         session.handle(&mut messages).await;
-        if let Some((ending, message)) = ending {
-            session.lost(ending, &message);
+        if let Some(error) = unreadable {
+            session.lost(Ending::ProtocolError, &error.to_string());
+        }
+        if let Err(error) = broken {
+            session.lost(ending_for(error), &error.to_string());
+            return broken;
         }
     }
+    Ok(())
 }
 
 async fn deadline(at: Option<Instant>) {

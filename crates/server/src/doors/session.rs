@@ -359,6 +359,8 @@ impl Session {
             authid: entry.authid,
             authrole: entry.authrole,
             context,
+            authmethod: entry.method,
+            authprovider: entry.provider,
             restriction: entry.restriction,
             features,
             login_began: began,

@@ -237,9 +237,9 @@ impl Sink for WsSink {
             Ending::Policy => CloseCode::Policy,
         };
         let frame = CloseFrame { code, reason: Utf8Bytes::default() };
-        // Where the peer has closed first, the engine has answered already and refuses: all that
-        // is left is to end the stream.
+        // Where the peer has closed first, the engine refuses: it has an answer of its own ready.
         let _ = self.write(WsMessage::Close(Some(frame))).await;
+        let _ = self.flush().await;
         poll_fn(|cx| {
             let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
             Pin::new(&mut socket.io).poll_shutdown(cx)

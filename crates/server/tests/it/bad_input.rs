@@ -19,13 +19,15 @@ use super::support::{PASSWORD, SOON, reach, server_with, text};
 use wire::{Healthy, encode};
 
 /// Each transport, and each serializer at least once over both kinds of framing.
-const WAYS: [(Door, Encoding); 6] = [
+const WAYS: [(Door, Encoding); 8] = [
     (Door::Http, Encoding::Json),
     (Door::Http, Encoding::MsgPack),
     (Door::Https, Encoding::Cbor),
     (Door::Tcp, Encoding::Cbor),
     (Door::Tcp, Encoding::Json),
     (Door::Unix, Encoding::MsgPack),
+    (Door::Http, Encoding::Ubjson),
+    (Door::Tcp, Encoding::Ubjson),
 ];
 const CLOSE_PROTOCOL_ERROR: u16 = 1002;
 

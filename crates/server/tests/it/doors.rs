@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
-use countersign_client::{Auth, Client, ConnectError, Dict, Encoding, Message, RawConnection, Session, Trust, Value};
+use countersign_client::{
+    Auth, Client, Closed, ConnectError, Dict, Encoding, Message, RawConnection, Session, Trust, Value,
+};
 use countersign_testkit::{Door, PostgresDatabase, Server, Storage};
 use countersign_wamp::Signature;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,13 +14,15 @@ use super::support::{
     PASSWORD, PREFIX, REALM, SOON, aborted, call, reach, server, server_with, sign_in, sign_in_at, text,
 };
 
-const WAYS: [(Door, Encoding); 6] = [
+const WAYS: [(Door, Encoding); 8] = [
     (Door::Http, Encoding::Json),
     (Door::Http, Encoding::MsgPack),
     (Door::Https, Encoding::Cbor),
     (Door::Tcp, Encoding::Cbor),
     (Door::Tcp, Encoding::Json),
     (Door::Unix, Encoding::MsgPack),
+    (Door::Http, Encoding::Ubjson),
+    (Door::Tcp, Encoding::Ubjson),
 ];
 
 /// What is hard to carry from one serializer to another.
@@ -318,4 +322,15 @@ async fn a_realm_and_a_prefix_of_ones_own_count_everywhere() {
     assert!(call(&bob, "my.otps.create", vec![]).await.is_ok());
     let (error, _) = call(&bob, "com.izaber.wamp.my.otp.create", vec![]).await.unwrap_err();
     assert_eq!(error, "wamp.error.not_authorized");
+}
+
+#[tokio::test]
+async fn a_close_frame_is_answered_with_one_at_once() {
+    let server = server().start().await;
+    for door in [Door::Http, Door::Https] {
+        let mut connection = RawConnection::connect(&reach(&server, door)).await.unwrap();
+        connection.close().await.unwrap();
+        let closed = tokio::time::timeout(SOON, connection.recv_frame()).await.unwrap().unwrap_err();
+        assert!(matches!(closed, Closed::WebSocket { .. }), "{door:?}: {closed:?}");
+    }
 }

@@ -5,6 +5,7 @@ mod cli;
 mod crash;
 mod doors;
 mod live;
+mod meta;
 mod otp;
 mod race;
 mod support;

@@ -1,6 +1,6 @@
 //! CBOR's integers beyond 64 bits (RFC 8949, section 3.4.3).
 //!
-//! No other serializer has them, so they become integers where 64 bits are enough and decimal
+//! Only UBJSON has them too, as text, so they become integers where 64 bits are enough and decimal
 //! text where not: exact, and readable for people and for most languages' number parsers.
 
 use crate::Value;

@@ -1,4 +1,4 @@
-//! Reading big-endian bytes: what MessagePack and CBOR have in common.
+//! Reading big-endian bytes: what MessagePack, CBOR and UBJSON have in common.
 //!
 //! **Invariant:** nothing is allocated or skipped before the bytes are known to be there.
 
@@ -29,6 +29,10 @@ impl<'a> Cursor<'a> {
 
     pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.position).copied()
+    }
+
+    pub(super) fn starts_with(&self, start: &[u8]) -> bool {
+        self.bytes.get(self.position..).is_some_and(|rest| rest.starts_with(start))
     }
 
     pub(super) fn end(&self) -> Result<(), DecodeError> {

@@ -40,7 +40,7 @@ struct Quoted<'a> {
 
 /// A number as written.
 #[derive(Clone, Copy)]
-struct Number<'a> {
+pub(super) struct Number<'a> {
     raw: &'a str,
     is_whole: bool,
 }
@@ -386,17 +386,30 @@ fn text_or_bytes(text: Cow<'_, str>) -> Value {
     bytes.map_or_else(|| Value::Str(text.into_owned()), Value::Bytes)
 }
 
-impl Number<'_> {
+impl<'a> Number<'a> {
+    /// The number that `text` is, if it is one and nothing else.
+    pub(super) fn of(text: &'a str) -> Option<Self> {
+        let mut reader = JsonReader { text, position: 0, depth_max: 0, place: Place::Start };
+        let number = reader.number().ok()?;
+        (reader.position == text.len()).then_some(number)
+    }
+
+    /// The integer, or else the text: nothing is lost.
+    pub(super) fn exact(self) -> Value {
+        self.integer().unwrap_or_else(|| Value::from(self.raw))
+    }
+
     fn value(self) -> Value {
-        if self.is_whole {
-            if let Ok(number) = self.raw.parse::<i64>() {
-                return Value::Int(number);
-            }
-            if let Ok(number) = self.raw.parse::<u64>() {
-                return Value::UInt(number);
-            }
-        }
         // Every JSON number is one in Rust too.
-        self.raw.parse().map_or(Value::Null, Value::Float)
+        self.integer().unwrap_or_else(|| self.raw.parse().map_or(Value::Null, Value::Float))
+    }
+
+    /// The integer, if 64 bits are enough.
+    fn integer(self) -> Option<Value> {
+        if !self.is_whole {
+            return None;
+        }
+        let signed = self.raw.parse().map(Value::Int);
+        signed.or_else(|_| self.raw.parse().map(Value::UInt)).ok()
     }
 }

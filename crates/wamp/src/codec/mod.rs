@@ -1,14 +1,14 @@
 //! Serializers: frames to messages and back.
 //!
-//! `wire` alone knows how messages are made of elements; `json`, `msgpack` and `cbor` know
-//! nothing but their bytes. Payloads are checked for form and depth and then kept as the
+//! `wire` alone knows how messages are made of elements; `json`, `msgpack`, `cbor` and
+//! `ubjson` know nothing but their bytes. Payloads are checked for form and depth and then kept as the
 //! sender's bytes.
 //!
 //! **Invariant:** skimming a payload and decoding it are the same walk (`reader::Sink`), so a
 //! payload that [`decode`] let through can always be decoded, and written by any serializer.
 //!
 //! Source: WAMP specification, "Serializers" and "Binary support in JSON"; RFC 8259 (JSON),
-//! the MessagePack specification, RFC 8949 (CBOR).
+//! the MessagePack specification, RFC 8949 (CBOR), UBJSON Draft 12.
 
 mod bignum;
 mod cbor;
@@ -16,6 +16,7 @@ mod cursor;
 mod json;
 mod msgpack;
 mod reader;
+mod ubjson;
 mod wire;
 mod writer;
 
@@ -38,11 +39,13 @@ pub enum Encoding {
     MsgPack,
     /// CBOR (RFC 8949).
     Cbor,
+    /// UBJSON (Draft 12).
+    Ubjson,
 }
 
 impl Encoding {
     /// All formats, the most compact first.
-    pub const ALL: [Self; 3] = [Self::Cbor, Self::MsgPack, Self::Json];
+    pub const ALL: [Self; 4] = [Self::Cbor, Self::MsgPack, Self::Ubjson, Self::Json];
 
     /// The WebSocket subprotocol that asks for this format.
     pub fn subprotocol(self) -> &'static str {
@@ -50,6 +53,7 @@ impl Encoding {
             Self::Json => "wamp.2.json",
             Self::MsgPack => "wamp.2.msgpack",
             Self::Cbor => "wamp.2.cbor",
+            Self::Ubjson => "wamp.2.ubjson",
         }
     }
 
@@ -64,6 +68,7 @@ impl Encoding {
             Self::Json => 1,
             Self::MsgPack => 2,
             Self::Cbor => 3,
+            Self::Ubjson => 4,
         }
     }
 
@@ -84,6 +89,7 @@ impl fmt::Display for Encoding {
             Self::Json => "JSON",
             Self::MsgPack => "MessagePack",
             Self::Cbor => "CBOR",
+            Self::Ubjson => "UBJSON",
         })
     }
 }
@@ -173,6 +179,7 @@ pub fn decode(encoding: Encoding, frame: &Bytes, limits: DecodeLimits) -> Result
         Encoding::Json => wire::read::<json::JsonReader<'_>>(frame, limits),
         Encoding::MsgPack => wire::read::<msgpack::MsgPackReader<'_>>(frame, limits),
         Encoding::Cbor => wire::read::<cbor::CborReader<'_>>(frame, limits),
+        Encoding::Ubjson => wire::read::<ubjson::UbjsonReader<'_>>(frame, limits),
     }
 }
 
@@ -182,5 +189,6 @@ pub fn encode(encoding: Encoding, message: &Message, out: &mut BytesMut) {
         Encoding::Json => wire::write::<json::JsonWriter>(message, out),
         Encoding::MsgPack => wire::write::<msgpack::MsgPackWriter>(message, out),
         Encoding::Cbor => wire::write::<cbor::CborWriter>(message, out),
+        Encoding::Ubjson => wire::write::<ubjson::UbjsonWriter>(message, out),
     }
 }

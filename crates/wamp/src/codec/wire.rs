@@ -10,7 +10,7 @@ use compact_str::CompactString;
 
 use super::reader::{Build, Kind, Reader, Skim};
 use super::writer::{Writer, write_dict, write_list};
-use super::{DecodeError, DecodeLimits, Encoding, cbor, json, msgpack};
+use super::{DecodeError, DecodeLimits, Encoding, cbor, json, msgpack, ubjson};
 use crate::payload::Content;
 use crate::{Dict, Id, Message, MessageType, Payload, Signature, UriText, Value};
 
@@ -116,6 +116,7 @@ pub(crate) fn payload_values(
         Encoding::Json => read_value::<json::JsonReader<'_>>(bytes),
         Encoding::MsgPack => read_value::<msgpack::MsgPackReader<'_>>(bytes),
         Encoding::Cbor => read_value::<cbor::CborReader<'_>>(bytes),
+        Encoding::Ubjson => read_value::<ubjson::UbjsonReader<'_>>(bytes),
     };
     let args = if let Value::List(args) = part(args)? { args } else { Vec::new() };
     let kwargs = if let Value::Dict(kwargs) = part(kwargs)? { kwargs } else { Dict::new() };
@@ -140,6 +141,7 @@ pub(crate) fn payload_bytes(encoding: Encoding, args: &[Value], kwargs: &Dict) -
         Encoding::Json => parts::<json::JsonWriter>(args, kwargs),
         Encoding::MsgPack => parts::<msgpack::MsgPackWriter>(args, kwargs),
         Encoding::Cbor => parts::<cbor::CborWriter>(args, kwargs),
+        Encoding::Ubjson => parts::<ubjson::UbjsonWriter>(args, kwargs),
     }
 }
 

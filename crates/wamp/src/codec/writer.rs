@@ -1,12 +1,12 @@
-//! What `wire` asks of a serializer when it writes.
+//! What `wire` asks of a serializer when it writes, and how values become its calls.
 
 use bytes::BytesMut;
 
 use super::Encoding;
 use crate::{Dict, Time, Value};
 
-/// Appends values in one format. Lengths are given first, because two of the formats put them
-/// there.
+/// Appends values in one format. Lengths are given first, because MessagePack and CBOR put
+/// them there.
 pub(super) trait Writer: Sized {
     const ENCODING: Encoding;
 
@@ -45,6 +45,25 @@ pub(super) fn write_value<W: Writer>(value: &Value, out: &mut W) {
         Value::List(items) => write_list(items, out),
         Value::Dict(dict) => write_dict(dict, out),
     }
+}
+
+/// For formats without points in time: RFC 3339 text, or a number of seconds outside the years
+/// 0 to 9999.
+pub(super) fn write_time_as_text<W: Writer>(time: &Time, out: &mut W) {
+    match time {
+        Time::Text(text) => out.text(text),
+        Time::Unix { seconds, nanoseconds } => match rfc3339(*seconds, *nanoseconds) {
+            Some(text) => out.text(&text),
+            None => out.int(*seconds),
+        },
+    }
+}
+
+/// UTC, with as many digits of the fraction as needed; `None` outside the years 0 to 9999.
+fn rfc3339(seconds: i64, nanoseconds: u32) -> Option<String> {
+    let timestamp = jiff::Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok()?;
+    let text = timestamp.to_string();
+    text.starts_with(|first: char| first.is_ascii_digit()).then_some(text)
 }
 
 pub(super) fn write_list<W: Writer>(items: &[Value], out: &mut W) {

@@ -34,7 +34,7 @@ fn a_server_refuses_other_requests_with_the_code_of_the_fault() {
     let refused = HandshakeError::Refused;
     check(*b"GET ", HandshakeError::NotRawSocket);
     check([0x7F, 0xF0, 0, 0], refused(Refusal::SerializerUnsupported));
-    check([0x7F, 0xF4, 0, 0], refused(Refusal::SerializerUnsupported));
+    check([0x7F, 0xF5, 0, 0], refused(Refusal::SerializerUnsupported));
     check([0x7F, 0xF1, 1, 0], refused(Refusal::ReservedBits));
     check([0x7F, 0xF1, 0, 1], refused(Refusal::ReservedBits));
     assert_eq!(Refusal::SerializerUnsupported.to_bytes(), [0x7F, 0x10, 0, 0]);

@@ -127,7 +127,7 @@ async fn a_refused_raw_socket_handshake_says_why() {
     };
     for door in [Door::Tcp, Door::Unix] {
         // 1: serializer unsupported; 3: use of reserved bits.
-        for serializer in [0, 4, 5, 15] {
+        for serializer in [0, 5, 6, 15] {
             check(door, [0x7f, 0xf0 | serializer, 0, 0], [0x7f, 0x10, 0, 0]).await;
         }
         check(door, [0x7f, 0xf1, 1, 0], [0x7f, 0x30, 0, 0]).await;
@@ -255,9 +255,9 @@ async fn an_http_request_that_opens_no_web_socket_is_told_why() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}\n{answer}");
         assert!(answer.contains(body), "{request}\n{answer}");
     };
-    let known = "wamp.2.cbor, wamp.2.msgpack, wamp.2.json";
+    let known = "wamp.2.cbor, wamp.2.msgpack, wamp.2.ubjson, wamp.2.json";
     check(request("Sec-WebSocket-Protocol: soap\r\n"), "400", known).await;
-    check(request("Sec-WebSocket-Protocol: wamp.2.ubjson, wamp.2.json.batched\r\n"), "400", known).await;
+    check(request("Sec-WebSocket-Protocol: wamp.2.flatbuffers, wamp.2.json.batched\r\n"), "400", known).await;
     check(request("Sec-WebSocket-Protocol: \r\n"), "400", known).await;
     check(request(""), "400", known).await;
     let json = request("Sec-WebSocket-Protocol: wamp.2.json\r\n");
@@ -274,6 +274,7 @@ async fn a_web_socket_offered_in_the_clients_order_takes_the_first_known() {
     for (offered, taken) in [
         ("wamp.2.json, wamp.2.cbor", "wamp.2.json"),
         ("wamp.2.cbor,wamp.2.json", "wamp.2.cbor"),
+        ("wamp.2.ubjson,wamp.2.cbor", "wamp.2.ubjson"),
         ("soap, wamp.2.flatbuffers, wamp.2.msgpack, wamp.2.json", "wamp.2.msgpack"),
     ] {
         let (_, head) = upgrade(&server, offered).await;

@@ -113,6 +113,7 @@ pub fn encode(encoding: Encoding, value: &Value) -> Vec<u8> {
         Encoding::Json => out = serde_json::to_vec(value).unwrap(),
         Encoding::MsgPack => msgpack(value, &mut out),
         Encoding::Cbor => cbor(value, &mut out),
+        Encoding::Ubjson => ubjson(value, &mut out),
     }
     out
 }
@@ -191,6 +192,49 @@ fn cbor(value: &Value, out: &mut Vec<u8>) {
                 cbor(&Value::String(key.clone()), out);
                 cbor(value, out);
             }
+        }
+    }
+}
+
+fn ubjson(value: &Value, out: &mut Vec<u8>) {
+    let sized = |bytes: &[u8], out: &mut Vec<u8>| {
+        out.push(b'L');
+        out.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+        out.extend_from_slice(bytes);
+    };
+    match value {
+        Value::Null => out.push(b'Z'),
+        Value::Bool(truth) => out.push(if *truth { b'T' } else { b'F' }),
+        Value::Number(number) => {
+            if let Some(signed) = number.as_i64() {
+                out.push(b'L');
+                out.extend_from_slice(&signed.to_be_bytes());
+            } else if number.is_u64() {
+                out.push(b'H');
+                sized(number.to_string().as_bytes(), out);
+            } else {
+                out.push(b'D');
+                out.extend_from_slice(&number.as_f64().unwrap().to_be_bytes());
+            }
+        }
+        Value::String(text) => {
+            out.push(b'S');
+            sized(text.as_bytes(), out);
+        }
+        Value::Array(items) => {
+            out.push(b'[');
+            for item in items {
+                ubjson(item, out);
+            }
+            out.push(b']');
+        }
+        Value::Object(entries) => {
+            out.push(b'{');
+            for (key, value) in entries {
+                sized(key.as_bytes(), out);
+                ubjson(value, out);
+            }
+            out.push(b'}');
         }
     }
 }

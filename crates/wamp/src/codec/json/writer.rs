@@ -8,7 +8,7 @@ use data_encoding::BASE64;
 use super::plain_len;
 use crate::Time;
 use crate::codec::Encoding;
-use crate::codec::writer::Writer;
+use crate::codec::writer::{Writer, write_time_as_text};
 
 pub(in crate::codec) struct JsonWriter {
     out: BytesMut,
@@ -100,13 +100,7 @@ impl Writer for JsonWriter {
     }
 
     fn time(&mut self, time: &Time) {
-        match time {
-            Time::Text(text) => self.text(text),
-            Time::Unix { seconds, nanoseconds } => match rfc3339(*seconds, *nanoseconds) {
-                Some(text) => self.text(&text),
-                None => self.int(*seconds),
-            },
-        }
+        write_time_as_text(time, self);
     }
 
     fn raw(&mut self, encoded: &[u8]) {
@@ -143,11 +137,4 @@ impl JsonWriter {
         // Only an allocator that fails could make this fail, and that does not return.
         let _ = self.out.write_fmt(text);
     }
-}
-
-/// UTC, with as many digits of the fraction as needed; `None` outside the years 0 to 9999.
-fn rfc3339(seconds: i64, nanoseconds: u32) -> Option<String> {
-    let timestamp = jiff::Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok()?;
-    let text = timestamp.to_string();
-    text.starts_with(|first: char| first.is_ascii_digit()).then_some(text)
 }

@@ -1,7 +1,7 @@
 //! Frames that are refused, and what the refusal says.
 
 use super::{read, value_of, yield_frame};
-use crate::Encoding::{Cbor, Json, MsgPack};
+use crate::Encoding::{Cbor, Json, MsgPack, Ubjson};
 use crate::{DecodeError, DecodeLimits, Encoding, MessageType};
 
 #[track_caller]
@@ -18,6 +18,7 @@ fn check_value(encoding: Encoding, value: &[u8], what: &'static str) {
         Json => (b"[69,1,{\"o\":", b"}]"),
         MsgPack => (b"\x93\x45\x01\x81\xA1o", b""),
         Cbor => (b"\x83\x18\x45\x01\xA1\x61o", b""),
+        Ubjson => (b"[UEU\x01{U\x01o", b"}]"),
     };
     assert_eq!(read(encoding, &[before, value, after].concat()).err(), want.err());
 }
@@ -29,10 +30,15 @@ fn refuses_what_is_no_list_with_a_type() {
     check(Json, b"\"x\"", NotAList);
     check(MsgPack, b"\x01", NotAList);
     check(Cbor, b"\xA0", NotAList);
+    check(Ubjson, b"{}", NotAList);
+    check(Ubjson, b"[$U#U\x03\x31\x01\x01", NotAList); // binary data
     check(Json, b"[]", EmptyList);
     check(MsgPack, b"\x90", EmptyList);
     check(Cbor, b"\x80", EmptyList);
     check(Cbor, b"\x9F\xFF", EmptyList);
+    for frame in [&b"[]"[..], b"[N]", b"[#U\x00", b"[$N#U\x05"] {
+        check(Ubjson, frame, EmptyList);
+    }
     for frame in ["[7,1]", "[0]", "[-1]", "[1.0]", "[true]", "[\"1\"]", "[null]", "[256]", "[[1]]"] {
         check(Json, frame.as_bytes(), UnknownType);
     }
@@ -41,6 +47,9 @@ fn refuses_what_is_no_list_with_a_type() {
     check(MsgPack, b"\x91\xC3", UnknownType);
     check(Cbor, b"\x81\x07", UnknownType);
     check(Cbor, b"\x81\xF5", UnknownType);
+    for frame in [&b"[U\x07]"[..], b"[T]", b"[Cx]", b"[i\xFF]", b"[HU\x031.5]", b"[$[#U\x01]", b"[$Z#U\x01"] {
+        check(Ubjson, frame, UnknownType);
+    }
 }
 
 #[test]
@@ -63,6 +72,9 @@ fn refuses_missing_and_surplus_elements() {
     arity(MsgPack, b"\x96\x46\x01\x80\x90\x80\x00");
     arity(Cbor, b"\x82\x18\x46\x01");
     arity(Cbor, b"\x86\x18\x46\x01\xA0\x80\xA0\x00");
+    arity(Ubjson, b"[UFU\x01]");
+    arity(Ubjson, b"[UFU\x01{}[]{}Z]");
+    arity(Ubjson, b"[$i#U\x02\x46\x01");
 }
 
 #[test]
@@ -83,6 +95,10 @@ fn refuses_elements_of_another_type_or_out_of_range() {
     wrong(Cbor, b"\x83\x18\x31\x00\xA0", cancel, "an id");
     wrong(Cbor, b"\x83\x18\x31\x20\xA0", cancel, "an id");
     wrong(Cbor, b"\x83\x18\x31\xF9\x7E\x00\xA0", cancel, "an id"); // not a number
+    for id in [&b"U\x00"[..], b"i\xFF", b"T", b"L\x00\x20\0\0\0\0\0\x01", b"D\x3F\xF8\0\0\0\0\0\0", b"HU\x031.0"] {
+        wrong(Ubjson, &[&b"[U\x31"[..], id, b"{}]"].concat(), cancel, "an id");
+    }
+    wrong(Ubjson, b"[$i#U\x03\x31\x01\x01", cancel, "a dictionary");
     wrong(Json, b"[49,1,[]]", cancel, "a dictionary");
     wrong(MsgPack, b"\x93\x31\x01\xC0", cancel, "a dictionary");
     wrong(Json, b"[1,5,{}]", MessageType::Hello, "a URI");
@@ -95,6 +111,8 @@ fn refuses_elements_of_another_type_or_out_of_range() {
     wrong(Json, b"[70,1,{},null]", MessageType::Yield, "a list of arguments");
     wrong(Json, b"[70,1,{},[],[]]", MessageType::Yield, "a dictionary of arguments");
     wrong(Cbor, b"\x85\x18\x46\x01\xA0\x80\x80", MessageType::Yield, "a dictionary of arguments");
+    wrong(Ubjson, b"[UFU\x01{}[$U#U\x01x]", MessageType::Yield, "a list of arguments"); // binary data
+    wrong(Ubjson, b"[UFU\x01{}[][]]", MessageType::Yield, "a dictionary of arguments");
 }
 
 #[test]
@@ -150,6 +168,10 @@ fn refuses_frames_around_a_message_that_are_not_whole() {
     malformed(Json, b"[70,1,{},[\"\xFF\"]]", "text is not UTF-8");
     malformed(MsgPack, b"\x93\x46\x01\x80\x00", "bytes after the message");
     malformed(Cbor, b"\x83\x18\x46\x01\xA0\x00", "bytes after the message");
+    malformed(Ubjson, b"[UFU\x01{}]]", "bytes after the message");
+    malformed(Ubjson, b"[#U\x03UFU\x01{}]", "bytes after the message");
+    malformed(Ubjson, b"", "it ends early");
+    malformed(Ubjson, b"NN", "it ends early");
     malformed(MsgPack, b"", "it ends early");
     malformed(Cbor, b"", "it ends early");
     malformed(Cbor, b"\x9F\x18\x46\x01\xA0", "it ends early");
@@ -158,6 +180,7 @@ fn refuses_frames_around_a_message_that_are_not_whole() {
         (Json, b"[70,1,{\"o\":1.5},[\"\\u00fc\",[true]],{\"k\":null}]".to_vec()),
         (MsgPack, b"\x95\x46\x01\x81\xA1o\xCB\x3F\xF8\0\0\0\0\0\0\x92\xD9\x01x\x91\xC3\x81\xA1k\xC0".to_vec()),
         (Cbor, b"\x85\x18\x46\x01\xA1\x61o\xF9\x3E\0\x82\x7F\x61x\xFF\x9F\xF5\xFF\xA1\x61k\xF6".to_vec()),
+        (Ubjson, b"[#U\x05NUFi\x01{U\x01od\x3F\xC0\0\0}[Cx[$I#U\x01\0\x01[$U#U\x02xy]{$H#U\x01U\x01kU\x011".to_vec()),
     ] {
         assert!(read(encoding, &whole).is_ok());
         for len in 0..whole.len() {
@@ -200,6 +223,65 @@ fn refuses_malformed_binary_values() {
 }
 
 #[test]
+fn refuses_malformed_ubjson() {
+    let check = |value: &[u8], what| check_value(Ubjson, value, what);
+    check(b"SU\x02\xC3\x28", "text is not UTF-8");
+    check(b"C\x80", "text is not UTF-8");
+    check(b"{U\x01\xFFZ}", "text is not UTF-8");
+    check(b"x", "an unknown marker");
+    check(b"T$", "an unknown marker");
+    check(b"T#", "an unknown marker");
+    check(b"[}", "an unknown marker");
+    check(b"[#U\x01]", "an unknown marker");
+    check(b"{U\x01k}", "an unknown marker");
+    // Keys have no marker but that of their length, which is a whole number.
+    check(b"{SU\x01kZ}", "an unknown marker");
+    check(b"SHU\x011", "an unknown marker");
+    check(b"Sd\x3F\x80\0\0", "an unknown marker");
+    check(b"[#T", "an unknown marker");
+    check(b"[$]#U\x01", "an unknown marker");
+    check(b"[$##U\x01", "an unknown marker");
+    check(b"{$N#U\x01U\x01k", "an unknown marker");
+    check(b"[$iZ", "a type without a count");
+    check(b"{$Z}", "a type without a count");
+    check(b"Si\xFF", "a negative length");
+    check(b"[#I\xFF\xFF", "a negative length");
+    check(b"{$Z#L\x80\0\0\0\0\0\0\0", "a negative length");
+    check(b"{i\x80", "a negative length");
+    for marker in [b'u', b'm', b'M', b'h', b'B'] {
+        check(&[marker, 0, 0], "a marker of BJData, which is not UBJSON");
+        check(&[b'S', marker, 0], "a marker of BJData, which is not UBJSON");
+        check(&[b'[', b'$', marker, b'#', b'U', 0], "a marker of BJData, which is not UBJSON");
+    }
+    for number in ["", "-", "01", "+1", "1.", ".5", "1e", " 1", "1 ", "1_0", "NaN", "0x10", "١"] {
+        let length = u8::try_from(number.len()).unwrap();
+        let value = [&[b'H', b'U', length], number.as_bytes()].concat();
+        check(&value, "a high-precision number that is none");
+    }
+}
+
+#[test]
+fn refuses_more_values_without_bytes_than_a_frame_may_have() {
+    let what = "more than 1024 values without bytes";
+    for marker in [b'Z', b'T', b'F'] {
+        let list = |count: &[u8]| [&[b'[', b'$', marker, b'#'], count].concat();
+        check_value(Ubjson, &list(b"I\x04\x01"), what);
+        check_value(Ubjson, &list(b"L\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF"), what);
+        assert!(value_of(Ubjson, &list(b"I\x04\x00")).is_ok());
+        // The limit is for all lists of a frame together.
+        let quarter = list(b"I\x01\x00");
+        let lists = |count| [b"[".to_vec(), quarter.repeat(count), b"]".to_vec()].concat();
+        assert!(value_of(Ubjson, &lists(4)).is_ok());
+        check_value(Ubjson, &lists(5), what);
+        let typed = [&b"[$[#U\x05"[..], &quarter[1..].repeat(5)].concat();
+        check_value(Ubjson, &typed, what);
+    }
+    // Keys have bytes, so that dictionaries need no such limit.
+    let keys = b"U\x00".repeat(2000);
+    assert!(value_of(Ubjson, &[&b"{$Z#I\x07\xD0"[..], &keys].concat()).is_ok());
+}
+
+#[test]
 fn refuses_claimed_lengths_beyond_the_frame() {
     for value in [
         &b"\xDD\xFF\xFF\xFF\xFF"[..], // list
@@ -221,20 +303,39 @@ fn refuses_claimed_lengths_beyond_the_frame() {
     ] {
         check_value(Cbor, value, "it ends early");
     }
+    for value in [
+        &b"SL\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF"[..],
+        b"HL\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
+        b"[#L\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
+        b"{#L\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
+        b"{$Z#L\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
+        b"{L\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
+        b"[#U\x03", // two more bytes follow
+        b"{#U\x01",
+        b"[$D#U\x01\0\0\0\0\0",
+    ] {
+        check_value(Ubjson, value, "it ends early");
+    }
+    for marker in b"iUIlLdDCSH[{" {
+        let list = [&[b'[', b'$', *marker, b'#'], &b"L\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF"[..]].concat();
+        check_value(Ubjson, &list, "it ends early");
+    }
     let ends_early = |encoding| DecodeError::Malformed { encoding, what: "it ends early" };
     check(MsgPack, b"\xDD\xFF\xFF\xFF\xFF\x46\x01\x80\x90\x80", ends_early(MsgPack));
     check(Cbor, b"\x9A\xFF\xFF\xFF\xFF\x18\x46\x01\xA0\x80", ends_early(Cbor));
+    check(Ubjson, b"[#l\x7F\xFF\xFF\xFFUFU\x01{}[]", ends_early(Ubjson));
 }
 
 /// `levels` lists or dictionaries inside one another.
 fn nested(encoding: Encoding, lists: bool, levels: usize) -> Vec<u8> {
     let (open, inmost, close): (&[u8], &[u8], &[u8]) = match (encoding, lists) {
-        (Json, true) => (b"[", b"[]", b"]"),
+        (Json | Ubjson, true) => (b"[", b"[]", b"]"),
         (Json, false) => (b"{\"k\":", b"{}", b"}"),
         (MsgPack, true) => (b"\x91", b"\x90", b""),
         (MsgPack, false) => (b"\x81\xA1k", b"\x80", b""),
         (Cbor, true) => (b"\x9F", b"\x80", b"\xFF"),
         (Cbor, false) => (b"\xA1\x61k", b"\xA0", b""),
+        (Ubjson, false) => (b"{U\x01k", b"{}", b"}"),
     };
     [open.repeat(levels - 1), inmost.to_vec(), close.repeat(levels - 1)].concat()
 }
@@ -253,5 +354,14 @@ fn refuses_nesting_one_past_the_limit() {
             assert_eq!(at(100_000), Some(too_deep.clone()), "{encoding}");
             check(encoding, &nested(encoding, lists, 100_000), too_deep.clone());
         }
+    }
+    // Lists and dictionaries whose type is list or dictionary have no markers of their own.
+    for (open, typed, inmost) in
+        [(&b"["[..], &b"$[#U\x01"[..], &b"]"[..]), (b"{", b"${#U\x01U\x01k", b"}"), (b"[", b"$[#U\x01", b"$Z#U\x01")]
+    {
+        let at = |levels| value_of(Ubjson, &[open, &typed.repeat(levels - 3), inmost].concat()).err();
+        assert_eq!(at(DEPTH_MAX), None);
+        assert_eq!(at(DEPTH_MAX + 1), Some(too_deep.clone()));
+        assert_eq!(at(100_000), Some(too_deep.clone()));
     }
 }

@@ -39,6 +39,7 @@ fn yield_frame(encoding: Encoding, value: &[u8]) -> Vec<u8> {
         Encoding::Json => (b"[70,1,{},[", b"]]"),
         Encoding::MsgPack => (b"\x94\x46\x01\x80\x91", b""),
         Encoding::Cbor => (b"\x84\x18\x46\x01\xA0\x81", b""),
+        Encoding::Ubjson => (b"[UFU\x01{}[", b"]]"),
     };
     [before, value, after].concat()
 }
@@ -56,6 +57,6 @@ fn value_of(encoding: Encoding, value: &[u8]) -> Result<Value, DecodeError> {
 fn bytes_of(encoding: Encoding, value: &Value) -> Vec<u8> {
     let frame = written(encoding, &yielding(Payload::of(value.clone())));
     let around = yield_frame(encoding, b"");
-    let end = if encoding == Encoding::Json { 2 } else { 0 };
+    let end = if matches!(encoding, Encoding::Json | Encoding::Ubjson) { 2 } else { 0 };
     frame[around.len() - end..frame.len() - end].to_vec()
 }

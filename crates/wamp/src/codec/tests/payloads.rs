@@ -16,6 +16,7 @@ fn a_payload_shares_the_memory_of_its_frame() {
         (Encoding::Json, &br#"[70,1,{}, [1, "x"] , {"k" : 2} ]"#[..], 10..18, 21..30),
         (Encoding::MsgPack, b"\x95\x46\x01\x80\xDC\x00\x01\xA1x\x81\xA1k\xCD\x00\x02", 4..9, 9..15),
         (Encoding::Cbor, b"\x9F\x18\x46\x01\xA0\x9F\x61x\xFF\xBF\x61k\x02\xFF\xFF", 5..9, 9..14),
+        (Encoding::Ubjson, b"[UFU\x01{}N[#U\x02NCxTN{U\x01kNi\x02N}N]", 8..16, 17..26),
     ] {
         let frame = Bytes::from_static(frame);
         let message = crate::decode(encoding, &frame, DecodeLimits::default()).unwrap();
@@ -37,8 +38,11 @@ fn a_payload_for_another_serializer_is_written_anew() {
     let payload = json_payload(r#"[70,1,{},["x", 1.5, "\u0000AQI="],{"k":[null]}]"#);
     let msgpack = written(Encoding::MsgPack, &yielding(payload.clone()));
     assert_eq!(msgpack[..], b"\x95\x46\x01\x80\x93\xA1x\xCB\x3F\xF8\0\0\0\0\0\0\xC4\x02\x01\x02\x81\xA1k\x91\xC0"[..]);
-    let cbor = written(Encoding::Cbor, &yielding(payload));
+    let cbor = written(Encoding::Cbor, &yielding(payload.clone()));
     assert_eq!(cbor[..], b"\x85\x18\x46\x01\xA0\x83\x61x\xFB\x3F\xF8\0\0\0\0\0\0\x42\x01\x02\xA1\x61k\x81\xF6"[..]);
+    let ubjson = written(Encoding::Ubjson, &yielding(payload));
+    let want = b"[UFU\x01{}[SU\x01xD\x3F\xF8\0\0\0\0\0\0[$U#U\x02\x01\x02]{U\x01k[Z]}]";
+    assert_eq!(ubjson[..], want[..]);
 }
 
 #[test]

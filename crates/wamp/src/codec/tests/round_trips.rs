@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{payload_of, read, written, yielding};
 use crate::{Dict, Encoding, Id, Message, MessageType, Payload, Signature, Time, Value};
 
-/// Any value; `with_time` also those that JSON has only text for.
+/// Any value; `with_time` also those that JSON and UBJSON have only text for.
 fn value(with_time: bool) -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
