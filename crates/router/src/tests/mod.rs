@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod announcement;
 mod authorization;
 mod calls;
 mod canceling;

@@ -1,0 +1,61 @@
+//! What is announced, what `docs/wamp.md` says of it, and the tests that it names.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::announced_roles;
+
+const PAGE: &str = include_str!("../../../../docs/wamp.md");
+
+/// The cells of the rows of the page's first table.
+fn announced_rows() -> impl Iterator<Item = [&'static str; 3]> {
+    let (_, rest) = PAGE.split_once("## Announced in WELCOME").unwrap();
+    let (table, _) = rest.split_once("\n## ").unwrap();
+    table.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.strip_prefix("| ")?.strip_suffix(" |")?.split(" | ").collect();
+        <[&str; 3]>::try_from(cells).ok().filter(|[role, ..]| *role != "role")
+    })
+}
+
+/// All tests' names in a folder and below.
+fn tests_in(folder: &Path, names: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            tests_in(&path, names);
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let functions = text.lines().filter_map(|line| line.split_once("fn ").map(|(_, rest)| rest));
+        names.extend(functions.filter_map(|rest| rest.split_once('(').map(|(name, _)| name.to_owned())));
+    }
+}
+
+#[test]
+fn the_page_of_features_is_the_announcement() {
+    let documented: BTreeSet<(String, String)> =
+        announced_rows().map(|[role, feature, _]| (role.to_owned(), feature.to_owned())).collect();
+    let mut announced = BTreeSet::new();
+    for (role, details) in announced_roles() {
+        let features = details.as_dict().unwrap().get("features").unwrap().as_dict().unwrap().clone();
+        announced.extend(features.into_iter().map(|(feature, _)| (role.clone(), feature)));
+    }
+    assert_eq!(documented, announced);
+}
+
+#[test]
+fn every_test_that_the_page_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut known = BTreeSet::new();
+    tests_in(&root.join("src/tests"), &mut known);
+    tests_in(&root.join("../server/tests"), &mut known);
+    let wanted = PAGE.lines().filter(|line| line.starts_with("| ")).filter_map(|line| {
+        let (_, last) = line.trim_end_matches(" |").rsplit_once(" | ").unwrap_or_default();
+        last.strip_prefix('`').and_then(|name| name.strip_suffix('`')).filter(|name| name.contains('_'))
+    });
+    let wanted: Vec<&str> = wanted.collect();
+    assert!(wanted.len() > 25, "{}", wanted.len());
+    for name in wanted {
+        assert!(known.contains(name), "{name}");
+    }
+}
