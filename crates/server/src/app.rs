@@ -1,6 +1,5 @@
 //! The rules with everything they run on: storage, password pool, throttle, settings.
 
-use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -10,7 +9,6 @@ use countersign_identity::repository::RepositoryError;
 use countersign_identity::throttle::{Admission, Throttle};
 use countersign_identity::{Identity, LoginName, PeerAddress};
 use countersign_storage::Store;
-use ipnet::IpNet;
 
 use crate::clock::now;
 use crate::config::Config;
@@ -87,18 +85,13 @@ impl App {
         match address {
             PeerAddress::Local => true,
             PeerAddress::Unix { .. } => false,
-            PeerAddress::Ip(address) => contains(&self.config.throttle.exempt, address),
+            PeerAddress::Ip(address) => self.config.throttle.exempt.contains(address),
         }
     }
 
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn contains(networks: &[IpNet], address: IpAddr) -> bool {
-    let address = address.to_canonical();
-    networks.iter().any(|network| network.contains(&address))
 }
 
 /// A place among those that wait, given back however the wait ends.

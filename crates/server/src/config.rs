@@ -4,7 +4,6 @@
 //! limit has its unit in its name.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,11 +13,10 @@ use countersign_identity::{IdentitySettings, Lifetimes, Pepper};
 use countersign_router::RealmSettings;
 use countersign_wamp::rawsocket::FrameLimit;
 use countersign_wamp::{DecodeLimits, MatchPolicy, Uri, UriRules};
-use ipnet::IpNet;
 use jiff::tz::TimeZone;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
+use crate::networks::Networks;
 use crate::realm_settings::realm_settings;
 
 /// Longest duration that can be set, in seconds: ten years.
@@ -47,6 +45,8 @@ pub struct Config {
     pub otp: OtpConfig,
     /// Failed logins.
     pub throttle: ThrottleConfig,
+    /// Proxies in front of the server.
+    pub proxies: ProxiesConfig,
     /// Password checks.
     pub password: PasswordConfig,
     /// Certificates.
@@ -178,8 +178,7 @@ impl Default for OtpConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct ThrottleConfig {
     /// Networks or single addresses that are not slowed, as `10.0.0.0/8` or `10.0.0.1`.
-    #[serde(deserialize_with = "networks")]
-    pub exempt: Vec<IpNet>,
+    pub exempt: Networks,
     /// Failures that one address may have at once before it waits.
     pub address_failures_max: Option<u32>,
     /// Failures that one address may have at one account before it waits.
@@ -190,14 +189,14 @@ pub struct ThrottleConfig {
     pub delay_seconds_max: Option<u64>,
 }
 
-fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-    let texts = Vec::<String>::deserialize(deserializer)?;
-    let network = |text: &String| {
-        let single = || text.parse::<IpAddr>().map(IpNet::from);
-        let wrong = |_| D::Error::custom(format!("{text:?} is neither a network like 10.0.0.0/8 nor an address"));
-        text.parse::<IpNet>().or_else(|_| single()).map_err(wrong)
-    };
-    texts.iter().map(network).collect()
+/// `[proxies]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProxiesConfig {
+    /// Networks or single addresses of proxies that are believed whom they speak for.
+    pub trusted: Networks,
+    /// Whether they say it by a header of the PROXY protocol; otherwise by `X-Forwarded-For`.
+    pub proxy_protocol: bool,
 }
 
 /// `[password]`
@@ -346,6 +345,9 @@ impl Config {
         if self.tls.certificate.is_some() != self.tls.key.is_some() {
             return bad("tls", "certificate and key belong together: give both or neither".into());
         }
+        if self.proxies.proxy_protocol && self.proxies.trusted.is_empty() {
+            return bad("proxies.proxy_protocol", "means nothing without proxies.trusted".into());
+        }
         if self.otp.lifetime_seconds > self.otp.lifetime_seconds_max {
             return bad("otp.lifetime_seconds", "is longer than otp.lifetime_seconds_max".into());
         }
@@ -449,13 +451,7 @@ mod tests {
         assert_eq!(config.otp.lifetime_seconds, 600);
         assert!(!config.auth.anonymous);
         assert!(config.throttle.exempt.is_empty());
-    }
-
-    #[test]
-    fn an_exempt_address_needs_no_length() {
-        let config = parse("[throttle]\nexempt = ['10.0.0.1', '192.168.0.0/16', '::1']").unwrap();
-        let lengths: Vec<u8> = config.throttle.exempt.iter().map(IpNet::prefix_len).collect();
-        assert_eq!(lengths, [32, 16, 128]);
+        assert!(config.proxies.trusted.is_empty() && !config.proxies.proxy_protocol);
     }
 
     #[test]
@@ -478,6 +474,8 @@ mod tests {
         check("[tls]\nkey = 'k.pem'", "tls");
         check("[otp]\nlifetime_seconds = 90000", "otp.lifetime_seconds");
         check("[throttle]\nexempt = ['300.0.0.0/8']", "300.0.0.0/8");
+        check("[proxies]\ntrusted = ['300.0.0.0/8']", "300.0.0.0/8");
+        check("[proxies]\nproxy_protocol = true", "proxies.proxy_protocol");
         check("[realm]\nuri_prefix = 'com./x'", "realm.uri_prefix");
         check("[limits]\nhello_seconds_max = 0", "limits.hello_seconds_max");
         check("[limits]\nmessage_bytes_max = 16777217", "limits.message_bytes_max");

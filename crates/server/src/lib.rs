@@ -15,6 +15,7 @@ mod demo;
 mod doors;
 mod hub;
 mod keyring;
+mod networks;
 mod open;
 mod outbox;
 mod output;

@@ -4,16 +4,17 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Where to listen, and for what.
+/// Where to listen. Each speaks HTTP, with WebSocket at `/ws`, and RawSocket; the names say what
+/// clients are likely to use it for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListenUrl {
-    /// `http://H:P`: HTTP, with WebSocket at `/ws`.
+    /// `http://H:P`.
     Http(String),
-    /// `https://H:P`: the same under TLS.
+    /// `https://H:P`: under TLS.
     Https(String),
-    /// `tcp://H:P`: RawSocket.
+    /// `tcp://H:P`.
     Tcp(String),
-    /// `unix:PATH`: RawSocket on a Unix socket.
+    /// `unix:PATH`: a Unix socket.
     Unix(PathBuf),
 }
 

@@ -39,6 +39,24 @@ impl Gate {
     }
 }
 
+impl Pass {
+    /// Counts the connection for another address, once it is known whose it is. `false`, and
+    /// nothing changes, if that address has too many.
+    #[must_use]
+    pub fn move_to(&mut self, address: PeerAddress) -> bool {
+        if address.sender() == self.address {
+            return true;
+        }
+        match self.gate.enter(address) {
+            Some(pass) => {
+                *self = pass;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
 impl Drop for Pass {
     fn drop(&mut self) {
         let mut counts = self.gate.counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,6 +84,22 @@ mod tests {
         assert!(gate.enter(address(2)).is_some());
         drop(first);
         assert!(gate.enter(address(1)).is_some());
+        drop(second);
+        assert!(gate.counts.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_place_that_moves_counts_for_its_new_address_only() {
+        let gate = Gate::new(1);
+        let address = |last| PeerAddress::Ip([127, 0, 0, last].into());
+        let mut first = gate.enter(address(1)).unwrap();
+        assert!(first.move_to(address(1)));
+        assert!(first.move_to(address(2)));
+        let mut second = gate.enter(address(1)).unwrap();
+        assert!(!second.move_to(address(2)));
+        assert!(gate.enter(address(1)).is_none());
+        drop(first);
+        assert!(second.move_to(address(2)));
         drop(second);
         assert!(gate.counts.lock().unwrap().is_empty());
     }

@@ -20,7 +20,7 @@ use tower::ServiceExt as _;
 use super::connection::Visitor;
 use super::gate::Pass;
 use super::session::Peer;
-use super::{Doors, websocket};
+use super::{Doors, forwarded, websocket};
 
 /// The only WebSocket version there is (RFC 6455).
 const WEBSOCKET_VERSION: &str = "13";
@@ -80,9 +80,13 @@ async fn upgrade(Extension(doors): Extension<Arc<Doors>>, mut request: Request) 
     else {
         return (StatusCode::BAD_REQUEST, "this connection can't be upgraded\n").into_response();
     };
-    let Some(pass) = slot.lock().ok().and_then(|mut slot| slot.take()) else {
+    let Some(mut pass) = slot.lock().ok().and_then(|mut slot| slot.take()) else {
         return (StatusCode::BAD_REQUEST, "this connection was upgraded before\n").into_response();
     };
+    let address = asked_for(&doors, request.headers(), address);
+    if !pass.move_to(address) {
+        return (StatusCode::SERVICE_UNAVAILABLE, [(header::CONNECTION, "close")]).into_response();
+    }
     let peer = Peer { address, user_agent: text(request.headers(), &header::USER_AGENT).to_owned() };
     let tasks = doors.tasks.clone();
     let encoding = handshake.encoding;
@@ -93,6 +97,16 @@ async fn upgrade(Extension(doors): Extension<Arc<Doors>>, mut request: Request) 
         }
     });
     handshake.into_response()
+}
+
+/// Whose address counts: `address`, unless that is a trusted proxy that asks for another. Where
+/// proxies speak the PROXY protocol, they have said it already.
+fn asked_for(doors: &Doors, headers: &HeaderMap, address: PeerAddress) -> PeerAddress {
+    let proxies = &doors.app.config.proxies;
+    if proxies.proxy_protocol || !doors.is_trusted_proxy(address) {
+        return address;
+    }
+    forwarded::client(headers, &proxies.trusted).map_or(address, PeerAddress::Ip)
 }
 
 /// A WebSocket opening handshake (RFC 6455, section 4.2) that can be answered.
@@ -202,6 +216,7 @@ mod tests {
         assert_eq!(read(&[]), Ok(Encoding::Json));
         assert_eq!(read(&[("sec-websocket-protocol", "x, wamp.2.cbor, wamp.2.json")]), Ok(Encoding::Cbor));
         assert_eq!(read(&[("sec-websocket-protocol", "wamp.2.msgpack,wamp.2.cbor")]), Ok(Encoding::MsgPack));
+        assert_eq!(read(&[("sec-websocket-protocol", "wamp.2.ubjson,wamp.2.cbor")]), Ok(Encoding::Ubjson));
     }
 
     #[test]

@@ -1,22 +1,18 @@
 //! Listeners: bound sockets that hand out connections until the server stops.
 
-use std::future::Future;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use countersign_identity::PeerAddress;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_rustls::TlsAcceptor;
 
-use super::connection::Visitor;
-use super::session::Peer;
+use super::reception::{Reception, TurnAway};
 use super::unix::{BoundSocket, peer_uid};
-use super::{Doors, ListenUrl, TlsError, http, rawsocket, tls};
+use super::{Doors, ListenUrl, TlsError, tls};
 use crate::config::TlsConfig;
 use crate::data_dir::DataDir;
 
@@ -51,22 +47,21 @@ pub enum BindError {
 }
 
 /// A bound listener.
-#[derive(Debug)]
 pub struct Listener {
     socket: Socket,
+    tls: Option<TlsAcceptor>,
     url: ListenUrl,
 }
 
+#[derive(Debug)]
 enum Socket {
-    Http(TcpListener),
-    Https(TcpListener, TlsAcceptor),
     Tcp(TcpListener),
     Unix(BoundSocket),
 }
 
-impl std::fmt::Debug for Socket {
+impl std::fmt::Debug for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Socket")
+        f.debug_struct("Listener").field("url", &self.url).finish_non_exhaustive()
     }
 }
 
@@ -78,27 +73,18 @@ impl Listener {
     /// [`BindError`], which names the address.
     pub async fn bind(url: &ListenUrl, config: &TlsConfig, data: &DataDir) -> Result<Self, BindError> {
         let failed = |source| BindError::Io { url: url.clone(), source };
-        let (socket, bound) = match url {
-            ListenUrl::Http(at) => {
-                let (listener, at) = bind_tcp(at).await.map_err(failed)?;
-                (Socket::Http(listener), ListenUrl::Http(at))
-            }
-            ListenUrl::Https(at) => {
-                let acceptor = tls::acceptor(config, data)?;
-                let (listener, at) = bind_tcp(at).await.map_err(failed)?;
-                (Socket::Https(listener, acceptor), ListenUrl::Https(at))
-            }
-            ListenUrl::Tcp(at) => {
-                let (listener, at) = bind_tcp(at).await.map_err(failed)?;
-                (Socket::Tcp(listener), ListenUrl::Tcp(at))
-            }
-            ListenUrl::Unix(path) => {
-                let path: PathBuf = std::path::absolute(path).map_err(failed)?;
-                let bound = BoundSocket::bind(&path, WAMP_SOCKET_MODE).map_err(failed)?;
-                (Socket::Unix(bound), ListenUrl::Unix(path))
-            }
+        let tls = match url {
+            ListenUrl::Https(_) => Some(tls::acceptor(config, data)?),
+            ListenUrl::Http(_) | ListenUrl::Tcp(_) | ListenUrl::Unix(_) => None,
         };
-        Ok(Self { socket, url: bound })
+        let (socket, url) = match url {
+            ListenUrl::Http(at) => tcp(at, ListenUrl::Http).await,
+            ListenUrl::Https(at) => tcp(at, ListenUrl::Https).await,
+            ListenUrl::Tcp(at) => tcp(at, ListenUrl::Tcp).await,
+            ListenUrl::Unix(path) => unix(path),
+        }
+        .map_err(failed)?;
+        Ok(Self { socket, tls, url })
     }
 
     /// Where it listens, with the port that was taken.
@@ -108,48 +94,63 @@ impl Listener {
 
     /// Hands out connections until the doors close.
     pub async fn run(self, doors: Arc<Doors>) {
-        match self.socket {
-            Socket::Http(listener) => {
-                let routes = http::routes(Arc::clone(&doors));
-                accept_tcp(doors, listener, move |doors, stream, address| http(routes.clone(), doors, stream, address))
-                    .await;
+        let turn_away = match self.url {
+            ListenUrl::Http(_) => TurnAway::Http,
+            ListenUrl::Https(_) => TurnAway::Silently,
+            ListenUrl::Tcp(_) | ListenUrl::Unix(_) => TurnAway::RawSocket,
+        };
+        let reception = Arc::new(Reception::new(Arc::clone(&doors), self.tls, turn_away));
+        while let Some(accepted) = doors.stop.run_until_cancelled(self.socket.accept()).await {
+            let reception = Arc::clone(&reception);
+            match accepted {
+                Ok(Accepted::Tcp(stream, address)) => {
+                    doors.tasks.spawn(async move { reception.receive(stream, address).await });
+                }
+                Ok(Accepted::Unix(stream, address)) => {
+                    doors.tasks.spawn(async move { reception.receive(stream, address).await });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "can't accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
-            Socket::Https(listener, acceptor) => {
-                let routes = http::routes(Arc::clone(&doors));
-                accept_tcp(doors, listener, move |doors, stream, address| {
-                    https(acceptor.clone(), routes.clone(), doors, stream, address)
-                })
-                .await;
-            }
-            Socket::Tcp(listener) => accept_tcp(doors, listener, raw).await,
-            Socket::Unix(bound) => accept_unix(doors, &bound).await,
         }
     }
 }
 
-async fn bind_tcp(authority: &str) -> io::Result<(TcpListener, String)> {
+/// A connection, and who is at its other end.
+enum Accepted {
+    Tcp(TcpStream, PeerAddress),
+    Unix(UnixStream, PeerAddress),
+}
+
+impl Socket {
+    async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, from) = listener.accept().await?;
+                set_up(&stream);
+                Ok(Accepted::Tcp(stream, PeerAddress::Ip(from.ip().to_canonical())))
+            }
+            Self::Unix(bound) => {
+                let (stream, _) = bound.listener.accept().await?;
+                let address = PeerAddress::Unix { uid: peer_uid(&stream)? };
+                Ok(Accepted::Unix(stream, address))
+            }
+        }
+    }
+}
+
+async fn tcp(authority: &str, url: impl Fn(String) -> ListenUrl) -> io::Result<(Socket, ListenUrl)> {
     let listener = TcpListener::bind(authority).await?;
     let at = listener.local_addr()?.to_string();
-    Ok((listener, at))
+    Ok((Socket::Tcp(listener), url(at)))
 }
 
-async fn accept_tcp<F>(
-    doors: Arc<Doors>,
-    listener: TcpListener,
-    serve: impl Fn(Arc<Doors>, TcpStream, PeerAddress) -> F,
-) where
-    F: Future<Output = ()> + Send + 'static,
-{
-    while let Some(accepted) = doors.stop.run_until_cancelled(listener.accept()).await {
-        match accepted {
-            Ok((stream, from)) => {
-                set_up(&stream);
-                let address = PeerAddress::Ip(from.ip().to_canonical());
-                doors.tasks.spawn(serve(Arc::clone(&doors), stream, address));
-            }
-            Err(error) => pause(&error).await,
-        }
-    }
+fn unix(path: &Path) -> io::Result<(Socket, ListenUrl)> {
+    let path = std::path::absolute(path)?;
+    let bound = BoundSocket::bind(&path, WAMP_SOCKET_MODE)?;
+    Ok((Socket::Unix(bound), ListenUrl::Unix(path)))
 }
 
 /// Small answers don't wait for the acknowledgement of the last one, and a peer that is gone
@@ -161,47 +162,4 @@ fn set_up(stream: &TcpStream) {
         TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL).with_retries(KEEPALIVE_PROBES);
     let _ = socket.set_tcp_keepalive(&keepalive);
     let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX));
-}
-
-async fn accept_unix(doors: Arc<Doors>, bound: &BoundSocket) {
-    while let Some(accepted) = doors.stop.run_until_cancelled(bound.listener.accept()).await {
-        match accepted.and_then(|(stream, _)| Ok((peer_uid(&stream)?, stream))) {
-            Ok((uid, stream)) => {
-                let address = PeerAddress::Unix { uid };
-                doors.tasks.spawn(raw(Arc::clone(&doors), stream, address));
-            }
-            Err(error) => pause(&error).await,
-        }
-    }
-}
-
-async fn pause(error: &io::Error) {
-    tracing::warn!(%error, "can't accept a connection");
-    tokio::time::sleep(ACCEPT_PAUSE).await;
-}
-
-async fn raw<S: AsyncRead + AsyncWrite + Send + Unpin>(doors: Arc<Doors>, stream: S, address: PeerAddress) {
-    let peer = Peer { address, user_agent: String::new() };
-    match doors.gate.enter(address) {
-        Some(pass) => rawsocket::serve(doors, stream, Visitor::new(peer, pass)).await,
-        None => rawsocket::turn_away(stream).await,
-    }
-}
-
-async fn http(routes: Router, doors: Arc<Doors>, stream: TcpStream, address: PeerAddress) {
-    match doors.gate.enter(address) {
-        Some(pass) => http::serve(routes, doors, stream, address, pass).await,
-        None => http::turn_away(stream).await,
-    }
-}
-
-async fn https(acceptor: TlsAcceptor, routes: Router, doors: Arc<Doors>, stream: TcpStream, address: PeerAddress) {
-    let Some(pass) = doors.gate.enter(address) else { return };
-    let shaking = tokio::time::timeout(doors.hello_deadline(), acceptor.accept(stream));
-    match doors.stop.run_until_cancelled(shaking).await {
-        Some(Ok(Ok(stream))) => http::serve(routes, doors, stream, address, pass).await,
-        Some(Ok(Err(error))) => tracing::debug!(%error, "TLS handshake failed"),
-        Some(Err(_)) => tracing::debug!("TLS handshake took too long"),
-        None => {}
-    }
 }

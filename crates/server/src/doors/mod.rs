@@ -2,10 +2,14 @@
 
 mod address;
 mod connection;
+mod forwarded;
 mod gate;
 mod http;
 mod listener;
+mod prefixed;
+mod proxy_protocol;
 mod rawsocket;
+mod reception;
 mod session;
 mod tls;
 mod transport;
@@ -20,6 +24,7 @@ pub use unix::{BoundSocket, peer_uid, reachable};
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_identity::PeerAddress;
 use countersign_wamp::DecodeLimits;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -61,6 +66,14 @@ impl Doors {
     fn outbox_limits(&self) -> OutboxLimits {
         let limits = &self.app.config.limits;
         OutboxLimits { messages_max: limits.outbound_messages_max, bytes_max: limits.outbound_bytes_max }
+    }
+
+    /// Whether the peer at the other end of a connection is believed for whom it connects.
+    fn is_trusted_proxy(&self, transport: PeerAddress) -> bool {
+        match transport {
+            PeerAddress::Ip(address) => self.app.config.proxies.trusted.contains(address),
+            PeerAddress::Unix { .. } | PeerAddress::Local => false,
+        }
     }
 
     fn hello_deadline(&self) -> Duration {

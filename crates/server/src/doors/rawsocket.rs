@@ -1,4 +1,4 @@
-//! RawSocket over TCP and Unix sockets.
+//! RawSocket over any stream.
 //!
 //! Source: WAMP specification, advanced profile "RawSocket Transport".
 
@@ -51,6 +51,7 @@ async fn shake_hands<S: AsyncRead + AsyncWrite>(
     match Handshake::parse_request(request) {
         Ok(theirs) => {
             writer.write_all(&Handshake { encoding: theirs.encoding, limit }.to_bytes()).await.ok()?;
+            writer.flush().await.ok()?;
             Some(theirs)
         }
         Err(HandshakeError::Refused(refusal)) => {

@@ -7,6 +7,7 @@ mod doors;
 mod live;
 mod meta;
 mod otp;
+mod proxies;
 mod race;
 mod support;
 mod throttle;

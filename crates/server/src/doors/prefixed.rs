@@ -1,0 +1,82 @@
+//! A stream of which the first byte was looked at.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Gives the byte again, then the rest of the stream.
+#[derive(Debug)]
+pub struct Prefixed<S> {
+    first: Option<u8>,
+    stream: S,
+}
+
+impl<S> Prefixed<S> {
+    /// `stream`, of which `first` was read.
+    pub fn new(first: u8, stream: S) -> Self {
+        Self { first: Some(first), stream }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Prefixed<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if buffer.remaining() > 0
+            && let Some(first) = self.first.take()
+        {
+            buffer.put_slice(&[first]);
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Prefixed<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn gives_the_first_byte_once_and_writes_through() {
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let mut stream = Prefixed::new(b'a', ours);
+        theirs.write_all(b"bc").await.unwrap();
+        assert_eq!(stream.read(&mut []).await.unwrap(), 0);
+        stream.write_all(b"xyz").await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut heard = String::new();
+        theirs.read_to_string(&mut heard).await.unwrap();
+        drop(theirs);
+        let mut read = String::new();
+        stream.read_to_string(&mut read).await.unwrap();
+        assert_eq!((read.as_str(), heard.as_str()), ("abc", "xyz"));
+    }
+}

@@ -1,0 +1,120 @@
+//! From an accepted connection to the one who serves it: whose it is, TLS, and which protocol it
+//! speaks.
+//!
+//! Every listener takes this path, and each speaks RawSocket and HTTP: the first byte tells
+//! which (WAMP specification, advanced profile "RawSocket Transport").
+//!
+//! **Invariant:** what a peer says of its address is believed only if the transport's own peer is
+//! a trusted proxy.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use countersign_identity::PeerAddress;
+use countersign_wamp::rawsocket::MAGIC;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsAcceptor;
+
+use super::connection::Visitor;
+use super::gate::Pass;
+use super::prefixed::Prefixed;
+use super::session::Peer;
+use super::{Doors, http, proxy_protocol, rawsocket};
+
+/// What a listener says to those whom it doesn't read: there are too many from their address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnAway {
+    /// An HTTP answer.
+    Http,
+    /// A RawSocket answer.
+    RawSocket,
+    /// Nothing: it would have to be under TLS, and that costs too much.
+    Silently,
+}
+
+/// What the connections of one listener have in common.
+pub struct Reception {
+    doors: Arc<Doors>,
+    routes: Router,
+    tls: Option<TlsAcceptor>,
+    turn_away: TurnAway,
+}
+
+impl Reception {
+    /// A reception for one listener, which speaks TLS if there is an acceptor.
+    pub fn new(doors: Arc<Doors>, tls: Option<TlsAcceptor>, turn_away: TurnAway) -> Self {
+        Self { routes: http::routes(Arc::clone(&doors)), doors, tls, turn_away }
+    }
+
+    /// Leads one connection to the one who serves it. `transport` is the address at its other end.
+    pub async fn receive(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, transport: PeerAddress) {
+        if let Err(error) = self.admit(stream, transport).await {
+            tracing::debug!(%error, peer = %transport, "a connection ended before its first word");
+        }
+    }
+
+    async fn admit<S>(&self, mut stream: S, transport: PeerAddress) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let deadline = Instant::now() + self.doors.hello_deadline();
+        // Until the proxy has said for whom it connects, the connection is the proxy's own.
+        let Some(mut pass) = self.doors.gate.enter(transport) else {
+            self.turn_away(stream).await;
+            return Ok(());
+        };
+        let mut address = transport;
+        if self.doors.app.config.proxies.proxy_protocol && self.doors.is_trusted_proxy(transport) {
+            let source = self.in_time(deadline, proxy_protocol::read(&mut stream)).await?;
+            address = source.map_or(transport, PeerAddress::Ip);
+            if !pass.move_to(address) {
+                self.turn_away(stream).await;
+                return Ok(());
+            }
+        }
+        match &self.tls {
+            Some(acceptor) => {
+                let stream = self.in_time(deadline, acceptor.accept(stream)).await?;
+                self.serve(stream, deadline, address, pass).await
+            }
+            None => self.serve(stream, deadline, address, pass).await,
+        }
+    }
+
+    /// Hands the connection to the protocol that its first byte belongs to.
+    async fn serve<S>(&self, mut stream: S, deadline: Instant, address: PeerAddress, pass: Pass) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let first = self.in_time(deadline, stream.read_u8()).await?;
+        let stream = Prefixed::new(first, stream);
+        let doors = Arc::clone(&self.doors);
+        // In a task of its own: what it took to come here is more than an idle session takes.
+        if first == MAGIC {
+            let visitor = Visitor::new(Peer { address, user_agent: String::new() }, pass);
+            self.doors.tasks.spawn(rawsocket::serve(doors, stream, visitor));
+        } else {
+            self.doors.tasks.spawn(http::serve(self.routes.clone(), doors, stream, address, pass));
+        }
+        Ok(())
+    }
+
+    /// A step that has to be done before the deadline, and before the server stops.
+    async fn in_time<T>(&self, deadline: Instant, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        match self.doors.stop.run_until_cancelled(timeout_at(deadline, step)).await {
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(io::ErrorKind::TimedOut.into()),
+            None => Err(io::Error::other("the server is going down")),
+        }
+    }
+
+    async fn turn_away(&self, stream: impl AsyncWrite + Unpin) {
+        match self.turn_away {
+            TurnAway::Http => http::turn_away(stream).await,
+            TurnAway::RawSocket => rawsocket::turn_away(stream).await,
+            TurnAway::Silently => {}
+        }
+    }
+}
