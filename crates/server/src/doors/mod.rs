@@ -4,6 +4,7 @@ mod address;
 mod connection;
 mod forwarded;
 mod gate;
+mod hello;
 mod http;
 mod listener;
 mod prefixed;

@@ -5,7 +5,6 @@
 //! contract of the bus, sections 2 and 9. After a refused login the connection stays open for
 //! a few more tries; after a GOODBYE it may carry another session.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,21 +14,18 @@ use countersign_identity::login::{Attempt, LoggedIn, LoginError};
 use countersign_identity::permission::Restriction;
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::role::RoleName;
-use countersign_identity::{Actor, LoginName, PeerAddress, RequestContext, Secret, SessionKind};
+use countersign_identity::{Actor, PeerAddress, RequestContext, Secret, SessionKind};
 use countersign_router::{ClientFeatures, announced_roles};
-use countersign_wamp::{Dict, Id, Message, Signature, Value, uris};
+use countersign_wamp::{Dict, Id, Message, Signature, uris};
 
 use super::Doors;
 use super::gate::Pass;
+use super::hello::{Abort, AuthMethod, Hello, HelloError};
 use crate::cid;
 use crate::clock::now;
 use crate::hub::{Joining, Live, RevokedMeanwhile};
 use crate::outbox::{Ending, Outbox};
 
-/// The only secret-based method so far.
-const TICKET: &str = "ticket";
-/// Admission without a login.
-const ANONYMOUS: &str = "anonymous";
 /// How WELCOME names this server.
 const AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
 
@@ -80,25 +76,11 @@ enum State {
     Over,
 }
 
-/// What counts of a HELLO.
-#[derive(Debug)]
-struct Hello {
-    authid: String,
-    agent: String,
-    features: ClientFeatures,
-}
-
 /// Our own fault: the cause goes to the log, the client hears under which reference.
 fn failed(context: &RequestContext, fault: &RepositoryError) -> Abort {
     tracing::error!(cid = context.cid, error = ?fault, "a login failed on our side");
     let message = format!("the login failed on the server's side; reference {}", context.cid);
     Abort { reason: uris::error::AUTHENTICATION_FAILED.into(), message }
-}
-
-/// A refusal that ends the session's establishment with ABORT.
-struct Abort {
-    reason: Cow<'static, str>,
-    message: String,
 }
 
 impl Session {
@@ -220,32 +202,14 @@ impl Session {
     }
 
     async fn hello(&mut self, realm: &str, details: &Dict) {
-        let Some(roles) = details.get("roles").and_then(Value::as_dict) else {
-            return self.violation("HELLO without roles");
-        };
-        if roles.is_empty() {
-            return self.violation("HELLO with empty roles");
-        }
-        let config = &self.doors.app.config;
-        if realm != config.realm.name {
-            return self.refuse(&Abort {
-                reason: uris::error::NO_SUCH_REALM.into(),
-                message: "there is no such realm here".into(),
-            });
-        }
-        let text = |name| details.get(name).and_then(Value::as_str).unwrap_or_default();
-        let hello = Hello {
-            authid: cut(text("authid"), LoginName::BYTES_MAX + 1),
-            agent: self.agent(&cut(text("agent"), RequestContext::AGENT_CHARACTERS_MAX)),
-            features: ClientFeatures::from_hello(details),
-        };
-        match choose_method(details, config.auth.anonymous) {
-            Ok(TICKET) => {
-                self.outbox.send(Message::Challenge { method: TICKET.into(), extra: Dict::new() });
+        match Hello::read(realm, details, &self.peer.user_agent, &self.doors.app.config) {
+            Ok(hello) if hello.method == AuthMethod::Anonymous => self.join_anonymous(&hello).await,
+            Ok(hello) => {
+                self.outbox.send(Message::Challenge { method: hello.method.name().into(), extra: Dict::new() });
                 self.state = State::Challenged { hello, was_refused: false };
             }
-            Ok(_) => self.join_anonymous(&hello).await,
-            Err(abort) => self.refuse(&abort),
+            Err(HelloError::Violation(message)) => self.violation(message),
+            Err(HelloError::Refused(abort)) => self.refuse(&abort),
         }
     }
 
@@ -297,8 +261,7 @@ impl Session {
             actor: login.actor(),
             authid: login.user().login.as_str().into(),
             authrole: login.user().role.as_str().into(),
-            method: TICKET,
-            provider: "dynamic",
+            method: hello.method,
             extra,
             restriction: login.restriction(),
             longest: match login.kind() {
@@ -323,8 +286,7 @@ impl Session {
             actor: Actor::Anonymous,
             authid: authid.into(),
             authrole: RoleName::PUBLIC.into(),
-            method: ANONYMOUS,
-            provider: "static",
+            method: hello.method,
             extra: Dict::new().with("has_restrictions", false).with("authagent", &*hello.agent),
             restriction: None,
             longest: None,
@@ -347,8 +309,8 @@ impl Session {
                 .with("realm", &*self.doors.app.config.realm.name)
                 .with("authid", &*entry.authid)
                 .with("authrole", &*entry.authrole)
-                .with("authmethod", entry.method)
-                .with("authprovider", entry.provider)
+                .with("authmethod", entry.method.name())
+                .with("authprovider", entry.method.provider())
                 .with("authextra", entry.extra)
                 .with("roles", announced_roles())
                 .with("agent", AGENT),
@@ -359,8 +321,8 @@ impl Session {
             authid: entry.authid,
             authrole: entry.authrole,
             context,
-            authmethod: entry.method,
-            authprovider: entry.provider,
+            authmethod: entry.method.name(),
+            authprovider: entry.method.provider(),
             restriction: entry.restriction,
             features,
             login_began: began,
@@ -407,16 +369,6 @@ impl Session {
             self.state = State::Opening;
         }
     }
-
-    /// HELLO's `agent`, with the HTTP `User-Agent` behind it (contract of the bus, section 2.6).
-    fn agent(&self, announced: &str) -> String {
-        match (announced, self.peer.user_agent.as_str()) {
-            ("", "") => String::new(),
-            (agent, "") => agent.to_owned(),
-            ("", user_agent) => format!("[{user_agent}]"),
-            (agent, user_agent) => format!("{agent} [{user_agent}]"),
-        }
-    }
 }
 
 impl Drop for Session {
@@ -425,20 +377,13 @@ impl Drop for Session {
     }
 }
 
-/// The start of a text that may be as long as a message, one character or more past what is
-/// valid, so that what is too long stays too long.
-fn cut(text: &str, characters_max: usize) -> String {
-    text.chars().take(characters_max).collect()
-}
-
 /// What is known of a session once its login is through.
 struct Entry {
     id: Id,
     actor: Actor,
     authid: Arc<str>,
     authrole: Arc<str>,
-    method: &'static str,
-    provider: &'static str,
+    method: AuthMethod,
     extra: Dict,
     restriction: Option<Arc<Restriction>>,
     longest: Option<Duration>,
@@ -449,53 +394,4 @@ fn is_about_the_session(message: &Message) -> bool {
         message,
         Message::Hello { .. } | Message::Authenticate { .. } | Message::Abort { .. } | Message::Goodbye { .. }
     )
-}
-
-/// The first of the client's methods that is offered here.
-fn choose_method(details: &Dict, anonymous: bool) -> Result<&'static str, Abort> {
-    let wanted = details.get("authmethods").and_then(Value::as_list).unwrap_or_default();
-    if wanted.is_empty() {
-        return if anonymous {
-            Ok(ANONYMOUS)
-        } else {
-            Err(Abort {
-                reason: uris::error::AUTHENTICATION_REQUIRED.into(),
-                message: "a login is required: offer the authentication method ticket".into(),
-            })
-        };
-    }
-    let offered = |method: &Value| match method.as_str() {
-        Some(TICKET) => Some(TICKET),
-        Some(ANONYMOUS) if anonymous => Some(ANONYMOUS),
-        _ => None,
-    };
-    wanted.iter().find_map(offered).ok_or_else(|| Abort {
-        reason: uris::error::NO_MATCHING_AUTH_METHOD.into(),
-        message: "none of the offered authentication methods can be used here; ticket can".into(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn choose(methods: &[&str], anonymous: bool) -> Result<&'static str, &'static str> {
-        let list: Vec<Value> = methods.iter().map(|method| Value::from(*method)).collect();
-        choose_method(&Dict::new().with("authmethods", list), anonymous).map_err(|abort| match abort.reason {
-            Cow::Borrowed(reason) => reason,
-            Cow::Owned(reason) => panic!("{reason}"),
-        })
-    }
-
-    #[test]
-    fn takes_the_first_method_of_the_client_that_is_offered() {
-        assert_eq!(choose(&["cookie", "ticket"], false), Ok(TICKET));
-        assert_eq!(choose(&["anonymous", "ticket"], true), Ok(ANONYMOUS));
-        assert_eq!(choose(&["ticket", "anonymous"], true), Ok(TICKET));
-        assert_eq!(choose(&["anonymous", "ticket"], false), Ok(TICKET));
-        assert_eq!(choose(&["anonymous"], false), Err(uris::error::NO_MATCHING_AUTH_METHOD));
-        assert_eq!(choose(&["xyz"], true), Err(uris::error::NO_MATCHING_AUTH_METHOD));
-        assert_eq!(choose(&[], false), Err(uris::error::AUTHENTICATION_REQUIRED));
-        assert_eq!(choose(&[], true), Ok(ANONYMOUS));
-    }
 }
