@@ -107,7 +107,6 @@ impl Realm {
     /// Asks again whether a session may have what it has subscribed to and registered, and takes
     /// from it what it may not have any more. For a server that changes rights while sessions live.
     pub fn recheck(&mut self, now: Instant, session: Id, authorizer: &dyn Authorizer, out: &mut Vec<Effect>) {
-        const REASON: &str = "no longer authorized";
         let Self { settings, clock, sessions, dealer, broker, .. } = self;
         let gate = Gate { settings, at: clock.at(now), authorizer };
         let Some(Session { details, subscriptions, registrations, .. }) = sessions.get(&session) else { return };
@@ -119,10 +118,10 @@ impl Realm {
         let mut lost_registrations = registrations.clone();
         lost_registrations.retain(|id| is_refused(Action::Register, dealer.pattern(*id)));
         for id in lost_subscriptions {
-            broker.revoke(sessions, id, session, REASON, out);
+            broker.revoke(sessions, id, session, error::NOT_AUTHORIZED, out);
         }
         for id in lost_registrations {
-            dealer.revoke(sessions, id, session, REASON, out);
+            dealer.revoke(sessions, id, session, error::NOT_AUTHORIZED, out);
         }
         self.publish_meta(out);
     }

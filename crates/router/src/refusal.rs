@@ -9,6 +9,15 @@ use crate::{Action, Authorizer, Decision, Effect, RealmSettings, SessionDetails,
 /// registrations, or too many unanswered calls.
 pub const LIMIT_EXCEEDED: &str = "countersign.error.limit_exceeded";
 
+/// Reasons in an UNREGISTERED or UNSUBSCRIBED that was not asked for. URIs, because clients exist
+/// that drop their connection over anything else.
+pub(crate) mod revoked {
+    /// Another session registered the procedure by force.
+    pub const REPLACED: &str = "countersign.revoked.replaced";
+    /// Another session took it away through the meta API.
+    pub const REMOVED: &str = "countersign.revoked.removed";
+}
+
 /// How much of a wrong URI, which may be as long as a message, its sender gets back, in
 /// characters.
 const ECHOED_CHARACTERS_MAX: usize = 128;

@@ -13,7 +13,7 @@ use crate::hash::FastHash;
 use crate::meta::{Change, MetaEvent, is_hidden};
 use crate::pattern_map::PatternMap;
 use crate::random::Random;
-use crate::refusal::{Gate, Refusal};
+use crate::refusal::{Gate, Refusal, revoked};
 use crate::session::Sessions;
 use crate::{Action, Effect, Feature, RealmSettings, ReservedUris, Target, options};
 
@@ -123,7 +123,7 @@ impl Registrations {
             }
             holder => {
                 if let Some(holder) = holder {
-                    self.revoke_all(sessions, holder, "another session registered the procedure", out);
+                    self.revoke_all(sessions, holder, revoked::REPLACED, out);
                 }
                 self.create(wanted, callee, gate.at, is_of_server)
             }

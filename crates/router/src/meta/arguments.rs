@@ -65,9 +65,9 @@ impl Arguments {
         self.named(name).map(|value| value.as_str().ok_or_else(wrong)).transpose()
     }
 
-    /// A reason to close a session.
-    pub fn reason(&self, rules: UriRules) -> Result<UriText, Refusal> {
-        let Some(value) = self.named("reason") else { return Ok(uris::close::KILLED.into()) };
+    /// The reason for what is done to a session.
+    pub fn reason(&self, rules: UriRules, default: &str) -> Result<UriText, Refusal> {
+        let Some(value) = self.named("reason") else { return Ok(default.into()) };
         let wrong = || Refusal::new(uris::error::INVALID_URI, "argument \"reason\" must be a URI");
         Uri::parse(value.as_str().ok_or_else(wrong)?, rules).map(Into::into).map_err(|_| wrong())
     }

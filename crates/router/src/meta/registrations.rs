@@ -5,7 +5,7 @@ use countersign_wamp::{Id, Payload, Uri, UriPattern, Value, uris::error};
 use super::arguments::Arguments;
 use super::nothing;
 use super::sessions::{count, ids};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, revoked};
 use crate::{Effect, Realm, options};
 
 fn no_such_registration() -> Refusal {
@@ -54,11 +54,11 @@ impl Realm {
         let callees = self.callees(arguments)?;
         let registration = arguments.id(0, "registration")?;
         let callee = arguments.id(1, "callee")?.filter(|callee| callees.contains(callee) && !self.is_service(*callee));
-        let reason = arguments.named_text("reason")?.unwrap_or("removed by another session");
+        let reason = arguments.reason(self.settings.uri_rules, revoked::REMOVED)?;
         let (Some(registration), Some(callee)) = (registration, callee) else {
             return Err(Refusal::new(NO_SUCH_CALLEE, "the session is no callee of the registration"));
         };
-        self.dealer.revoke(&mut self.sessions, registration, callee, reason, out);
+        self.dealer.revoke(&mut self.sessions, registration, callee, reason.as_str(), out);
         Ok(nothing())
     }
 }

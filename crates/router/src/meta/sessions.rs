@@ -1,6 +1,7 @@
 //! `wamp.session.*`: who is there, and the end of sessions.
 
-use countersign_wamp::{Id, Payload, Value, uris::error};
+use countersign_wamp::uris::{close, error};
+use countersign_wamp::{Id, Payload, Value};
 
 use super::arguments::Arguments;
 use super::events::describe;
@@ -102,7 +103,7 @@ impl Realm {
         out: &mut Vec<Effect>,
         select: impl Fn(Id, &SessionDetails) -> bool,
     ) -> Result<Vec<Id>, Refusal> {
-        let reason = question.arguments.reason(self.settings.uri_rules)?;
+        let reason = question.arguments.reason(self.settings.uri_rules, close::KILLED)?;
         let message = question.arguments.named_text("message")?;
         let killed = self.clients(|id, details| id != question.caller && select(id, details));
         for &session in &killed {

@@ -5,7 +5,7 @@ use countersign_wamp::{Id, Payload, Uri, UriPattern, Value, uris::error};
 use super::arguments::Arguments;
 use super::nothing;
 use super::sessions::{count, ids};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, revoked};
 use crate::{Effect, Realm, options};
 
 pub(super) fn no_such_subscription() -> Refusal {
@@ -60,11 +60,11 @@ impl Realm {
         let subscriber = arguments
             .id(1, "subscriber")?
             .filter(|subscriber| subscribers.contains(subscriber) && !self.is_service(*subscriber));
-        let reason = arguments.named_text("reason")?.unwrap_or("removed by another session");
+        let reason = arguments.reason(self.settings.uri_rules, revoked::REMOVED)?;
         let (Some(subscription), Some(subscriber)) = (subscription, subscriber) else {
             return Err(Refusal::new(NO_SUCH_SUBSCRIBER, "the session is no subscriber of the subscription"));
         };
-        self.broker.revoke(&mut self.sessions, subscription, subscriber, reason, out);
+        self.broker.revoke(&mut self.sessions, subscription, subscriber, reason.as_str(), out);
         Ok(nothing())
     }
 }

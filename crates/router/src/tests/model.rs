@@ -271,7 +271,7 @@ impl Model {
         if force {
             for Holding { id, session, .. } in self.registrations.extract_if(.., |one| one.pattern == pattern) {
                 if has_features(session) {
-                    let reason = "reason: another session registered the procedure";
+                    let reason = "reason: countersign.revoked.replaced";
                     want.push(format!("{session} < UNREGISTERED 0 {{registration: {id}, {reason}}}"));
                 }
             }

@@ -62,7 +62,7 @@ fn calls_under_way_outlive_the_registration() {
 
 #[test]
 fn force_takes_the_procedure_and_tells_a_callee_that_understands() {
-    let revoked = "UNREGISTERED 0 {registration: 1, reason: another session registered the procedure}";
+    let revoked = "UNREGISTERED 0 {registration: 1, reason: countersign.revoked.replaced}";
     let check = |holder: u64, by: u64, want: &[String]| {
         let mut world = World::of_five();
         world.register(holder, "app.add");

@@ -33,7 +33,7 @@ fn a_subscriber_that_is_removed_is_told_if_it_understands() {
     let remove = |world: &mut World, subscriber: u64| {
         world.ask(1, "wamp.subscription.remove_subscriber", args([1_u64.into(), subscriber.into()]), none())
     };
-    let told = "2 < UNSUBSCRIBED 0 {subscription: 1, reason: removed by another session}";
+    let told = "2 < UNSUBSCRIBED 0 {subscription: 1, reason: countersign.revoked.removed}";
     assert_eq!(remove(&mut world, 2), ("null".to_owned(), vec![told.to_owned()]));
     assert_eq!(world.say(1, publish(7, none(), "app.news")), ["5 < EVENT 1 P0"]);
     assert_eq!(remove(&mut world, 2).0, "wamp.error.no_such_subscriber");
@@ -76,8 +76,8 @@ fn rights_that_are_gone_take_with_them_what_they_allowed() {
     assert_eq!(
         recheck(2, &OnlySubscribe),
         [
-            "2 < UNSUBSCRIBED 0 {subscription: 2, reason: no longer authorized}",
-            "2 < UNREGISTERED 0 {registration: 1, reason: no longer authorized}",
+            "2 < UNSUBSCRIBED 0 {subscription: 2, reason: wamp.error.not_authorized}",
+            "2 < UNREGISTERED 0 {registration: 1, reason: wamp.error.not_authorized}",
         ]
     );
     assert!(recheck(2, &OnlySubscribe).is_empty());

@@ -121,7 +121,7 @@ fn a_callee_that_goes_or_comes_keeps_the_turn_of_the_others() {
 #[test]
 fn force_takes_the_procedure_from_all_callees() {
     let mut world = shared("first");
-    let revoked = "UNREGISTERED 0 {registration: 1, reason: another session registered the procedure}";
+    let revoked = "UNREGISTERED 0 {registration: 1, reason: countersign.revoked.replaced}";
     assert_eq!(
         world.say(3, register(5, invoke("first").with("force_reregister", true), "app.add")),
         [format!("2 < {revoked}"), format!("3 < {revoked}"), format!("4 < {revoked}"), "3 < REGISTERED 5 2".to_owned()]

@@ -1,7 +1,7 @@
 //! JSON (RFC 8259), with binary data as text of U+0000 and base64.
 //!
 //! Stricter than some: no lone surrogates, no byte order mark, nothing behind the message.
-//! Numbers: whole ones up to 64 bits stay exact, larger ones and those with a fraction or an
+//! Numbers: whole ones stay exact, beyond 64 bits as decimal text; those with a fraction or an
 //! exponent are floats. What JSON can't say is written so: floats that are not finite as null,
 //! points in time as RFC 3339 text, or as a number of seconds outside the years 0 to 9999.
 
@@ -400,8 +400,11 @@ impl<'a> Number<'a> {
     }
 
     fn value(self) -> Value {
+        if self.is_whole {
+            return self.exact();
+        }
         // Every JSON number is one in Rust too.
-        self.integer().unwrap_or_else(|| self.raw.parse().map_or(Value::Null, Value::Float))
+        self.raw.parse().map_or(Value::Null, Value::Float)
     }
 
     /// The integer, if 64 bits are enough.
