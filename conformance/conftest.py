@@ -15,6 +15,7 @@ import pytest
 import swampyer
 
 import countersign_server
+from autobahn_peers import Bus
 from countersign_server import Server
 
 PROGRAM_SECONDS_MAX = 60
@@ -85,6 +86,20 @@ def server(request, tmp_path_factory) -> Iterator[Server]:
     else:
         with countersign_server.running(home, None) as server:
             yield with_users(server)
+
+
+@pytest.fixture(scope="session")
+def admitting_server(tmp_path_factory) -> Iterator[Server]:
+    """A server with the users of `USERS`, for sessions without a login too. For what no database takes part in."""
+    settings = "[auth]\nanonymous = true\n"
+    with countersign_server.running(tmp_path_factory.mktemp("s"), None, settings) as server:
+        yield with_users(server)
+
+
+@pytest.fixture
+def bus(admitting_server) -> Bus:
+    """The sessions of one scenario of autobahn-python."""
+    return Bus(admitting_server)
 
 
 def with_users(server: Server) -> Server:

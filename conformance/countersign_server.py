@@ -33,12 +33,12 @@ exempt = ["127.0.0.0/8"]
 class Server:
     """A running server. Made by `running`."""
 
-    def __init__(self, home: Path, storage_url: str | None) -> None:
+    def __init__(self, home: Path, storage_url: str | None, settings: str = "") -> None:
         self.data = home / "data"
         self.log = home / "server.log"
         self.config = home / "countersign.toml"
         storage = f'\n[storage]\nurl = "{storage_url}"\n' if storage_url else ""
-        self.config.write_text(CONFIG + storage, encoding="utf-8")
+        self.config.write_text(CONFIG + settings + storage, encoding="utf-8")
         self._socket = home / "wamp.sock"
         self._listening: queue.Queue[str] = queue.Queue()
         self._process: subprocess.Popen | None = None
@@ -107,9 +107,9 @@ class Server:
 
 
 @contextmanager
-def running(home: Path, storage_url: str | None) -> Iterator[Server]:
-    """A server with its data below `home`; without `storage_url` on SQLite."""
-    server = Server(home, storage_url)
+def running(home: Path, storage_url: str | None, settings: str = "") -> Iterator[Server]:
+    """A server with its data below `home`; without `storage_url` on SQLite. `settings`: more of its configuration."""
+    server = Server(home, storage_url, settings)
     server.start()
     try:
         yield server
