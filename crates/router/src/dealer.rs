@@ -163,7 +163,7 @@ impl Dealer {
     /// UNREGISTER, of a registration of the session's own. Calls under way go on.
     pub fn unregister(&mut self, sessions: &mut Sessions, from: Id, registration: Id) -> Result<(), Refusal> {
         let session = sessions.get_mut(&from);
-        if !session.is_some_and(|session| session.registrations.remove(&registration)) {
+        if !session.is_some_and(|session| session.registrations.remove(registration)) {
             return Err(Refusal::new(
                 error::NO_SUCH_REGISTRATION,
                 format!("this session has no registration {registration}"),
@@ -192,7 +192,7 @@ impl Dealer {
 
     /// Takes out everything that a session that left had as callee and as caller.
     pub fn forget(&mut self, sessions: &mut Sessions, id: Id, mut left: Session, out: &mut Vec<Effect>) {
-        for registration in left.registrations {
+        for &registration in left.registrations.ids() {
             self.registrations.remove_callee(registration, id);
         }
         for (request, invocation) in left.calls.drain_taken() {

@@ -16,6 +16,7 @@ mod dealer;
 mod effect;
 mod features;
 mod hash;
+mod holdings;
 mod meta;
 mod options;
 mod pattern_map;

@@ -86,7 +86,7 @@ impl Realm {
         let Some(mut left) = self.sessions.remove(&id) else { return };
         let details = left.details.clone();
         let testaments = left.testaments.take();
-        self.broker.forget(id, &left.subscriptions);
+        self.broker.forget(id, left.subscriptions.ids());
         self.dealer.forget(&mut self.sessions, id, left, out);
         let Departure::Told(authorizer) = departure else { return self.publish_meta(out) };
         let Self { settings, clock, random, sessions, broker, .. } = self;
@@ -113,9 +113,9 @@ impl Realm {
         let is_refused = |action, pattern: Option<&UriPattern>| {
             pattern.is_some_and(|pattern| gate.check(session, details, action, Target::Pattern(pattern)).is_err())
         };
-        let mut lost_subscriptions = subscriptions.clone();
+        let mut lost_subscriptions = subscriptions.ids().clone();
         lost_subscriptions.retain(|id| is_refused(Action::Subscribe, broker.pattern(*id)));
-        let mut lost_registrations = registrations.clone();
+        let mut lost_registrations = registrations.ids().clone();
         lost_registrations.retain(|id| is_refused(Action::Register, dealer.pattern(*id)));
         for id in lost_subscriptions {
             broker.revoke(sessions, id, session, error::NOT_AUTHORIZED, out);

@@ -1,12 +1,13 @@
 //! Who a session is, and what it holds in the realm.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use countersign_wamp::{Dict, Id};
+use countersign_wamp::{Dict, Id, MatchPolicy};
 
 use crate::call_table::CallTable;
 use crate::hash::FastHash;
+use crate::holdings::Holdings;
 use crate::refusal::Refusal;
 use crate::request_ids::RequestIds;
 use crate::testaments::Testaments;
@@ -70,8 +71,8 @@ impl SessionDetails {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub details: SessionDetails,
-    pub subscriptions: BTreeSet<Id>,
-    pub registrations: BTreeSet<Id>,
+    pub subscriptions: Holdings,
+    pub registrations: Holdings,
     pub calls: CallTable,
     pub request_ids: RequestIds,
     /// Most sessions have none.
@@ -82,8 +83,8 @@ impl Session {
     pub fn new(details: SessionDetails) -> Self {
         Self {
             details,
-            subscriptions: BTreeSet::new(),
-            registrations: BTreeSet::new(),
+            subscriptions: Holdings::default(),
+            registrations: Holdings::default(),
             calls: CallTable::default(),
             request_ids: RequestIds::default(),
             testaments: None,
@@ -92,11 +93,16 @@ impl Session {
 }
 
 impl Session {
-    /// Refuses one more subscription or registration above the limit.
-    pub fn check_holdings(&self, settings: &RealmSettings) -> Result<(), Refusal> {
+    /// Refuses one more subscription or registration above a limit.
+    pub fn check_holdings(&self, settings: &RealmSettings, policy: MatchPolicy) -> Result<(), Refusal> {
         let max = settings.subscriptions_and_registrations_max;
         let held = self.subscriptions.len() + self.registrations.len();
-        self.check_limit(held, max, "subscriptions and registrations together")
+        self.check_limit(held, max, "subscriptions and registrations together")?;
+        if policy != MatchPolicy::Wildcard {
+            return Ok(());
+        }
+        let wildcards = self.subscriptions.wildcards_len() + self.registrations.wildcards_len();
+        self.check_limit(wildcards, settings.wildcards_max, "wildcard patterns")
     }
 
     /// Refuses one more unanswered call above the limit.

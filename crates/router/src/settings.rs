@@ -19,6 +19,8 @@ pub struct RealmSettings {
     pub reserved: ReservedUris,
     /// Subscriptions and registrations that a client's session may hold at a time, together.
     pub subscriptions_and_registrations_max: usize,
+    /// Of these, those with a wildcard pattern.
+    pub wildcards_max: usize,
     /// Calls of a client's session that may be unanswered at a time.
     pub pending_calls_max: usize,
     /// Testaments that a session may have at a time.
@@ -49,6 +51,8 @@ pub struct HistorySettings {
 impl RealmSettings {
     /// Default of [`Self::subscriptions_and_registrations_max`].
     pub const SUBSCRIPTIONS_AND_REGISTRATIONS_MAX_DEFAULT: usize = 10_000;
+    /// Default of [`Self::wildcards_max`].
+    pub const WILDCARDS_MAX_DEFAULT: usize = 256;
     /// Default of [`Self::pending_calls_max`].
     pub const PENDING_CALLS_MAX_DEFAULT: usize = 4_096;
     /// Default of [`Self::testaments_max`].
@@ -70,6 +74,7 @@ impl RealmSettings {
             strict_ids: false,
             reserved: ReservedUris::default(),
             subscriptions_and_registrations_max: Self::SUBSCRIPTIONS_AND_REGISTRATIONS_MAX_DEFAULT,
+            wildcards_max: Self::WILDCARDS_MAX_DEFAULT,
             pending_calls_max: Self::PENDING_CALLS_MAX_DEFAULT,
             testaments_max: Self::TESTAMENTS_MAX_DEFAULT,
             testament_bytes_max: Self::TESTAMENT_BYTES_MAX_DEFAULT,

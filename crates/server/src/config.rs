@@ -240,6 +240,8 @@ pub struct LimitsConfig {
     pub outbound_bytes_max: usize,
     /// Subscriptions and registrations of one session.
     pub subscriptions_and_registrations_max: usize,
+    /// Of these, those with a wildcard pattern.
+    pub wildcards_max: usize,
     /// Unanswered calls of one session.
     pub pending_calls_max: usize,
     /// Testaments of one session.
@@ -270,6 +272,7 @@ impl Default for LimitsConfig {
             outbound_messages_max: 16_384,
             outbound_bytes_max: 64 * 1024 * 1024,
             subscriptions_and_registrations_max: 10_000,
+            wildcards_max: RealmSettings::WILDCARDS_MAX_DEFAULT,
             pending_calls_max: 4_096,
             testaments_max: RealmSettings::TESTAMENTS_MAX_DEFAULT,
             testament_bytes_max: RealmSettings::TESTAMENT_BYTES_MAX_DEFAULT,

@@ -26,6 +26,7 @@ pub fn realm_settings(config: &Config) -> Result<RealmSettings, ConfigError> {
         strict_ids: config.realm.strict_ids,
         reserved: reserved(&config.realm.uri_prefix),
         subscriptions_and_registrations_max: limits.subscriptions_and_registrations_max,
+        wildcards_max: limits.wildcards_max,
         pending_calls_max: limits.pending_calls_max,
         testaments_max: limits.testaments_max,
         testament_bytes_max: limits.testament_bytes_max,

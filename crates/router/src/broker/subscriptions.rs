@@ -52,10 +52,10 @@ impl Subscriptions {
         let session = sessions.get_mut(&from).ok_or_else(Refusal::unknown_session)?;
         gate.check(from, &session.details, Action::Subscribe, Target::Pattern(&topic))?;
         let existing = self.by_topic.get(&topic);
-        if let Some(id) = existing.filter(|id| session.subscriptions.contains(id)) {
+        if let Some(id) = existing.filter(|id| session.subscriptions.contains(*id)) {
             return Ok(id);
         }
-        session.check_holdings(gate.settings)?;
+        session.check_holdings(gate.settings, policy)?;
         let id = existing.unwrap_or_else(|| {
             let id = self.create(topic.clone(), gate.at, false);
             self.note(Change::Created, &topic, from, id);
@@ -65,7 +65,7 @@ impl Subscriptions {
             subscription.subscribers.insert(from);
         }
         self.note(Change::Added, &topic, from, id);
-        session.subscriptions.insert(id);
+        session.subscriptions.insert(id, policy);
         Ok(id)
     }
 
@@ -99,7 +99,7 @@ impl Subscriptions {
     /// UNSUBSCRIBE, from a subscription of the session's own.
     pub fn unsubscribe(&mut self, sessions: &mut Sessions, from: Id, subscription: Id) -> Result<(), Refusal> {
         let session = sessions.get_mut(&from);
-        if !session.is_some_and(|session| session.subscriptions.remove(&subscription)) {
+        if !session.is_some_and(|session| session.subscriptions.remove(subscription)) {
             return Err(Refusal::new(
                 uris::error::NO_SUCH_SUBSCRIPTION,
                 format!("this session has no subscription {subscription}"),
@@ -113,7 +113,7 @@ impl Subscriptions {
     /// understands that.
     pub fn revoke(&mut self, sessions: &mut Sessions, id: Id, subscriber: Id, reason: &str, out: &mut Vec<Effect>) {
         let Some(session) = sessions.get_mut(&subscriber) else { return };
-        if !session.subscriptions.remove(&id) {
+        if !session.subscriptions.remove(id) {
             return;
         }
         if session.details.features.has(Feature::SubscriptionRevocation) {

@@ -114,7 +114,8 @@ impl Registrations {
         if !is_of_server {
             self.check_reserved(&wanted.procedure, &gate.settings.reserved)?;
         }
-        session.check_holdings(gate.settings)?;
+        let policy = wanted.procedure.policy();
+        session.check_holdings(gate.settings, policy)?;
         let callee = Callee { session: from, forward_timeout: wanted.forward_timeout };
         let id = match self.holder(&wanted.procedure) {
             Some(holder) if !wanted.force => {
@@ -129,7 +130,7 @@ impl Registrations {
             }
         };
         if let Some(session) = sessions.get_mut(&from) {
-            session.registrations.insert(id);
+            session.registrations.insert(id, policy);
         }
         Ok(id)
     }
@@ -204,7 +205,7 @@ impl Registrations {
     pub fn revoke(&mut self, sessions: &mut Sessions, id: Id, callee: Id, reason: &str, out: &mut Vec<Effect>) {
         self.remove_callee(id, callee);
         let Some(session) = sessions.get_mut(&callee) else { return };
-        session.registrations.remove(&id);
+        session.registrations.remove(id);
         if session.details.features.has(Feature::RegistrationRevocation) {
             let details = Dict::new().with("registration", id).with("reason", reason);
             let message = Message::Unregistered { request: None, details: Some(details) };

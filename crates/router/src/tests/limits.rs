@@ -31,6 +31,21 @@ fn subscriptions_and_registrations_are_limited_together() {
 }
 
 #[test]
+fn wildcard_patterns_have_a_limit_of_their_own() {
+    let mut world = World::with(|settings| settings.wildcards_max = 2);
+    world.join(1, all_features());
+    let wildcard = || with("match", "wildcard");
+    world.say(1, subscribe(1, wildcard(), "app..a"));
+    world.register_with(1, wildcard(), "app..b");
+    assert_eq!(world.say(1, subscribe(5, wildcard(), "app..c")), [format!("1 < ERROR SUBSCRIBE 5 {REFUSED}")]);
+    assert_eq!(world.say(1, register(6, wildcard(), "app..c")), [format!("1 < ERROR REGISTER 6 {REFUSED}")]);
+    world.subscribe(1, "app.c");
+    world.say(1, unregister(7, 1));
+    assert_eq!(world.say(1, subscribe(8, wildcard(), "app..c")).len(), 1);
+    assert_eq!(world.realm.subscription_count(), 3);
+}
+
+#[test]
 fn a_refused_subscription_leaves_nothing_behind() {
     let mut world = limited();
     world.subscribe(1, "app.a");
