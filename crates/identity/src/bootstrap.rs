@@ -4,14 +4,11 @@
 use rand_core::CryptoRng;
 
 use crate::audit::{AuditEvent, Operation};
-use crate::otp::{MintedOtp, generate_key};
+use crate::otp::{MintedOtp, OtpRequest};
 use crate::repository::{Bootstrap, BootstrapOutcome, Repository, RepositoryError};
 use crate::role::{self, RoleName};
 use crate::user::User;
-use crate::{
-    Actor, Credential, CredentialId, CredentialKind, Expires, ExpiresInput, Identity, LoginName, RequestContext,
-    Timestamp, UserId,
-};
+use crate::{Actor, Identity, LoginName, RequestContext, Timestamp, UserId};
 
 /// The login name of the first user.
 pub const FIRST_LOGIN: &str = "admin";
@@ -31,10 +28,8 @@ impl<R: Repository> Identity<R> {
         now: Timestamp,
         rng: &mut (impl CryptoRng + Send),
     ) -> Result<Option<MintedOtp>, RepositoryError> {
-        let corrupt = |what: String| RepositoryError::Corrupt(what);
-        let login = LoginName::parse(FIRST_LOGIN).map_err(|error| corrupt(error.to_string()))?;
-        let expires = Expires::resolve(&ExpiresInput::Default, now, &self.settings.otp_lifetimes)
-            .map_err(|error| corrupt(error.to_string()))?;
+        let impossible = |error: &dyn std::error::Error| RepositoryError::Corrupt(format!("first user: {error}"));
+        let login = LoginName::parse(FIRST_LOGIN).map_err(|error| impossible(&error))?;
         let user = User {
             id: UserId::generate(now, rng),
             login: login.clone(),
@@ -43,22 +38,14 @@ impl<R: Repository> Identity<R> {
             password: None,
             created: now,
         };
-        let plaintext_key = generate_key(rng);
-        let credential = Credential {
-            id: CredentialId::generate(now, rng),
-            kind: CredentialKind::Otp,
-            owner: user.id,
-            digest: self.settings.pepper.digest(&login, &plaintext_key),
-            permissions: Vec::new(),
-            origin: format!("{}@{}", Actor::Operator.name(), context.address),
-            expires,
-            created: now,
-            spent: None,
-        };
+        let minted = self
+            .plan_otp(user.id, &login, &OtpRequest::default(), &Actor::Operator, context, now, rng)
+            .map_err(|error| impossible(&error))?;
         let audit = AuditEvent::new(now, context, &Actor::Operator, Operation::Bootstrap).target(FIRST_LOGIN);
-        let operation = Bootstrap { roles: role::shipped(prefix), user, credential: credential.clone(), audit };
+        let credential = minted.credential.clone();
+        let operation = Bootstrap { roles: role::shipped(prefix), user, credential, audit };
         Ok(match self.repository.run(operation).await? {
-            BootstrapOutcome::Done => Some(MintedOtp { credential, login, plaintext_key }),
+            BootstrapOutcome::Done => Some(minted),
             BootstrapOutcome::AlreadyDone => None,
         })
     }

@@ -235,8 +235,9 @@ impl<R: Repository> Identity<R> {
         }
     }
 
+    /// A one-time password that is not stored yet.
     #[expect(clippy::too_many_arguments, reason = "all of them go into the one record")]
-    fn plan_otp(
+    pub(crate) fn plan_otp(
         &self,
         owner: UserId,
         login: &LoginName,
@@ -349,7 +350,7 @@ fn own(actor: &Actor) -> Result<(UserId, &LoginName), OtpError> {
 
 /// 192 random bits as 32 characters of URL-safe base64. None starts with `-`, which a command
 /// line would take for an option.
-pub(crate) fn generate_key(rng: &mut impl CryptoRng) -> Secret {
+fn generate_key(rng: &mut impl CryptoRng) -> Secret {
     loop {
         let mut bytes = [0; KEY_BYTES];
         rng.fill_bytes(&mut bytes);
