@@ -39,17 +39,24 @@ pub trait PasswordPool: Send + Sync {
 #[error("too many passwords are being checked")]
 pub struct PoolBusy;
 
-/// One attempt to log in.
-#[derive(Debug)]
-pub struct Attempt<'a> {
+/// Whom somebody claims to be, by whichever method.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
     /// The name that the client gave.
     pub login: &'a str,
-    /// The ticket that the client gave.
-    pub ticket: &'a Secret,
     /// From where and through which door.
     pub context: &'a RequestContext,
     /// The session that would be opened, for the trail.
     pub session: &'a str,
+}
+
+/// One attempt to log in by ticket.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    /// Whom the client claims to be.
+    pub claim: Claim<'a>,
+    /// The ticket that the client gave.
+    pub ticket: &'a Secret,
 }
 
 /// Proof of a login.
@@ -113,7 +120,7 @@ impl<R: Repository> Identity<R> {
         pool: &impl PasswordPool,
         now: Timestamp,
     ) -> Result<LoggedIn, LoginError> {
-        let audit = attempt_row(attempt, now);
+        let audit = attempt_row(&attempt.claim, now);
         // What can't be a ticket or a login name costs nothing and tells nothing.
         if attempt.ticket.is_blank() {
             return Err(self.refuse_login(audit, Reason::BlankTicket).await);
@@ -121,7 +128,7 @@ impl<R: Repository> Identity<R> {
         if attempt.ticket.expose().len() > PASSWORD_BYTES_MAX {
             return Err(self.refuse_login(audit, Reason::WrongTicket).await);
         }
-        let Ok(login) = LoginName::parse(attempt.login) else {
+        let Ok(login) = LoginName::parse(attempt.claim.login) else {
             return Err(self.refuse_login(audit, Reason::UnknownUser).await);
         };
         let digest = self.settings.pepper.digest(&login, attempt.ticket);
@@ -131,18 +138,18 @@ impl<R: Repository> Identity<R> {
         }
     }
 
-    /// Records an attempt that was refused before its ticket was looked at.
+    /// Records an attempt that was refused for another cause than what the client showed.
     ///
     /// # Errors
     ///
     /// [`RepositoryError`].
     pub async fn record_refused_login(
         &self,
-        attempt: &Attempt<'_>,
+        claim: &Claim<'_>,
         reason: Reason,
         now: Timestamp,
     ) -> Result<(), RepositoryError> {
-        let event = attempt_row(attempt, now).refused(reason);
+        let event = attempt_row(claim, now).refused(reason);
         self.repository.run(RecordAudit { event }).await
     }
 
@@ -172,7 +179,7 @@ impl<R: Repository> Identity<R> {
         now: Timestamp,
     ) -> Result<LoggedIn, LoginError> {
         let spend = AuditEvent { operation: Operation::OtpSpend, ..login.clone() }.target(&found.id.to_bus());
-        let login = login.detail(&format!("otp session={}", attempt.session));
+        let login = login.detail(&format!("otp session={}", attempt.claim.session));
         let outcome = self.repository.run(SpendCredential { digest: found.digest, now, login, spend }).await?;
         match outcome {
             SpendOutcome::Spent { credential, user } => Ok(LoggedIn {
@@ -206,7 +213,7 @@ impl<R: Repository> Identity<R> {
             let reason = if user.enabled { Reason::WrongTicket } else { Reason::UserDisabled };
             return Err(self.refuse_login(audit, reason).await);
         };
-        let audit = audit.detail(&format!("password session={}", attempt.session));
+        let audit = audit.detail(&format!("password session={}", attempt.claim.session));
         match self.repository.run(AcceptPassword { user: user.id, checked, audit }).await? {
             AcceptPasswordOutcome::Accepted(user) => {
                 Ok(LoggedIn { user, kind: SessionKind::Password, restriction: None, has_restrictions: false })
@@ -225,13 +232,13 @@ impl<R: Repository> Identity<R> {
 
 /// A name that can't be a login stands as the target only: as the actor it could pass for
 /// somebody else.
-fn attempt_row(attempt: &Attempt<'_>, now: Timestamp) -> AuditEvent {
-    let name = LoginName::parse(attempt.login);
+fn attempt_row(claim: &Claim<'_>, now: Timestamp) -> AuditEvent {
+    let name = LoginName::parse(claim.login);
     let actor = name.as_ref().map_or(Actor::Anonymous.name(), LoginName::as_str);
-    let target = name.as_ref().map_or(attempt.login, LoginName::as_str);
-    AuditEvent::by_name(now, attempt.context, actor, Operation::Login)
+    let target = name.as_ref().map_or(claim.login, LoginName::as_str);
+    AuditEvent::by_name(now, claim.context, actor, Operation::Login)
         .target(target)
-        .detail(&format!("session={}", attempt.session))
+        .detail(&format!("session={}", claim.session))
 }
 
 #[cfg(test)]

@@ -121,9 +121,9 @@ fn a_busy_pool_is_recorded_and_nothing_is_decided() {
 #[test]
 fn a_refusal_before_the_ticket_was_looked_at_is_recorded() {
     let fixture = Fixture::new();
-    let (ticket, context) = (Secret::new("guess"), context());
-    let attempt = Attempt { login: "Kristen98", ticket: &ticket, context: &context, session: "4711" };
-    ready(fixture.identity.record_refused_login(&attempt, Reason::Throttled, NOW)).unwrap();
+    let context = context();
+    let claim = Claim { login: "Kristen98", context: &context, session: "4711" };
+    ready(fixture.identity.record_refused_login(&claim, Reason::Throttled, NOW)).unwrap();
     check_row(&fixture, KRISTEN, Some(Reason::Throttled));
 }
 
@@ -155,7 +155,7 @@ fn what_changes_while_the_password_is_checked_counts() {
     fn check(login: &str, change: Option<UserChange>, want: Option<Reason>) {
         let fixture = Fixture::new();
         let (ticket, context) = (Secret::new("guess"), context());
-        let attempt = Attempt { login, ticket: &ticket, context: &context, session: "4711" };
+        let attempt = Attempt { claim: Claim { login, context: &context, session: "4711" }, ticket: &ticket };
         let refused = match ready(fixture.identity.login(&attempt, &Meddler(&fixture, change), NOW)) {
             Ok(_) => None,
             Err(LoginError::Refused(reason)) => Some(reason),

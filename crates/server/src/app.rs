@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use countersign_identity::audit::Reason;
-use countersign_identity::login::{Attempt, LoggedIn, LoginError};
+use countersign_identity::login::{Attempt, Claim, LoggedIn, LoginError};
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::throttle::{Admission, Throttle};
 use countersign_identity::{Identity, LoginName, PeerAddress};
@@ -40,18 +40,28 @@ impl App {
         }
     }
 
-    /// The one way in, for every door: the throttle, then the rules.
+    /// Login by ticket, for every door.
     ///
     /// # Errors
     ///
     /// [`LoginError`], by then in the trail.
     pub async fn login(&self, attempt: &Attempt<'_>) -> Result<LoggedIn, LoginError> {
-        let address = attempt.context.address;
+        self.throttled(&attempt.claim, async { self.identity.login(attempt, &self.passwords, now()).await }).await
+    }
+
+    /// The throttle before a login by any method, for every door: `rules` runs when it may, and
+    /// its refusals count.
+    async fn throttled(
+        &self,
+        claim: &Claim<'_>,
+        rules: impl Future<Output = Result<LoggedIn, LoginError>> + Send,
+    ) -> Result<LoggedIn, LoginError> {
+        let address = claim.context.address;
         if self.is_exempt(address) {
-            return self.identity.login(attempt, &self.passwords, now()).await;
+            return rules.await;
         }
         // What can't be a login name shares one bucket, so that long names can't fill memory.
-        let login = LoginName::parse(attempt.login).map_or_else(|_| String::new(), |name| name.as_str().to_owned());
+        let login = LoginName::parse(claim.login).map_or_else(|_| String::new(), |name| name.as_str().to_owned());
         let admission = self.throttle().admit(Instant::now(), address, &login);
         match admission {
             Admission::Now => {}
@@ -60,11 +70,11 @@ impl App {
                 tokio::time::sleep(delay).await;
             }
             Admission::Refused => {
-                self.identity.record_refused_login(attempt, Reason::Throttled, now()).await?;
+                self.identity.record_refused_login(claim, Reason::Throttled, now()).await?;
                 return Err(LoginError::Refused(Reason::Throttled));
             }
         }
-        let result = self.identity.login(attempt, &self.passwords, now()).await;
+        let result = rules.await;
         if let Err(LoginError::Refused(reason)) = &result {
             self.throttle().failed(Instant::now(), address, &login, *reason);
         }

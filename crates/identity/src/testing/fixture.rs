@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::{Memory, TestRng, ready};
 use crate::audit::{AuditEvent, Outcome, Reason};
-use crate::login::{Attempt, LoggedIn, LoginError, PasswordPool, PoolBusy};
+use crate::login::{Attempt, Claim, LoggedIn, LoginError, PasswordPool, PoolBusy};
 use crate::otp::{MintedOtp, OtpError, OtpRequest};
 use crate::password::PasswordHash;
 use crate::permission::KeySessionDenials;
@@ -129,7 +129,8 @@ impl Fixture {
 
     pub fn login_at(&self, login: &str, ticket: &str, now: Timestamp) -> Result<LoggedIn, LoginError> {
         let (ticket, context) = (Secret::new(ticket), context());
-        let attempt = Attempt { login, ticket: &ticket, context: &context, session: "4711" };
+        let claim = Claim { login, context: &context, session: "4711" };
+        let attempt = Attempt { claim, ticket: &ticket };
         ready(self.identity.login(&attempt, &self.pool, now))
     }
 

@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Doors;
 use super::gate::Pass;
-use super::session::{CurrentSession, Peer, Session};
+use super::peer::Peer;
+use super::session::{CurrentSession, Session};
 use super::transport::{Incoming, ReadError, Sink, Source, WriteError};
 use crate::outbox::{Batch, Ending, Outbox, Outgoing, frame};
 

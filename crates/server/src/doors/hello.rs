@@ -9,34 +9,9 @@ use countersign_identity::{LoginName, RequestContext};
 use countersign_router::ClientFeatures;
 use countersign_wamp::{Dict, Value, uris};
 
+use super::methods::{AuthMethod, Offer};
+use super::peer::Peer;
 use crate::config::Config;
-
-/// How a session can be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuthMethod {
-    /// By a ticket: a password or a one-time password.
-    Ticket,
-    /// Without a login.
-    Anonymous,
-}
-
-impl AuthMethod {
-    /// The name in `authmethods` and `authmethod`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ticket => "ticket",
-            Self::Anonymous => "anonymous",
-        }
-    }
-
-    /// The name of what decided, in `authprovider`.
-    pub fn provider(self) -> &'static str {
-        match self {
-            Self::Ticket => "dynamic",
-            Self::Anonymous => "static",
-        }
-    }
-}
 
 /// What counts of a HELLO.
 #[derive(Debug)]
@@ -60,6 +35,13 @@ pub struct Abort {
     pub message: String,
 }
 
+impl Abort {
+    /// A refusal with this reason.
+    pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason: reason.into(), message: message.into() }
+    }
+}
+
 /// Why a HELLO opens no session.
 #[derive(Debug)]
 pub enum HelloError {
@@ -70,54 +52,30 @@ pub enum HelloError {
 }
 
 impl Hello {
-    /// Reads a HELLO that came over a transport with this `User-Agent`.
+    /// Reads a HELLO of this peer.
     ///
     /// # Errors
     ///
     /// [`HelloError`].
-    pub fn read(realm: &str, details: &Dict, user_agent: &str, config: &Config) -> Result<Self, HelloError> {
+    pub fn read(realm: &str, details: &Dict, peer: &Peer, config: &Config, offer: &Offer) -> Result<Self, HelloError> {
         match details.get("roles").and_then(Value::as_dict) {
             None => return Err(HelloError::Violation("HELLO without roles")),
             Some(roles) if roles.is_empty() => return Err(HelloError::Violation("HELLO with empty roles")),
             Some(_) => {}
         }
         if realm != config.realm.name {
-            return Err(refused(uris::error::NO_SUCH_REALM, "there is no such realm here"));
+            let abort = Abort::new(uris::error::NO_SUCH_REALM, "there is no such realm here");
+            return Err(HelloError::Refused(abort));
         }
         let text = |name| details.get(name).and_then(Value::as_str).unwrap_or_default();
         Ok(Self {
             // One more than a name can have: what is too long stays so.
             authid: start(text("authid"), LoginName::BYTES_MAX + 1),
-            agent: agent(&start(text("agent"), RequestContext::AGENT_CHARACTERS_MAX), user_agent),
+            agent: agent(&start(text("agent"), RequestContext::AGENT_CHARACTERS_MAX), &peer.user_agent),
             features: ClientFeatures::from_hello(details),
-            method: choose_method(details, config.auth.anonymous)?,
+            method: offer.choose(details, peer).map_err(HelloError::Refused)?,
         })
     }
-}
-
-fn refused(reason: &'static str, message: &str) -> HelloError {
-    HelloError::Refused(Abort { reason: reason.into(), message: message.to_owned() })
-}
-
-/// The first of the client's methods that is offered here.
-fn choose_method(details: &Dict, anonymous: bool) -> Result<AuthMethod, HelloError> {
-    let wanted = details.get("authmethods").and_then(Value::as_list).unwrap_or_default();
-    if wanted.is_empty() && anonymous {
-        return Ok(AuthMethod::Anonymous);
-    }
-    if wanted.is_empty() {
-        let message = "a login is required: offer the authentication method ticket";
-        return Err(refused(uris::error::AUTHENTICATION_REQUIRED, message));
-    }
-    let offered = |method: &Value| match method.as_str() {
-        Some("ticket") => Some(AuthMethod::Ticket),
-        Some("anonymous") if anonymous => Some(AuthMethod::Anonymous),
-        _ => None,
-    };
-    wanted.iter().find_map(offered).ok_or_else(|| {
-        let message = "none of the offered authentication methods can be used here; ticket can";
-        refused(uris::error::NO_MATCHING_AUTH_METHOD, message)
-    })
 }
 
 /// The start of a text that may be as long as a message.
@@ -136,31 +94,9 @@ fn agent(announced: &str, user_agent: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use countersign_identity::PeerAddress;
+
     use super::*;
-
-    fn choose(methods: &[&str], anonymous: bool) -> Result<AuthMethod, String> {
-        let list: Vec<Value> = methods.iter().map(|method| Value::from(*method)).collect();
-        choose_method(&Dict::new().with("authmethods", list), anonymous).map_err(|error| match error {
-            HelloError::Refused(abort) => abort.reason.into_owned(),
-            HelloError::Violation(text) => panic!("{text}"),
-        })
-    }
-
-    #[test]
-    fn takes_the_first_method_of_the_client_that_is_offered() {
-        use AuthMethod::{Anonymous, Ticket};
-        let check = |methods: &[&str], anonymous, want: Result<AuthMethod, &str>| {
-            assert_eq!(choose(methods, anonymous), want.map_err(str::to_owned), "{methods:?} {anonymous}");
-        };
-        check(&["cookie", "ticket"], false, Ok(Ticket));
-        check(&["anonymous", "ticket"], true, Ok(Anonymous));
-        check(&["ticket", "anonymous"], true, Ok(Ticket));
-        check(&["anonymous", "ticket"], false, Ok(Ticket));
-        check(&["anonymous"], false, Err(uris::error::NO_MATCHING_AUTH_METHOD));
-        check(&["xyz"], true, Err(uris::error::NO_MATCHING_AUTH_METHOD));
-        check(&[], false, Err(uris::error::AUTHENTICATION_REQUIRED));
-        check(&[], true, Ok(Anonymous));
-    }
 
     #[test]
     fn keeps_no_more_of_a_strangers_texts_than_it_needs() {
@@ -171,7 +107,9 @@ mod tests {
             .with("authid", &*long)
             .with("agent", &*long)
             .with("authmethods", vec![Value::from("ticket")]);
-        let hello = Hello::read("izaber", &details, "curl", &Config::default()).unwrap();
+        let config = Config::default();
+        let peer = Peer { user_agent: "curl".into(), ..Peer::new(PeerAddress::Local, None) };
+        let hello = Hello::read("izaber", &details, &peer, &config, &Offer::new(&config.auth)).unwrap();
         assert!(LoginName::parse(&hello.authid).is_err());
         assert!(hello.authid.len() < 200 && hello.agent.len() < 300);
         assert!(hello.agent.ends_with(" [curl]"));

@@ -19,7 +19,7 @@ use tower::ServiceExt as _;
 
 use super::connection::Visitor;
 use super::gate::Pass;
-use super::session::Peer;
+use super::peer::Peer;
 use super::{Doors, forwarded, websocket};
 
 /// The only WebSocket version there is (RFC 6455).
@@ -45,12 +45,12 @@ pub async fn serve(
     routes: Router,
     doors: Arc<Doors>,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    address: PeerAddress,
+    peer: Peer,
     pass: Pass,
 ) {
     let slot: PassSlot = Arc::new(std::sync::Mutex::new(Some(pass)));
     let service = service_fn(|mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(address);
+        request.extensions_mut().insert(peer.clone());
         request.extensions_mut().insert(Arc::clone(&slot));
         routes.clone().oneshot(request.map(axum::body::Body::new))
     });
@@ -75,19 +75,19 @@ async fn upgrade(Extension(doors): Extension<Arc<Doors>>, mut request: Request) 
         Err(refusal) => return refusal.into_response(),
     };
     let extensions = request.extensions_mut();
-    let (Some(on_upgrade), Some(address), Some(slot)) =
-        (extensions.remove::<OnUpgrade>(), extensions.remove::<PeerAddress>(), extensions.remove::<PassSlot>())
+    let (Some(on_upgrade), Some(mut peer), Some(slot)) =
+        (extensions.remove::<OnUpgrade>(), extensions.remove::<Peer>(), extensions.remove::<PassSlot>())
     else {
         return (StatusCode::BAD_REQUEST, "this connection can't be upgraded\n").into_response();
     };
     let Some(mut pass) = slot.lock().ok().and_then(|mut slot| slot.take()) else {
         return (StatusCode::BAD_REQUEST, "this connection was upgraded before\n").into_response();
     };
-    let address = asked_for(&doors, request.headers(), address);
-    if !pass.move_to(address) {
+    peer.address = asked_for(&doors, request.headers(), peer.address);
+    if !pass.move_to(peer.address) {
         return (StatusCode::SERVICE_UNAVAILABLE, [(header::CONNECTION, "close")]).into_response();
     }
-    let peer = Peer { address, user_agent: text(request.headers(), &header::USER_AGENT).to_owned() };
+    text(request.headers(), &header::USER_AGENT).clone_into(&mut peer.user_agent);
     let tasks = doors.tasks.clone();
     let encoding = handshake.encoding;
     tasks.spawn(async move {

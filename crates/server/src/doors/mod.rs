@@ -7,6 +7,9 @@ mod gate;
 mod hello;
 mod http;
 mod listener;
+mod login;
+mod methods;
+mod peer;
 mod prefixed;
 mod proxy_protocol;
 mod rawsocket;
@@ -35,6 +38,7 @@ use crate::hub::Hub;
 use crate::outbox::OutboxLimits;
 use crate::procedures::Procedures;
 use gate::Gate;
+use methods::Offer;
 
 /// What every connection needs; one for the whole server.
 #[derive(Debug)]
@@ -43,6 +47,7 @@ pub struct Doors {
     hub: Arc<Hub>,
     procedures: Arc<Procedures>,
     gate: Gate,
+    offer: Offer,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -57,7 +62,8 @@ impl Doors {
         stop: CancellationToken,
     ) -> Self {
         let gate = Gate::new(app.config.limits.unauthenticated_connections_max);
-        Self { app, hub, procedures, gate, tasks, stop }
+        let offer = Offer::new(&app.config.auth);
+        Self { app, hub, procedures, gate, offer, tasks, stop }
     }
 
     fn decode_limits(&self) -> DecodeLimits {

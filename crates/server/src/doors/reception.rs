@@ -19,8 +19,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::connection::Visitor;
 use super::gate::Pass;
+use super::peer::{Peer, Tls};
 use super::prefixed::Prefixed;
-use super::session::Peer;
 use super::{Doors, http, proxy_protocol, rawsocket};
 
 /// What a listener says to those whom it doesn't read: there are too many from their address.
@@ -77,14 +77,15 @@ impl Reception {
         match &self.tls {
             Some(acceptor) => {
                 let stream = self.in_time(deadline, acceptor.accept(stream)).await?;
-                self.serve(stream, deadline, address, pass).await
+                let tls = Tls::of(stream.get_ref().1)?;
+                self.serve(stream, deadline, Peer::new(address, Some(tls)), pass).await
             }
-            None => self.serve(stream, deadline, address, pass).await,
+            None => self.serve(stream, deadline, Peer::new(address, None), pass).await,
         }
     }
 
     /// Hands the connection to the protocol that its first byte belongs to.
-    async fn serve<S>(&self, mut stream: S, deadline: Instant, address: PeerAddress, pass: Pass) -> io::Result<()>
+    async fn serve<S>(&self, mut stream: S, deadline: Instant, peer: Peer, pass: Pass) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -93,10 +94,9 @@ impl Reception {
         let doors = Arc::clone(&self.doors);
         // In a task of its own: what it took to come here is more than an idle session takes.
         if first == MAGIC {
-            let visitor = Visitor::new(Peer { address, user_agent: String::new() }, pass);
-            self.doors.tasks.spawn(rawsocket::serve(doors, stream, visitor));
+            self.doors.tasks.spawn(rawsocket::serve(doors, stream, Visitor::new(peer, pass)));
         } else {
-            self.doors.tasks.spawn(http::serve(self.routes.clone(), doors, stream, address, pass));
+            self.doors.tasks.spawn(http::serve(self.routes.clone(), doors, stream, peer, pass));
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
 //! The life of a WAMP session on a connection: HELLO, CHALLENGE, AUTHENTICATE, WELCOME, the
-//! messages between, GOODBYE.
+//! messages between, GOODBYE. Who may come in is decided in [`super::login`].
 //!
 //! Source: WAMP specification, basic profile "Session Establishment" and "Session Closing";
 //! contract of the bus, sections 2 and 9. After a refused login the connection stays open for
@@ -7,36 +7,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
-use countersign_identity::audit::Reason;
-use countersign_identity::login::{Attempt, LoggedIn, LoginError};
-use countersign_identity::permission::Restriction;
-use countersign_identity::repository::RepositoryError;
-use countersign_identity::role::RoleName;
-use countersign_identity::{Actor, PeerAddress, RequestContext, Secret, SessionKind};
-use countersign_router::{ClientFeatures, announced_roles};
-use countersign_wamp::{Dict, Id, Message, Signature, uris};
+use countersign_identity::Actor;
+use countersign_router::announced_roles;
+use countersign_wamp::{Dict, Id, Message, uris};
 
 use super::Doors;
 use super::gate::Pass;
-use super::hello::{Abort, AuthMethod, Hello, HelloError};
-use crate::cid;
-use crate::clock::now;
-use crate::hub::{Joining, Live, RevokedMeanwhile};
+use super::hello::{Abort, Hello, HelloError};
+use super::login::{self, Entry, Pending, Step};
+use super::peer::Peer;
+use crate::hub::{Joining, Live};
 use crate::outbox::{Ending, Outbox};
 
 /// How WELCOME names this server.
 const AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
-
-/// Who is at the other end of a connection.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// The address.
-    pub address: PeerAddress,
-    /// `User-Agent` of the HTTP request, if there was one.
-    pub user_agent: String,
-}
 
 /// The session that a connection carries at the moment, for its writer to know.
 #[derive(Debug, Clone, Default)]
@@ -69,18 +54,11 @@ enum State {
     /// Waits for HELLO.
     Opening,
     /// Waits for AUTHENTICATE; after a refusal for another one, or for a new HELLO.
-    Challenged { hello: Hello, was_refused: bool },
+    Challenged { pending: Pending, was_refused: bool },
     /// In the realm.
     Joined { live: Arc<Live>, welcome: Message },
     /// Nothing more is taken.
     Over,
-}
-
-/// Our own fault: the cause goes to the log, the client hears under which reference.
-fn failed(context: &RequestContext, fault: &RepositoryError) -> Abort {
-    tracing::error!(cid = context.cid, error = ?fault, "a login failed on our side");
-    let message = format!("the login failed on the server's side; reference {}", context.cid);
-    Abort { reason: uris::error::AUTHENTICATION_FAILED.into(), message }
 }
 
 impl Session {
@@ -186,8 +164,10 @@ impl Session {
             (Message::Hello { realm, details }, State::Opening | State::Challenged { was_refused: true, .. }) => {
                 self.hello(realm.as_str(), &details).await;
             }
-            (Message::Authenticate { signature, .. }, State::Challenged { hello, .. }) => {
-                self.authenticate(hello, &signature).await;
+            (Message::Authenticate { signature, .. }, State::Challenged { pending, .. }) => {
+                // Boxed, as below: a connection that is idle doesn't keep room for it.
+                let step = Box::pin(login::authenticate(&self.doors, &self.peer, pending, &signature)).await;
+                self.go_on(step).await;
             }
             // ABORT is not answered, whenever it comes (basic profile, "Session Closing").
             (Message::Abort { .. }, _) | (Message::Goodbye { .. }, State::Challenged { .. }) => {
@@ -202,107 +182,40 @@ impl Session {
     }
 
     async fn hello(&mut self, realm: &str, details: &Dict) {
-        match Hello::read(realm, details, &self.peer.user_agent, &self.doors.app.config) {
-            Ok(hello) if hello.method == AuthMethod::Anonymous => self.join_anonymous(&hello).await,
+        let Doors { app, offer, .. } = &*self.doors;
+        match Hello::read(realm, details, &self.peer, &app.config, offer) {
             Ok(hello) => {
-                self.outbox.send(Message::Challenge { method: hello.method.name().into(), extra: Dict::new() });
-                self.state = State::Challenged { hello, was_refused: false };
+                let step = Box::pin(login::begin(&self.doors, &self.peer, hello)).await;
+                self.go_on(step).await;
             }
             Err(HelloError::Violation(message)) => self.violation(message),
             Err(HelloError::Refused(abort)) => self.refuse(&abort),
         }
     }
 
-    async fn authenticate(&mut self, hello: Hello, signature: &Signature) {
-        let began = Instant::now();
-        let id = self.doors.hub.new_session_id();
-        let context = RequestContext::new(cid::generate(), self.peer.address, &hello.agent, "wamp");
-        let ticket = Secret::new(signature.expose());
-        let session = id.to_string();
-        let attempt = Attempt { login: &hello.authid, ticket: &ticket, context: &context, session: &session };
-        let result = self.doors.app.login(&attempt).await;
-        match result {
-            Ok(login) => {
-                if self.join_user(&login, id, &hello, context.clone(), began).is_err() {
-                    let recorded = self.doors.app.identity.record_refused_login(&attempt, Reason::Revoked, now()).await;
-                    if let Err(fault) = recorded {
-                        tracing::error!(cid = context.cid, error = ?fault, "a refused login is missing in the trail");
-                    }
-                    self.refuse(&self.denied());
+    async fn go_on(&mut self, step: Step) {
+        match step {
+            Step::Challenge { pending, extra } => {
+                self.outbox.send(Message::Challenge { method: pending.method().name().into(), extra });
+                self.state = State::Challenged { pending, was_refused: false };
+            }
+            Step::Joined(entry) => {
+                if let Err(revoked) = self.join(entry) {
+                    let abort = Box::pin(login::revoked(&self.doors, &revoked)).await;
+                    self.refuse(&abort);
                 }
             }
-            Err(LoginError::Refused(_)) => {
-                self.state = State::Challenged { hello, was_refused: true };
-                self.refuse(&self.denied());
+            Step::Refused { abort, again } => {
+                if let Some(pending) = again {
+                    self.state = State::Challenged { pending, was_refused: true };
+                }
+                self.refuse(&abort);
             }
-            Err(LoginError::Storage(fault)) => self.refuse(&failed(&context, &fault)),
         }
     }
 
-    /// What a stranger hears, whatever the cause (contract of the bus, section 9).
-    fn denied(&self) -> Abort {
-        Abort {
-            reason: self.doors.procedures.errors().permission_denied.clone().into(),
-            message: "Permission Denied".into(),
-        }
-    }
-
-    fn join_user(
-        &mut self,
-        login: &LoggedIn,
-        id: Id,
-        hello: &Hello,
-        context: RequestContext,
-        began: Instant,
-    ) -> Result<(), RevokedMeanwhile> {
-        let extra = Dict::new().with("has_restrictions", login.has_restrictions()).with("authagent", &*hello.agent);
-        let entry = Entry {
-            id,
-            actor: login.actor(),
-            authid: login.user().login.as_str().into(),
-            authrole: login.user().role.as_str().into(),
-            method: hello.method,
-            extra,
-            restriction: login.restriction(),
-            longest: match login.kind() {
-                SessionKind::Otp(_) => Some(Duration::from_secs(self.doors.app.config.otp.session_seconds_max)),
-                SessionKind::Password => None,
-            },
-        };
-        self.join(entry, hello.features, context, began)?;
-        self.attempts = 0;
-        Ok(())
-    }
-
-    async fn join_anonymous(&mut self, hello: &Hello) {
-        let context = RequestContext::new(cid::generate(), self.peer.address, &hello.agent, "wamp");
-        let (id, authid) = (self.doors.hub.new_session_id(), cid::serial());
-        let recorded = self.doors.app.identity.record_anonymous(&authid, &id.to_string(), &context, now()).await;
-        if let Err(fault) = recorded {
-            return self.refuse(&failed(&context, &fault));
-        }
-        let entry = Entry {
-            id,
-            actor: Actor::Anonymous,
-            authid: authid.into(),
-            authrole: RoleName::PUBLIC.into(),
-            method: hello.method,
-            extra: Dict::new().with("has_restrictions", false).with("authagent", &*hello.agent),
-            restriction: None,
-            longest: None,
-        };
-        if self.join(entry, hello.features, context, Instant::now()).is_err() {
-            self.refuse(&self.denied());
-        }
-    }
-
-    fn join(
-        &mut self,
-        entry: Entry,
-        features: ClientFeatures,
-        context: RequestContext,
-        began: Instant,
-    ) -> Result<(), RevokedMeanwhile> {
+    /// Joins the realm; gives the entry back if its user was locked or changed meanwhile.
+    fn join(&mut self, entry: Box<Entry>) -> Result<(), Box<Entry>> {
         let welcome = Message::Welcome {
             session: entry.id,
             details: Dict::new()
@@ -311,26 +224,29 @@ impl Session {
                 .with("authrole", &*entry.authrole)
                 .with("authmethod", entry.method.name())
                 .with("authprovider", entry.method.provider())
-                .with("authextra", entry.extra)
+                .with("authextra", entry.extra.clone())
                 .with("roles", announced_roles())
                 .with("agent", AGENT),
         };
         let joining = Joining {
             id: entry.id,
-            actor: entry.actor,
-            authid: entry.authid,
-            authrole: entry.authrole,
-            context,
+            actor: entry.actor.clone(),
+            authid: Arc::clone(&entry.authid),
+            authrole: Arc::clone(&entry.authrole),
+            context: entry.context.clone(),
             authmethod: entry.method.name(),
             authprovider: entry.method.provider(),
-            restriction: entry.restriction,
-            features,
-            login_began: began,
+            restriction: entry.restriction.clone(),
+            features: entry.features,
+            login_began: entry.began,
             welcome: welcome.clone(),
         };
-        let live = self.doors.hub.join(joining, &self.outbox)?;
+        let Ok(live) = self.doors.hub.join(joining, &self.outbox) else { return Err(entry) };
         self.current.set(Some(live.id));
         self.pass = None;
+        if live.actor != Actor::Anonymous {
+            self.attempts = 0;
+        }
         self.deadline = entry.longest.map(|longest| tokio::time::Instant::now() + longest);
         self.state = State::Joined { live, welcome };
         Ok(())
@@ -375,18 +291,6 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.leave();
     }
-}
-
-/// What is known of a session once its login is through.
-struct Entry {
-    id: Id,
-    actor: Actor,
-    authid: Arc<str>,
-    authrole: Arc<str>,
-    method: AuthMethod,
-    extra: Dict,
-    restriction: Option<Arc<Restriction>>,
-    longest: Option<Duration>,
 }
 
 fn is_about_the_session(message: &Message) -> bool {

@@ -1,0 +1,183 @@
+//! The login of a session: from HELLO, by the method that was chosen, to who is behind it.
+//!
+//! **Invariant:** an [`Entry`] of a user is made from a [`LoggedIn`] only, which only the rules
+//! of identity make. A stranger hears the same for every cause (contract of the bus, section 9).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use countersign_identity::audit::Reason;
+use countersign_identity::login::{Attempt, Claim, LoggedIn, LoginError};
+use countersign_identity::permission::Restriction;
+use countersign_identity::repository::RepositoryError;
+use countersign_identity::role::RoleName;
+use countersign_identity::{Actor, RequestContext, Secret, SessionKind};
+use countersign_router::ClientFeatures;
+use countersign_wamp::{Dict, Id, Signature, uris};
+
+use super::Doors;
+use super::hello::{Abort, Hello};
+use super::methods::AuthMethod;
+use super::peer::Peer;
+use crate::cid;
+use crate::clock::now;
+
+/// What comes next.
+pub enum Step {
+    /// The client has to answer this CHALLENGE.
+    Challenge {
+        /// What the answer is for.
+        pending: Pending,
+        /// CHALLENGE's `extra`.
+        extra: Dict,
+    },
+    /// The client is in.
+    Joined(Box<Entry>),
+    /// It is not.
+    Refused {
+        /// Why, as far as the client hears.
+        abort: Abort,
+        /// What another AUTHENTICATE would be for, if it may send one without a new HELLO.
+        again: Option<Pending>,
+    },
+}
+
+/// A login that waits for the answer to its challenge.
+pub struct Pending {
+    hello: Hello,
+}
+
+impl Pending {
+    /// The method of the challenge.
+    pub fn method(&self) -> AuthMethod {
+        self.hello.method
+    }
+}
+
+/// What is known of a session once its login is through.
+pub struct Entry {
+    /// The session's id.
+    pub id: Id,
+    /// Who is behind it.
+    pub actor: Actor,
+    /// The name that others see.
+    pub authid: Arc<str>,
+    /// The role that others see.
+    pub authrole: Arc<str>,
+    /// How it was authenticated.
+    pub method: AuthMethod,
+    /// WELCOME's `authextra`.
+    pub extra: Dict,
+    /// What narrows the role, if anything does.
+    pub restriction: Option<Arc<Restriction>>,
+    /// How long the session may last, if that is limited.
+    pub longest: Option<Duration>,
+    /// What the client announced.
+    pub features: ClientFeatures,
+    /// From where, with which agent.
+    pub context: RequestContext,
+    /// When the login began: a revocation since then keeps the session out.
+    pub began: Instant,
+}
+
+/// What one attempt is known by, whichever method it uses.
+struct Try {
+    id: Id,
+    session: String,
+    context: RequestContext,
+    began: Instant,
+}
+
+impl Try {
+    fn new(doors: &Doors, peer: &Peer, hello: &Hello) -> Self {
+        let id = doors.hub.new_session_id();
+        let context = RequestContext::new(cid::generate(), peer.address, &hello.agent, "wamp");
+        Self { id, session: id.to_string(), context, began: Instant::now() }
+    }
+
+    fn claim<'a>(&'a self, login: &'a str) -> Claim<'a> {
+        Claim { login, context: &self.context, session: &self.session }
+    }
+}
+
+/// Begins the login that a HELLO asks for.
+pub async fn begin(doors: &Doors, peer: &Peer, hello: Hello) -> Step {
+    match hello.method {
+        AuthMethod::Ticket => Step::Challenge { pending: Pending { hello }, extra: Dict::new() },
+        AuthMethod::Anonymous => anonymous(doors, Try::new(doors, peer, &hello), &hello).await,
+    }
+}
+
+/// Goes on with the answer to a challenge.
+pub async fn authenticate(doors: &Doors, peer: &Peer, pending: Pending, signature: &Signature) -> Step {
+    let Pending { hello } = pending;
+    let attempted = Try::new(doors, peer, &hello);
+    let ticket = Secret::new(signature.expose());
+    let attempt = Attempt { claim: attempted.claim(&hello.authid), ticket: &ticket };
+    match doors.app.login(&attempt).await {
+        Ok(login) => Step::Joined(Box::new(entry(doors, attempted, &hello, &login))),
+        Err(LoginError::Refused(_)) => Step::Refused { abort: denied(doors), again: Some(Pending { hello }) },
+        Err(LoginError::Storage(fault)) => failed(&attempted.context, &fault),
+    }
+}
+
+/// Writes into the trail that a login was through, but its user was locked or changed meanwhile.
+pub async fn revoked(doors: &Doors, entry: &Entry) -> Abort {
+    let claim = Claim { login: &entry.authid, context: &entry.context, session: &entry.id.to_string() };
+    if let Err(fault) = doors.app.identity.record_refused_login(&claim, Reason::Revoked, now()).await {
+        tracing::error!(cid = entry.context.cid, error = ?fault, "a refused login is missing in the trail");
+    }
+    denied(doors)
+}
+
+async fn anonymous(doors: &Doors, attempted: Try, hello: &Hello) -> Step {
+    let authid = cid::serial();
+    let Try { id, session, context, began } = attempted;
+    if let Err(fault) = doors.app.identity.record_anonymous(&authid, &session, &context, now()).await {
+        return failed(&context, &fault);
+    }
+    Step::Joined(Box::new(Entry {
+        id,
+        actor: Actor::Anonymous,
+        authid: authid.into(),
+        authrole: RoleName::PUBLIC.into(),
+        method: hello.method,
+        extra: Dict::new().with("has_restrictions", false).with("authagent", &*hello.agent),
+        restriction: None,
+        longest: None,
+        features: hello.features,
+        context,
+        began,
+    }))
+}
+
+fn entry(doors: &Doors, attempted: Try, hello: &Hello, login: &LoggedIn) -> Entry {
+    Entry {
+        id: attempted.id,
+        actor: login.actor(),
+        authid: login.user().login.as_str().into(),
+        authrole: login.user().role.as_str().into(),
+        method: hello.method,
+        extra: Dict::new().with("has_restrictions", login.has_restrictions()).with("authagent", &*hello.agent),
+        restriction: login.restriction(),
+        longest: match login.kind() {
+            SessionKind::Otp(_) => Some(Duration::from_secs(doors.app.config.otp.session_seconds_max)),
+            SessionKind::Password => None,
+        },
+        features: hello.features,
+        context: attempted.context,
+        began: attempted.began,
+    }
+}
+
+/// What a stranger hears, whatever the cause.
+fn denied(doors: &Doors) -> Abort {
+    Abort { reason: doors.procedures.errors().permission_denied.clone().into(), message: "Permission Denied".into() }
+}
+
+/// Our own fault: the cause goes to the log, the client hears under which reference.
+fn failed(context: &RequestContext, fault: &RepositoryError) -> Step {
+    tracing::error!(cid = context.cid, error = ?fault, "a login failed on our side");
+    let message = format!("the login failed on the server's side; reference {}", context.cid);
+    Step::Refused { abort: Abort::new(uris::error::AUTHENTICATION_FAILED, message), again: None }
+}
