@@ -39,6 +39,7 @@ const TABLE: &[Row] = &[
         tests_use: &[],
         pure_core: false,
     },
+    Row { name: "countersign-fuzz", uses: &["countersign-wamp"], tests_use: &[], pure_core: false },
     Row { name: "xtask", uses: &[], tests_use: &[], pure_core: false },
 ];
 

@@ -1,0 +1,44 @@
+//! What must hold for any input of a stranger: one function per target.
+//!
+//! Each takes arbitrary bytes and panics if a promise is broken. `libfuzzer/` calls them with inputs that a fuzzer makes
+//! up; the tests here call them with the inputs of `corpus/`, so that what was found once stays found.
+#![allow(clippy::missing_panics_doc, reason = "to panic is how a target says no")]
+
+mod codec;
+mod rawsocket;
+mod uri;
+
+#[cfg(test)]
+mod tests;
+
+use countersign_wamp::Encoding;
+
+pub use rawsocket::rawsocket;
+pub use uri::uri;
+
+/// A target's function.
+pub type Target = fn(&[u8]);
+
+/// Every target by the name that its corpus and its fuzzer's program have.
+pub const TARGETS: &[(&str, Target)] =
+    &[("cbor", cbor), ("json", json), ("msgpack", msgpack), ("rawsocket", rawsocket), ("ubjson", ubjson), ("uri", uri)];
+
+/// A frame in JSON.
+pub fn json(frame: &[u8]) {
+    codec::frame(Encoding::Json, frame);
+}
+
+/// A frame in MessagePack.
+pub fn msgpack(frame: &[u8]) {
+    codec::frame(Encoding::MsgPack, frame);
+}
+
+/// A frame in CBOR.
+pub fn cbor(frame: &[u8]) {
+    codec::frame(Encoding::Cbor, frame);
+}
+
+/// A frame in UBJSON.
+pub fn ubjson(frame: &[u8]) {
+    codec::frame(Encoding::Ubjson, frame);
+}
