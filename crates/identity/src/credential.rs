@@ -8,11 +8,10 @@
 use std::fmt;
 
 use data_encoding::BASE64URL_NOPAD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::permission::Rule;
+use crate::proof::hmac_sha256;
 use crate::{CredentialId, Expires, LoginName, Secret, Timestamp, UserId};
 
 /// What kind of key a credential is.
@@ -54,15 +53,9 @@ impl Pepper {
 
     /// The digest under which a credential of `login` with the plaintext `key` is stored.
     pub fn digest(&self, login: &LoginName, key: &Secret) -> Digest {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.as_slice()) else {
-            unreachable!("HMAC takes a key of any length")
-        };
         // A login name has no NUL, so (login, key) can't be split in two ways.
-        mac.update(b"countersign credential v1\0");
-        mac.update(login.as_str().as_bytes());
-        mac.update(b"\0");
-        mac.update(key.expose().as_bytes());
-        Digest(mac.finalize().into_bytes().into())
+        let parts = [b"countersign credential v1\0", login.as_str().as_bytes(), b"\0", key.expose().as_bytes()];
+        Digest(hmac_sha256(self.0.as_slice(), &parts))
     }
 }
 

@@ -20,6 +20,7 @@ mod login_name;
 pub mod otp;
 pub mod password;
 pub mod permission;
+pub mod proof;
 pub mod repository;
 mod request;
 pub mod role;
