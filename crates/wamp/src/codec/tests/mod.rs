@@ -5,6 +5,7 @@ mod malformed;
 mod oracles;
 mod payloads;
 mod round_trips;
+mod suite;
 mod vectors;
 
 use bytes::{Bytes, BytesMut};
