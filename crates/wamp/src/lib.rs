@@ -6,11 +6,13 @@
 //!
 //! Source: the WAMP specification (`rfc/text/{basic,advanced}` of wamp-proto).
 
+pub mod batch;
 mod codec;
 mod id;
 mod message;
 mod payload;
 pub mod rawsocket;
+mod subprotocol;
 mod uri;
 pub mod uris;
 mod value;
@@ -19,5 +21,6 @@ pub use codec::{DecodeError, DecodeLimits, Encoding, decode, encode};
 pub use id::{Id, IdOutOfRange};
 pub use message::{Message, MessageType, Signature};
 pub use payload::Payload;
+pub use subprotocol::Subprotocol;
 pub use uri::{MatchPolicy, Uri, UriError, UriPattern, UriRules, UriText};
 pub use value::{Dict, Time, Value};

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_wamp::{Encoding, Message, MessageType, Payload, Value, decode, uris};
+use countersign_wamp::{Encoding, Message, MessageType, Payload, Subprotocol, Value, decode, uris};
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, sleep_until};
 
 use super::Doors;
+use super::batched::batched;
 use super::gate::Pass;
 use super::peer::Peer;
 use super::session::{CurrentSession, Session};
@@ -37,6 +38,23 @@ impl Visitor {
     /// A visitor without a session.
     pub fn new(peer: Peer, pass: Pass) -> Self {
         Self { peer, pass, current: CurrentSession::default() }
+    }
+}
+
+/// Carries a connection to its end whose frames are messages or batches of them.
+pub async fn run_as(
+    subprotocol: Subprotocol,
+    doors: Arc<Doors>,
+    source: impl Source,
+    sink: impl Sink,
+    visitor: Visitor,
+) {
+    let Subprotocol { encoding, is_batched } = subprotocol;
+    if is_batched {
+        let (source, sink) = batched(source, sink, encoding);
+        run(doors, source, sink, encoding, visitor).await;
+    } else {
+        run(doors, source, sink, encoding, visitor).await;
     }
 }
 

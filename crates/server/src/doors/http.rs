@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use countersign_identity::PeerAddress;
-use countersign_wamp::Encoding;
+use countersign_wamp::Subprotocol;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
@@ -89,10 +89,10 @@ async fn upgrade(Extension(doors): Extension<Arc<Doors>>, mut request: Request) 
     }
     text(request.headers(), &header::USER_AGENT).clone_into(&mut peer.user_agent);
     let tasks = doors.tasks.clone();
-    let encoding = handshake.encoding;
+    let subprotocol = handshake.subprotocol;
     tasks.spawn(async move {
         match on_upgrade.await {
-            Ok(upgraded) => websocket::serve(doors, upgraded, encoding, Visitor::new(peer, pass)).await,
+            Ok(upgraded) => websocket::serve(doors, upgraded, subprotocol, Visitor::new(peer, pass)).await,
             Err(error) => tracing::debug!(%error, "WebSocket upgrade failed"),
         }
     });
@@ -113,7 +113,7 @@ fn asked_for(doors: &Doors, headers: &HeaderMap, address: PeerAddress) -> PeerAd
 #[derive(Debug)]
 struct Handshake {
     accept: String,
-    encoding: Encoding,
+    subprotocol: Subprotocol,
 }
 
 /// Why a request opens no WebSocket. The client's to mend.
@@ -140,11 +140,11 @@ impl Handshake {
         }
         // The client's order counts: the first one that is spoken here.
         let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-        let encoding = offered
+        let subprotocol = offered
             .flat_map(|value| value.split(','))
-            .find_map(|name| Encoding::from_subprotocol(name.trim()))
+            .find_map(|name| Subprotocol::from_name(name.trim()))
             .ok_or(Refusal::Subprotocol)?;
-        Ok(Self { accept: derive_accept_key(key.as_bytes()), encoding })
+        Ok(Self { accept: derive_accept_key(key.as_bytes()), subprotocol })
     }
 }
 
@@ -153,7 +153,7 @@ impl IntoResponse for Handshake {
         let fixed = [
             (header::CONNECTION, HeaderValue::from_static("Upgrade")),
             (header::UPGRADE, HeaderValue::from_static("websocket")),
-            (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(self.encoding.subprotocol())),
+            (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(self.subprotocol.name())),
         ];
         (StatusCode::SWITCHING_PROTOCOLS, fixed, [(header::SEC_WEBSOCKET_ACCEPT, self.accept)]).into_response()
     }
@@ -172,7 +172,7 @@ impl IntoResponse for Refusal {
             }
             Self::NoKey => (StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing\n").into_response(),
             Self::Subprotocol => {
-                let known: Vec<&str> = Encoding::ALL.iter().map(|encoding| encoding.subprotocol()).collect();
+                let known: Vec<&str> = Subprotocol::all().map(Subprotocol::name).collect();
                 let body = format!("offer one of the subprotocols {}\n", known.join(", "));
                 (StatusCode::BAD_REQUEST, body).into_response()
             }
@@ -193,7 +193,7 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn read(changes: &[(&'static str, &'static str)]) -> Result<Encoding, Refusal> {
+    fn read(changes: &[(&'static str, &'static str)]) -> Result<&'static str, Refusal> {
         let mut headers = HeaderMap::new();
         let defaults = [
             ("connection", "keep-alive, Upgrade"),
@@ -207,16 +207,18 @@ mod tests {
         }
         Handshake::read(&headers).map(|handshake| {
             assert_eq!(handshake.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-            handshake.encoding
+            handshake.subprotocol.name()
         })
     }
 
     #[test]
     fn takes_the_first_subprotocol_of_the_client_that_is_known() {
-        assert_eq!(read(&[]), Ok(Encoding::Json));
-        assert_eq!(read(&[("sec-websocket-protocol", "x, wamp.2.cbor, wamp.2.json")]), Ok(Encoding::Cbor));
-        assert_eq!(read(&[("sec-websocket-protocol", "wamp.2.msgpack,wamp.2.cbor")]), Ok(Encoding::MsgPack));
-        assert_eq!(read(&[("sec-websocket-protocol", "wamp.2.ubjson,wamp.2.cbor")]), Ok(Encoding::Ubjson));
+        assert_eq!(read(&[]), Ok("wamp.2.json"));
+        assert_eq!(read(&[("sec-websocket-protocol", "x, wamp.2.cbor, wamp.2.json")]), Ok("wamp.2.cbor"));
+        assert_eq!(read(&[("sec-websocket-protocol", "wamp.2.msgpack,wamp.2.cbor")]), Ok("wamp.2.msgpack"));
+        assert_eq!(read(&[("sec-websocket-protocol", "wamp.2.ubjson,wamp.2.cbor")]), Ok("wamp.2.ubjson"));
+        let batched = read(&[("sec-websocket-protocol", "wamp.2.json.batched,wamp.2.json")]);
+        assert_eq!(batched, Ok("wamp.2.json.batched"));
     }
 
     #[test]

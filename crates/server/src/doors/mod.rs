@@ -1,6 +1,7 @@
 //! The ways in: listeners, transports, and the connections that they carry.
 
 mod address;
+mod batched;
 mod connection;
 mod forwarded;
 mod gate;

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use countersign_wamp::Encoding;
+use countersign_wamp::Subprotocol;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -35,7 +35,7 @@ const READ_BUFFER_BYTES: usize = 8 * 1024;
 const WRITE_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Carries one WebSocket connection to its end.
-pub async fn serve(doors: Arc<Doors>, upgraded: Upgraded, encoding: Encoding, visitor: Visitor) {
+pub async fn serve(doors: Arc<Doors>, upgraded: Upgraded, subprotocol: Subprotocol, visitor: Visitor) {
     let limits = &doors.app.config.limits;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -51,8 +51,8 @@ pub async fn serve(doors: Arc<Doors>, upgraded: Upgraded, encoding: Encoding, vi
         is_raised: false,
     };
     let socket = Arc::new(Mutex::new(socket));
-    let sink = WsSink { socket: Arc::clone(&socket), is_text: encoding.is_text() };
-    connection::run(doors, WsSource(socket), sink, encoding, visitor).await;
+    let sink = WsSink { socket: Arc::clone(&socket), is_text: subprotocol.encoding.is_text() };
+    connection::run_as(subprotocol, doors, WsSource(socket), sink, visitor).await;
 }
 
 /// The engine and what carries its bytes. Both halves of a connection are polled by one task,
