@@ -121,7 +121,7 @@ mod tests {
         }
 
         async fn discard(&mut self) {
-            pending().await
+            pending::<()>().await;
         }
     }
 

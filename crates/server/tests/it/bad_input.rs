@@ -6,7 +6,7 @@
 mod framing;
 mod limits;
 mod memory;
-mod wire;
+pub mod wire;
 
 use std::time::Instant;
 

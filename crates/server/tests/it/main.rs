@@ -1,6 +1,7 @@
 //! The built binary, driven over its real doors.
 
 mod bad_input;
+mod batched;
 mod cli;
 mod crash;
 mod doors;

@@ -253,9 +253,10 @@ async fn an_http_request_that_opens_no_web_socket_is_told_why() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}\n{answer}");
         assert!(answer.contains(body), "{request}\n{answer}");
     };
-    let known = "wamp.2.cbor, wamp.2.msgpack, wamp.2.ubjson, wamp.2.json";
+    let known = "wamp.2.cbor, wamp.2.cbor.batched, wamp.2.msgpack, wamp.2.msgpack.batched, wamp.2.ubjson, \
+        wamp.2.ubjson.batched, wamp.2.json, wamp.2.json.batched";
     check(request("Sec-WebSocket-Protocol: soap\r\n"), "400", known).await;
-    check(request("Sec-WebSocket-Protocol: wamp.2.flatbuffers, wamp.2.json.batched\r\n"), "400", known).await;
+    check(request("Sec-WebSocket-Protocol: wamp.2.flatbuffers, wamp.2.flatbuffers.batched\r\n"), "400", known).await;
     check(request("Sec-WebSocket-Protocol: \r\n"), "400", known).await;
     check(request(""), "400", known).await;
     let json = request("Sec-WebSocket-Protocol: wamp.2.json\r\n");
@@ -274,6 +275,8 @@ async fn a_web_socket_offered_in_the_clients_order_takes_the_first_known() {
         ("wamp.2.cbor,wamp.2.json", "wamp.2.cbor"),
         ("wamp.2.ubjson,wamp.2.cbor", "wamp.2.ubjson"),
         ("soap, wamp.2.flatbuffers, wamp.2.msgpack, wamp.2.json", "wamp.2.msgpack"),
+        ("wamp.2.cbor.batched, wamp.2.cbor", "wamp.2.cbor.batched"),
+        ("wamp.2.json, wamp.2.json.batched", "wamp.2.json"),
     ] {
         let (_, head) = upgrade(&server, offered).await;
         let line = format!("sec-websocket-protocol: {taken}\r\n");
