@@ -5,6 +5,7 @@
 #![allow(clippy::missing_panics_doc, reason = "to panic is how a target says no")]
 
 mod codec;
+mod doors;
 mod rawsocket;
 mod uri;
 
@@ -13,6 +14,7 @@ mod tests;
 
 use countersign_wamp::Encoding;
 
+pub use doors::{hello, proxy_header};
 pub use rawsocket::rawsocket;
 pub use uri::uri;
 
@@ -20,8 +22,16 @@ pub use uri::uri;
 pub type Target = fn(&[u8]);
 
 /// Every target by the name that its corpus and its fuzzer's program have.
-pub const TARGETS: &[(&str, Target)] =
-    &[("cbor", cbor), ("json", json), ("msgpack", msgpack), ("rawsocket", rawsocket), ("ubjson", ubjson), ("uri", uri)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("cbor", cbor),
+    ("hello", hello),
+    ("json", json),
+    ("msgpack", msgpack),
+    ("proxy_header", proxy_header),
+    ("rawsocket", rawsocket),
+    ("ubjson", ubjson),
+    ("uri", uri),
+];
 
 /// A frame in JSON.
 pub fn json(frame: &[u8]) {

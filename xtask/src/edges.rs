@@ -39,7 +39,12 @@ const TABLE: &[Row] = &[
         tests_use: &[],
         pure_core: false,
     },
-    Row { name: "countersign-fuzz", uses: &["countersign-wamp"], tests_use: &[], pure_core: false },
+    Row {
+        name: "countersign-fuzz",
+        uses: &["countersign-wamp", "countersign-server"],
+        tests_use: &[],
+        pure_core: false,
+    },
     Row { name: "xtask", uses: &[], tests_use: &[], pure_core: false },
 ];
 

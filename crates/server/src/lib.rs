@@ -13,6 +13,8 @@ mod control;
 mod data_dir;
 mod demo;
 mod doors;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hub;
 mod keyring;
 mod networks;

@@ -56,7 +56,7 @@ pub enum HeaderError {
 
 /// How far a header has been read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
+pub enum Progress {
     /// So many bytes are missing, or more.
     Missing(usize),
     /// All is there. The client's address; `None`: the one from which the proxy connects.
@@ -84,7 +84,12 @@ pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Ip
     }
 }
 
-fn progress(bytes: &[u8]) -> Result<Progress, HeaderError> {
+/// How far these bytes, the first of a connection, are a header.
+///
+/// # Errors
+///
+/// [`HeaderError`], as soon as it is sure.
+pub fn progress(bytes: &[u8]) -> Result<Progress, HeaderError> {
     if bytes.iter().zip(SIGNATURE).any(|(byte, want)| *byte != want) {
         return Err(HeaderError::Signature);
     }
