@@ -18,6 +18,7 @@ struct Row {
 
 const TABLE: &[Row] = &[
     Row { name: "countersign-wamp", uses: &[], tests_use: &[], pure_core: true },
+    Row { name: "countersign-websocket", uses: &[], tests_use: &[], pure_core: true },
     Row { name: "countersign-router", uses: &["countersign-wamp"], tests_use: &[], pure_core: true },
     Row { name: "countersign-identity", uses: &[], tests_use: &[], pure_core: true },
     Row {
