@@ -3,7 +3,7 @@
 use std::io;
 
 use countersign_wamp::rawsocket::Refusal;
-use countersign_wamp::{DecodeError, Dict, Value};
+use countersign_wamp::{DecodeError, Dict, Payload, Value};
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +65,15 @@ pub enum CallError {
         args: Vec<Value>,
         /// Further information.
         kwargs: Dict,
+        /// What the router says about it, such as the callee.
+        details: Dict,
     },
+    /// The router did not announce a feature that the request needs.
+    #[error("the router does not support {0}")]
+    NotSupported(&'static str),
+    /// More progressive results came than were taken. The call was canceled.
+    #[error("results were not taken fast enough")]
+    Overflow,
     /// The request is longer than the server accepts.
     #[error("the message is longer than the server accepts")]
     TooLong,
@@ -82,16 +90,19 @@ pub enum CallError {
 pub struct HandlerError {
     /// A URI of the application's.
     pub error: String,
-    /// Positional arguments of the error.
-    pub args: Vec<Value>,
-    /// Keyword arguments of the error.
-    pub kwargs: Dict,
+    /// What else the caller is told.
+    pub payload: Payload,
 }
 
 impl HandlerError {
     /// An error with one text for people.
     pub fn new(error: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { error: error.into(), args: vec![Value::Str(message.into())], kwargs: Dict::new() }
+        Self::with_payload(error, Payload::of(message.into()))
+    }
+
+    /// An error with any values.
+    pub fn with_payload(error: impl Into<String>, payload: impl Into<Payload>) -> Self {
+        Self { error: error.into(), payload: payload.into() }
     }
 }
 

@@ -10,6 +10,51 @@ use crate::raw::RawConnection;
 const METHOD_ANONYMOUS: &str = "anonymous";
 const METHOD_TICKET: &str = "ticket";
 
+/// What this crate does of the advanced profile, by role.
+const FEATURES: [(&str, &[&str]); 4] = [
+    (
+        "caller",
+        &[
+            "caller_identification",
+            "call_canceling",
+            "call_timeout",
+            "payload_passthru_mode",
+            "progressive_call_invocations",
+            "progressive_call_results",
+        ],
+    ),
+    (
+        "callee",
+        &[
+            "caller_identification",
+            "call_canceling",
+            "call_timeout",
+            "call_trustlevels",
+            "pattern_based_registration",
+            "payload_passthru_mode",
+            "progressive_call_invocations",
+            "progressive_call_results",
+            "registration_revocation",
+            "shared_registration",
+        ],
+    ),
+    (
+        "publisher",
+        &["payload_passthru_mode", "publisher_exclusion", "publisher_identification", "subscriber_blackwhite_listing"],
+    ),
+    (
+        "subscriber",
+        &[
+            "event_retention",
+            "pattern_based_subscription",
+            "payload_passthru_mode",
+            "publication_trustlevels",
+            "publisher_identification",
+            "subscription_revocation",
+        ],
+    ),
+];
+
 /// What the server said about the new session.
 pub(crate) struct Welcome {
     pub(crate) session: Id,
@@ -49,12 +94,13 @@ pub(crate) async fn join(connection: &mut RawConnection, options: &ConnectOption
 }
 
 fn hello(options: &ConnectOptions) -> Message {
-    let feature = |name: &str| Dict::new().with("features", Dict::new().with(name, true));
-    let roles = Dict::new()
-        .with("caller", Dict::new())
-        .with("callee", feature("registration_revocation"))
-        .with("publisher", Dict::new())
-        .with("subscriber", feature("subscription_revocation"));
+    let roles: Dict = FEATURES
+        .iter()
+        .map(|(role, features)| {
+            let features: Dict = features.iter().map(|name| ((*name).to_owned(), true.into())).collect();
+            ((*role).to_owned(), Dict::new().with("features", features).into())
+        })
+        .collect();
     let mut details = Dict::new().with("roles", roles).with("agent", options.agent.as_str());
     let method = match &options.auth {
         Auth::Anonymous => METHOD_ANONYMOUS,

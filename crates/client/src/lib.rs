@@ -1,5 +1,5 @@
-//! A WAMP client: calls, registrations, publications and subscriptions of the basic profile,
-//! over WebSocket, TCP and Unix sockets.
+//! A WAMP client: calls, registrations, publications and subscriptions of the basic and the
+//! advanced profile, over WebSocket, TCP and Unix sockets.
 //!
 //! ```no_run
 //! use countersign_client::{Auth, Client, ConnectOptions, Dict, Value};
@@ -13,7 +13,7 @@
 //!
 //! let mut events = session.subscribe("com.example.news", Dict::new()).await?;
 //! while let Some(event) = events.next().await {
-//!     println!("{:?}", event.args);
+//!     println!("{:?}", event.args());
 //! }
 //! session.leave().await?;
 //! # Ok(())
@@ -30,22 +30,38 @@
 //! **Absent on purpose:** reconnecting. Who lost a session must sign in again, and only the
 //! caller knows with what.
 //!
-//! Source: the WAMP specification, basic profile, and "RawSocket Transport".
+//! Source: the WAMP specification, basic and advanced profile, and "RawSocket Transport".
 
+mod calls;
 mod dial;
 mod driver;
 mod error;
+mod events;
 mod handshake;
 mod options;
+mod publications;
 mod raw;
+mod registrations;
+mod request_options;
+mod serving;
 mod session;
 mod shared;
+mod subscriptions;
 mod tls;
 mod transport;
 
-pub use countersign_wamp::{Dict, Encoding, Id, Message, Time, Value};
+pub use countersign_wamp::{Dict, Encoding, Id, MatchPolicy, Message, Payload, Time, Value, uris};
+
+pub use self::calls::{CallResult, CancelMode, PendingCall};
 
 pub use self::error::{CallError, Closed, ConnectError, Ended, HandlerError, RecvError};
+pub use self::events::Event;
 pub use self::options::{Auth, ConnectOptions, Trust};
 pub use self::raw::RawConnection;
-pub use self::session::{Client, Event, Invocation, Registration, Session, Subscription, SubscriptionHandle};
+pub use self::registrations::{Registration, RegistrationEnd, Reply};
+pub use self::request_options::{
+    CallOptions, InvokePolicy, OnInterrupt, Passthru, PublishOptions, RegisterOptions, SubscribeOptions,
+};
+pub use self::serving::{Interrupt, Invocation, Part};
+pub use self::session::{Client, Session};
+pub use self::subscriptions::{Subscription, SubscriptionEnd, SubscriptionHandle};

@@ -111,6 +111,24 @@ impl Payload {
     }
 }
 
+impl From<(Vec<Value>, Dict)> for Payload {
+    fn from((args, kwargs): (Vec<Value>, Dict)) -> Self {
+        Self::new(args, kwargs)
+    }
+}
+
+impl From<Vec<Value>> for Payload {
+    fn from(args: Vec<Value>) -> Self {
+        Self::new(args, Dict::new())
+    }
+}
+
+impl From<()> for Payload {
+    fn from((): ()) -> Self {
+        Self::absent()
+    }
+}
+
 impl PartialEq for Payload {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
@@ -142,6 +160,17 @@ impl fmt::Debug for Payload {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_become_payloads() {
+        let check = |payload: Payload, args: Vec<Value>, kwargs: Dict| {
+            assert_eq!(payload.values().unwrap(), (args, kwargs));
+        };
+        let kwargs = || Dict::new().with("key", "value");
+        check((vec![1_u64.into()], kwargs()).into(), vec![1_u64.into()], kwargs());
+        check(vec![1_u64.into()].into(), vec![1_u64.into()], Dict::new());
+        check(().into(), vec![], Dict::new());
+    }
 
     #[test]
     fn a_compacted_payload_says_the_same_in_memory_of_its_own() {

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
+mod calls;
 mod connecting;
 mod ending;
 mod peer;
 mod raw;
 mod requests;
 mod serving;
+mod subscriptions;

@@ -99,10 +99,17 @@ impl Peer {
         Some(decode(self.encoding, &frame, DecodeLimits::default()).unwrap())
     }
 
-    /// Lets any client in, as session 7; returns HELLO's details.
+    /// Lets any client in, as session 7 of a server with all features; returns HELLO's details.
     pub async fn welcome(&mut self) -> Dict {
+        let features = Dict::new().with("call_canceling", true).with("progressive_call_invocations", true);
+        let dealer = Dict::new().with("features", features);
+        self.welcome_with(Dict::new().with("dealer", dealer).with("broker", Dict::new())).await
+    }
+
+    /// The same with other roles.
+    pub async fn welcome_with(&mut self, roles: Dict) -> Dict {
         let Some(Message::Hello { details, .. }) = self.recv().await else { panic!() };
-        let welcome = Dict::new().with("authrole", "frontend");
+        let welcome = Dict::new().with("authrole", "frontend").with("roles", roles);
         self.send(Message::Welcome { session: id(7), details: welcome }).await;
         details
     }
@@ -148,13 +155,26 @@ pub async fn joined(change: impl FnOnce(ConnectOptions) -> ConnectOptions) -> (S
 
 /// [`joined`], with a server that accepts frames up to `limit`.
 pub async fn joined_with(limit: FrameLimit, change: impl FnOnce(ConnectOptions) -> ConnectOptions) -> (Session, Peer) {
+    connected(limit, change, async |peer| drop(peer.welcome().await)).await
+}
+
+/// [`joined`], with a server that has these roles.
+pub async fn joined_as(roles: Dict, change: impl FnOnce(ConnectOptions) -> ConnectOptions) -> (Session, Peer) {
+    connected(FrameLimit::LARGEST, change, async |peer| drop(peer.welcome_with(roles).await)).await
+}
+
+async fn connected(
+    limit: FrameLimit,
+    change: impl FnOnce(ConnectOptions) -> ConnectOptions,
+    welcome: impl AsyncFnOnce(&mut Peer),
+) -> (Session, Peer) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("tcp://{}", listener.local_addr().unwrap());
     let serve = async {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
         let mut peer = Peer::raw(Box::new(stream), limit).await;
-        peer.welcome().await;
+        welcome(&mut peer).await;
         peer
     };
     let (session, peer) = tokio::join!(Client::connect(change(ConnectOptions::new(url, "realm1"))), serve);

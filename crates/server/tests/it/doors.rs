@@ -63,8 +63,7 @@ async fn everybody_understands_everybody(server: Server) {
     let (args, kwargs) = payload();
     for (index, (way, callee)) in sessions.iter().enumerate() {
         let uri = format!("{PREFIX}.echo.n{index}");
-        let echo =
-            |invocation: countersign_client::Invocation| std::future::ready(Ok((invocation.args, invocation.kwargs)));
+        let echo = |invocation: countersign_client::Invocation| std::future::ready(Ok(invocation.payload));
         let registration = callee.register(&uri, Dict::new(), echo).await.unwrap();
         for (from, caller) in &sessions {
             let echoed = caller.call(&uri, args.clone(), kwargs.clone()).await.unwrap();
@@ -89,7 +88,7 @@ async fn everybody_understands_everybody(server: Server) {
                 continue;
             }
             let event = tokio::time::timeout(SOON, subscription.next()).await.unwrap().unwrap();
-            assert_eq!((event.args, event.kwargs), (args.clone(), kwargs.clone()), "{from:?} → {:?}", WAYS[other]);
+            assert_eq!(event.values(), (args.clone(), kwargs.clone()), "{from:?} → {:?}", WAYS[other]);
             assert_eq!(Some(event.publication), publication);
         }
     }
@@ -115,8 +114,7 @@ async fn a_large_message_passes_every_door() {
     server.add_user("bob", "backend", PASSWORD).await;
     let sessions = sessions(&server).await;
     let uri = format!("{PREFIX}.echo");
-    let echo =
-        |invocation: countersign_client::Invocation| std::future::ready(Ok((invocation.args, invocation.kwargs)));
+    let echo = |invocation: countersign_client::Invocation| std::future::ready(Ok(invocation.payload));
     sessions[0].1.register(&uri, Dict::new(), echo).await.unwrap();
     let large = Value::Bytes((0..4_000_000_u32).map(|n| n.to_le_bytes()[0]).collect());
     for (from, caller) in &sessions {

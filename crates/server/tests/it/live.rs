@@ -184,7 +184,7 @@ async fn what_a_session_offered_is_gone_with_it() {
     // Never answered by the callee itself.
     let never = move |_| {
         invoked.try_send(()).unwrap();
-        std::future::pending()
+        std::future::pending::<Result<(), _>>()
     };
     offering.register(&uri, Dict::new(), never).await.unwrap();
     let waiting = tokio::spawn({

@@ -3,6 +3,7 @@
 mod bad_input;
 mod batched;
 mod cli;
+mod client;
 mod crash;
 mod doors;
 mod live;

@@ -17,7 +17,7 @@ async fn three(server: &Server) -> [Session; 3] {
 }
 
 async fn next(subscription: &mut Subscription) -> Vec<Value> {
-    tokio::time::timeout(SOON, subscription.next()).await.expect("an event").unwrap().args
+    tokio::time::timeout(SOON, subscription.next()).await.expect("an event").unwrap().args()
 }
 
 #[tokio::test]

@@ -161,7 +161,7 @@ async fn a_subscriber_that_does_not_read_is_cut_off_and_no_other() {
         let options = Dict::new().with("acknowledge", true);
         publisher.publish(&topic, args, Dict::new(), options).await.unwrap();
         let event = tokio::time::timeout(SOON, events.next()).await.unwrap().unwrap();
-        assert_eq!(event.args[0], Value::from(count));
+        assert_eq!(event.args()[0], Value::from(count));
     }
     eprintln!("cut off after {count} events of 64 KiB");
     for mut idler in idlers {

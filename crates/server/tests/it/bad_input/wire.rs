@@ -262,7 +262,7 @@ impl Healthy {
                 assert_eq!(me.as_dict().unwrap().get("authid"), Some(&WampValue::from("healthy")));
                 let options = Dict::new().with("exclude_me", false).with("acknowledge", true);
                 session.publish(&topic, vec![WampValue::Int(count.into())], Dict::new(), options).await.unwrap();
-                assert_eq!(events.next().await.unwrap().args, [WampValue::Int(count.into())]);
+                assert_eq!(events.next().await.unwrap().args(), [WampValue::Int(count.into())]);
                 count += 1;
                 slowest = slowest.max(began.elapsed());
             }
