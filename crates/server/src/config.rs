@@ -51,6 +51,8 @@ pub struct Config {
     pub password: PasswordConfig,
     /// Certificates.
     pub tls: TlsConfig,
+    /// Requests over plain HTTP.
+    pub http: HttpConfig,
     /// What a peer may ask of the server.
     pub limits: LimitsConfig,
 }
@@ -221,6 +223,32 @@ pub struct TlsConfig {
     pub key: Option<PathBuf>,
 }
 
+/// `[http]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// Origins whose pages may use long-poll and the bridge, as `https://app.example`.
+    pub origins: Vec<String>,
+    /// Long-poll transports that are open at the same time.
+    pub longpoll_transports_max: usize,
+    /// Longest wait of a long-poll request for a message.
+    pub longpoll_receive_seconds_max: u64,
+    /// Time without a request after which a long-poll transport is lost.
+    pub longpoll_idle_seconds_max: u64,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            origins: Vec::new(),
+            longpoll_transports_max: 10_000,
+            // Browsers' clients give a request 12 seconds.
+            longpoll_receive_seconds_max: 10,
+            longpoll_idle_seconds_max: 30,
+        }
+    }
+}
+
 /// `[limits]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -351,6 +379,9 @@ impl Config {
         if self.proxies.proxy_protocol && self.proxies.trusted.is_empty() {
             return bad("proxies.proxy_protocol", "means nothing without proxies.trusted".into());
         }
+        if let Some(origin) = self.http.origins.iter().find(|origin| !is_origin(origin)) {
+            return bad("http.origins", format!("{origin:?} is no origin, as \"https://app.example\" is one"));
+        }
         if self.otp.lifetime_seconds > self.otp.lifetime_seconds_max {
             return bad("otp.lifetime_seconds", "is longer than otp.lifetime_seconds_max".into());
         }
@@ -359,9 +390,10 @@ impl Config {
     }
 
     /// What has to be a number from 1 to a highest one.
-    fn counts(&self) -> [(&'static str, u64, u64); 18] {
+    fn counts(&self) -> [(&'static str, u64, u64); 21] {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let (otp, limits, throttle, password) = (&self.otp, &self.limits, &self.throttle, &self.password);
+        let http = &self.http;
         let message_bytes_max = count(FrameLimit::LARGEST.bytes());
         [
             ("otp.lifetime_seconds", otp.lifetime_seconds, SECONDS_MAX),
@@ -373,6 +405,9 @@ impl Config {
             ("password.queue_max", count(password.queue_max.unwrap_or(1)), COUNT_MAX),
             ("password.queue_seconds_max", password.queue_seconds_max.unwrap_or(1), SECONDS_MAX),
             ("storage.connections_max", count(self.storage.connections_max.unwrap_or(1)), COUNT_MAX),
+            ("http.longpoll_transports_max", count(http.longpoll_transports_max), COUNT_MAX),
+            ("http.longpoll_receive_seconds_max", http.longpoll_receive_seconds_max, SECONDS_MAX),
+            ("http.longpoll_idle_seconds_max", http.longpoll_idle_seconds_max, SECONDS_MAX),
             ("limits.message_bytes_max", count(limits.message_bytes_max), message_bytes_max),
             ("limits.login_bytes_max", count(limits.login_bytes_max), message_bytes_max),
             ("limits.message_depth_max", count(limits.message_depth_max), count(DecodeLimits::DEPTH_MAX_CEILING)),
@@ -437,6 +472,13 @@ impl Config {
     }
 }
 
+/// Whether this is how a browser names an origin: scheme, host, perhaps a port, and no more.
+fn is_origin(text: &str) -> bool {
+    let Ok(uri) = text.parse::<axum::http::Uri>() else { return false };
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return false };
+    text == format!("{scheme}://{authority}") && text == text.to_lowercase() && !text.contains(['@', '*'])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -485,5 +527,15 @@ mod tests {
         check("[[realm.history]]\ntopic = 'a..b'", "realm.history");
         check("[[realm.history]]\ntopic = 'a.b'\nmatch = 'regex'", "match");
         check("[storage]\nconnections_max = 0", "storage.connections_max");
+        for origin in ["*", "app.example", "https://app.example/", "https://a.example/x", "HTTPS://a.example", "null"] {
+            check(&format!("[http]\norigins = ['{origin}']"), "http.origins");
+        }
+        check("[http]\nlongpoll_idle_seconds_max = 0", "http.longpoll_idle_seconds_max");
+    }
+
+    #[test]
+    fn origins_are_what_browsers_send() {
+        let origins = "['https://app.example', 'http://localhost:3000', 'https://[::1]:8443']";
+        assert_eq!(parse(&format!("[http]\norigins = {origins}")).unwrap().http.origins.len(), 3);
     }
 }

@@ -1,6 +1,8 @@
 //! HTTP: WebSocket at `/ws`, and a health check.
 
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Extension, Request};
@@ -20,17 +22,40 @@ use tower::ServiceExt as _;
 use super::connection::Visitor;
 use super::gate::Pass;
 use super::peer::Peer;
-use super::{Doors, forwarded, websocket};
+use super::{Doors, forwarded, longpoll, websocket};
 
 /// The only WebSocket version there is (RFC 6455).
 const WEBSOCKET_VERSION: &str = "13";
 
+/// Longest time for answers that are under way when the server stops, as the last words of
+/// long-poll transports.
+const LAST_ANSWERS_SECONDS_MAX: Duration = Duration::from_secs(2);
+
 /// Where the connection's place at the gate waits for the upgrade that takes it along.
-type PassSlot = Arc<std::sync::Mutex<Option<Pass>>>;
+#[derive(Debug, Clone)]
+pub struct PassSlot(Arc<Mutex<Option<Pass>>>);
+
+impl PassSlot {
+    /// Takes the place, if it is there.
+    pub fn take(&self) -> Option<Pass> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Puts a place in.
+    pub fn put(&self, pass: Pass) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(pass);
+    }
+}
 
 /// The routes.
 pub fn routes(doors: Arc<Doors>) -> Router {
-    Router::new().route("/ws", get(upgrade)).route("/healthz", get(|| async { "ok\n" })).layer(Extension(doors))
+    let longpoll = longpoll::routes(&doors);
+    Router::new()
+        .route("/ws", get(upgrade))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .layer(Extension(doors))
+        .merge(longpoll)
+        .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing at this path\n") })
 }
 
 /// Turns a connection away unread: there are too many from its address.
@@ -48,10 +73,10 @@ pub async fn serve(
     peer: Peer,
     pass: Pass,
 ) {
-    let slot: PassSlot = Arc::new(std::sync::Mutex::new(Some(pass)));
+    let slot = PassSlot(Arc::new(Mutex::new(Some(pass))));
     let service = service_fn(|mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer.clone());
-        request.extensions_mut().insert(Arc::clone(&slot));
+        request.extensions_mut().insert(slot.clone());
         routes.clone().oneshot(request.map(axum::body::Body::new))
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -59,13 +84,16 @@ pub async fn serve(
         .header_read_timeout(doors.hello_deadline())
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    tokio::select! {
-        result = connection => {
-            if let Err(error) = result {
-                tracing::debug!(%error, "HTTP connection ended");
-            }
+    let mut connection = pin!(connection);
+    let result = match doors.stop.run_until_cancelled(connection.as_mut()).await {
+        Some(result) => result,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            tokio::time::timeout(LAST_ANSWERS_SECONDS_MAX, connection).await.unwrap_or(Ok(()))
         }
-        () = doors.stop.cancelled() => {}
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "HTTP connection ended");
     }
 }
 
@@ -80,7 +108,7 @@ async fn upgrade(Extension(doors): Extension<Arc<Doors>>, mut request: Request) 
     else {
         return (StatusCode::BAD_REQUEST, "this connection can't be upgraded\n").into_response();
     };
-    let Some(mut pass) = slot.lock().ok().and_then(|mut slot| slot.take()) else {
+    let Some(mut pass) = slot.take() else {
         return (StatusCode::BAD_REQUEST, "this connection was upgraded before\n").into_response();
     };
     peer.address = asked_for(&doors, request.headers(), peer.address);
@@ -101,7 +129,7 @@ async fn upgrade(Extension(doors): Extension<Arc<Doors>>, mut request: Request) 
 
 /// Whose address counts: `address`, unless that is a trusted proxy that asks for another. Where
 /// proxies speak the PROXY protocol, they have said it already.
-fn asked_for(doors: &Doors, headers: &HeaderMap, address: PeerAddress) -> PeerAddress {
+pub fn asked_for(doors: &Doors, headers: &HeaderMap, address: PeerAddress) -> PeerAddress {
     let proxies = &doors.app.config.proxies;
     if proxies.proxy_protocol || !doors.is_trusted_proxy(address) {
         return address;
@@ -180,7 +208,8 @@ impl IntoResponse for Refusal {
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+/// A header's value; empty if it is not there or no text.
+pub fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 

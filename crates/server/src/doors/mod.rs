@@ -3,18 +3,21 @@
 mod address;
 mod batched;
 mod connection;
+mod cors;
 mod forwarded;
 mod gate;
 pub mod hello;
 mod http;
 mod listener;
 mod login;
+mod longpoll;
 pub mod methods;
 pub mod peer;
 mod prefixed;
 pub mod proxy_protocol;
 mod rawsocket;
 mod reception;
+mod request;
 mod session;
 mod tls;
 mod transport;
@@ -39,6 +42,7 @@ use crate::hub::Hub;
 use crate::outbox::OutboxLimits;
 use crate::procedures::Procedures;
 use gate::Gate;
+use longpoll::Transports;
 use methods::Offer;
 
 /// What every connection needs; one for the whole server.
@@ -49,6 +53,7 @@ pub struct Doors {
     procedures: Arc<Procedures>,
     gate: Gate,
     offer: Offer,
+    transports: Transports,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -64,7 +69,8 @@ impl Doors {
     ) -> Self {
         let gate = Gate::new(app.config.limits.unauthenticated_connections_max);
         let offer = Offer::new(&app.config.auth);
-        Self { app, hub, procedures, gate, offer, tasks, stop }
+        let transports = Transports::new(app.config.http.longpoll_transports_max);
+        Self { app, hub, procedures, gate, offer, transports, tasks, stop }
     }
 
     fn decode_limits(&self) -> DecodeLimits {
