@@ -85,12 +85,11 @@ pub async fn serve(
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
-    let result = match doors.stop.run_until_cancelled(connection.as_mut()).await {
-        Some(result) => result,
-        None => {
-            connection.as_mut().graceful_shutdown();
-            tokio::time::timeout(LAST_ANSWERS_SECONDS_MAX, connection).await.unwrap_or(Ok(()))
-        }
+    let result = if let Some(result) = doors.stop.run_until_cancelled(connection.as_mut()).await {
+        result
+    } else {
+        connection.as_mut().graceful_shutdown();
+        tokio::time::timeout(LAST_ANSWERS_SECONDS_MAX, connection).await.unwrap_or(Ok(()))
     };
     if let Err(error) = result {
         tracing::debug!(%error, "HTTP connection ended");
