@@ -46,6 +46,12 @@ const TABLE: &[Row] = &[
         tests_use: &[],
         pure_core: false,
     },
+    Row {
+        name: "countersign-bench",
+        uses: &["countersign-testkit", "countersign-wamp"],
+        tests_use: &[],
+        pure_core: false,
+    },
     Row { name: "xtask", uses: &[], tests_use: &[], pure_core: false },
 ];
 

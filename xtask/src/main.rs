@@ -28,6 +28,7 @@ Usage: cargo xtask <chore>
   ci                      the same, by the name that build machines use
   tidy                    check the edges between the crates and the sizes of the files
   conformance [ARG...]    build the server and run the foreign clients against it; ARGs go to pytest
+  bench [ARG...]          measure the release build beside a bare relay; --list names the scenarios
   with-postgres CMD...    run a command with a throw-away PostgreSQL in COUNTERSIGN_TEST_POSTGRES";
 
 fn main() -> ExitCode {
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         ("test" | "ci", []) => test::everything(),
         ("tidy", []) => tidy::check(),
         ("conformance", arguments) => test::conformance_alone(arguments),
+        ("bench", arguments) => test::bench(arguments),
         ("with-postgres", [program, arguments @ ..]) => test::with_postgres(program, arguments),
         ("" | "help" | "--help" | "-h", _) => {
             println!("{USAGE}");

@@ -47,6 +47,15 @@ pub fn conformance_alone(arguments: &[String]) -> Outcome {
     Ok(())
 }
 
+/// The release build, measured; `arguments` go to the bench.
+pub fn bench(arguments: &[String]) -> Outcome {
+    let packages = ["--package", "countersign-server", "--package", "countersign-bench"];
+    run(cargo(&["build", "--release"]).args(packages), FIX_BUILD)?;
+    let workspace = Workspace::load()?;
+    let program = workspace.target.join("release").join("countersign-bench");
+    run(&mut command(program, arguments), "Read its message above.")
+}
+
 /// One command with a cluster of its own.
 pub fn with_postgres(program: &str, arguments: &[String]) -> Outcome {
     let cluster = Cluster::start(&tools::postgres()?)?;
