@@ -73,12 +73,9 @@ impl Writer for CborWriter {
             }
             Time::Unix { seconds, nanoseconds } => {
                 self.head(TAG, TAG_TIME_UNIX);
-                // Beyond 2^53 a double has no place for a fraction.
-                if *nanoseconds == 0 || seconds.unsigned_abs() >> 53 > 0 {
-                    self.int(*seconds);
-                } else {
-                    #[expect(clippy::cast_precision_loss, reason = "at most 53 bits")]
-                    self.float(*seconds as f64 + f64::from(*nanoseconds) / 1e9);
+                match with_fraction(*seconds, *nanoseconds) {
+                    Ok(float) => self.float(float),
+                    Err(seconds) => self.int(seconds),
                 }
             }
         }
@@ -87,6 +84,18 @@ impl Writer for CborWriter {
     fn raw(&mut self, encoded: &[u8]) {
         self.out.put_slice(encoded);
     }
+}
+
+/// Seconds as a double, or whole ones if it has no place for the fraction: a time that is read and written again has the
+/// same bytes.
+fn with_fraction(seconds: i64, nanoseconds: u32) -> Result<f64, i64> {
+    if nanoseconds == 0 || seconds.unsigned_abs() >> 53 > 0 {
+        return Err(seconds);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "at most 53 bits")]
+    let time = seconds as f64 + f64::from(nanoseconds) / 1e9;
+    #[expect(clippy::cast_possible_truncation, reason = "whole, and at most 53 bits")]
+    if time.fract() == 0.0 { Err(time as i64) } else { Ok(time) }
 }
 
 impl CborWriter {

@@ -206,6 +206,9 @@ fn cbor_tags_are_times_and_large_integers_or_nothing() {
     both(Cbor, b"\xC1\x20", unix(-1, 0));
     both(Cbor, b"\xC1\xFB\x41\xD4\x52\xD9\xEC\x20\x00\x00", unix(1_363_896_240, 500_000_000));
     both(Cbor, b"\xC1\xFB\xBF\xE0\0\0\0\0\0\0", unix(-1, 500_000_000));
+    // So far away that a double has no place for so small a fraction: the same as none.
+    assert_eq!(bytes_of(Cbor, &unix(1 << 52, 1)), bytes_of(Cbor, &unix(1 << 52, 0)));
+    assert_eq!(bytes_of(Cbor, &unix(-1 << 52, 999_999_999)), bytes_of(Cbor, &unix((-1 << 52) + 1, 0)));
     // So close below a second that only the next one is left.
     reads(Cbor, b"\xC1\xFB\x3F\xEF\xFF\xFF\xFF\xFF\xFF\xFF", unix(1, 0));
     reads(Cbor, b"\xC2\x49\x01\0\0\0\0\0\0\0\0", "18446744073709551616");
