@@ -47,10 +47,10 @@ impl Dealer {
         let (to, call) = (invocation.caller, invocation.call);
         let is_wanted = invocation.receive_progress;
         if is_progress {
-            self.restart_deadline(now, key, invocation);
             if !is_wanted {
                 return Ok(());
             }
+            self.restart_deadline(now, key, invocation);
             // Results of two callees must not be mixed.
             invocation.retry = None;
         }

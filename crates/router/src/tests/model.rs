@@ -372,11 +372,9 @@ impl Model {
         let one = &mut self.pending[index];
         let (caller, call) = (one.caller, one.call);
         if progress {
-            if one.timeout > 0 {
-                one.deadline = now + one.timeout;
-            }
             if one.progress {
                 one.has_results = true;
+                one.deadline = if one.timeout > 0 { now + one.timeout } else { u64::MAX };
                 want.push(format!("{caller} < RESULT {call} {{progress: true}}"));
             }
         } else {

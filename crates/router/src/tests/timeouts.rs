@@ -58,6 +58,17 @@ fn each_partial_result_starts_the_timeout_anew() {
 }
 
 #[test]
+fn a_partial_result_that_the_caller_did_not_want_does_not_keep_it_waiting() {
+    let mut world = World::of_five();
+    world.register(2, "app.wait");
+    world.say(1, call(7, with("timeout", 1_000_u64), "app.wait"));
+    world.pass(900);
+    assert!(world.say(2, yields(1, with("progress", true))).is_empty());
+    assert!(world.pass(99).is_empty());
+    assert_eq!(world.pass(1), TIMED_OUT);
+}
+
+#[test]
 fn zero_means_no_timeout_and_so_does_more_than_the_clock_can_count() {
     assert_eq!(timed(0).realm.poll_timeout(), None);
     let mut world = timed(u64::MAX);
