@@ -79,6 +79,18 @@ impl PatternMap {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Nodes that look-ups of this thread have come to.
+    static VISITED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Counts a node that a look-up comes to, for the test that nothing is scanned.
+fn visit() {
+    #[cfg(test)]
+    VISITED.set(VISITED.get() + 1);
+}
+
 /// Ids by match policy, ascending, as the meta API lists them.
 pub(crate) fn list_by_policy(entries: impl Iterator<Item = (Id, MatchPolicy)>) -> Dict {
     let mut entries: Vec<_> = entries.collect();

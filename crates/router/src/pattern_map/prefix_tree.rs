@@ -76,6 +76,7 @@ impl Node {
         let mut node = self;
         let mut rest = text;
         loop {
+            super::visit();
             if let Some(id) = node.id {
                 found(id, rest);
             }

@@ -103,6 +103,55 @@ fn patterns_as_deep_as_they_can_be_are_no_harm() {
     check(MatchPolicy::Wildcard, ".", UriPattern::WILDCARD_COMPONENTS_MAX - 1);
 }
 
+/// Each of these components with each other, three deep.
+fn triples(components: &[&str]) -> Vec<String> {
+    let longer = |texts: Vec<String>| -> Vec<String> {
+        texts.iter().flat_map(|text| components.iter().map(move |next| format!("{text}.{next}"))).collect()
+    };
+    longer(longer(components.iter().map(|text| (*text).to_owned()).collect()))
+}
+
+#[test]
+fn no_two_patterns_that_match_one_uri_rank_alike() {
+    let policies = [MatchPolicy::Exact, MatchPolicy::Prefix, MatchPolicy::Wildcard];
+    let texts = [triples(&["", "a", "b"]), vec!["a".into(), "a.b".into(), "a.".into(), ".b".into()]].concat();
+    let patterns: Vec<_> =
+        policies.iter().flat_map(|policy| texts.iter().filter_map(|text| pattern(*policy, text))).collect();
+    for uri in triples(&["a", "b"]) {
+        let uri = Uri::parse(&uri, UriRules::default()).unwrap();
+        let mut ranks: Vec<_> =
+            patterns.iter().filter(|pattern| pattern.matches(&uri)).map(|pattern| (rank(pattern), pattern)).collect();
+        ranks.sort_unstable();
+        assert!(ranks.len() > 8, "{uri}");
+        for pair in ranks.windows(2) {
+            assert_ne!(pair[0].0, pair[1].0, "{:?} and {:?} for {uri}", pair[0].1, pair[1].1);
+        }
+    }
+}
+
+#[test]
+fn a_look_up_visits_as_many_nodes_among_many_patterns_as_among_few() {
+    let visited = |patterns: usize| {
+        let mut map = PatternMap::default();
+        for number in 0..patterns {
+            for (policy, text) in [
+                (MatchPolicy::Exact, format!("app.x{number}.y")),
+                (MatchPolicy::Prefix, format!("app.x{number}.")),
+                (MatchPolicy::Wildcard, format!("app.x{number}.")),
+                (MatchPolicy::Wildcard, format!(".x{number}.y")),
+            ] {
+                map.insert(&pattern(policy, &text).unwrap(), id(number));
+            }
+        }
+        VISITED.set(0);
+        assert_eq!(map.all("app.x1.y").len(), 4);
+        assert!(map.best("app.x2.z").is_some());
+        VISITED.get()
+    };
+    // A byte more of a prefix's text, at most, for each power of ten.
+    assert!(visited(10_000) <= visited(10) + 8, "{} and {}", visited(10_000), visited(10));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 

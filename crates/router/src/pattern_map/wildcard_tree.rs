@@ -65,12 +65,14 @@ impl Node {
     }
 
     fn best(&self, mut uri: Components<'_>) -> Option<Id> {
+        super::visit();
         let Some(component) = uri.next() else { return self.id };
         let named = self.named.get(component).and_then(|node| node.best(uri.clone()));
         named.or_else(|| self.any.as_ref()?.best(uri))
     }
 
     fn each(&self, mut uri: Components<'_>, found: &mut impl FnMut(Id)) {
+        super::visit();
         let Some(component) = uri.next() else {
             self.id.into_iter().for_each(found);
             return;

@@ -1,4 +1,4 @@
-//! What is announced, what `docs/wamp.md` says of it, and the tests that it names.
+//! What is announced, what `docs/wamp.md` says of it, and the tests that it and `docs/wamp-practice.md` name.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::announced_roles;
 
 const PAGE: &str = include_str!("../../../../docs/wamp.md");
+const PRACTICE: &str = include_str!("../../../../docs/wamp-practice.md");
 
 /// The cells of the rows of the page's first table.
 fn announced_rows() -> impl Iterator<Item = [&'static str; 3]> {
@@ -17,7 +18,7 @@ fn announced_rows() -> impl Iterator<Item = [&'static str; 3]> {
     })
 }
 
-/// All tests' names in a folder and below.
+/// All tests' names in a folder and below, of Rust and of Python.
 fn tests_in(folder: &Path, names: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -25,10 +26,23 @@ fn tests_in(folder: &Path, names: &mut BTreeSet<String>) {
             tests_in(&path, names);
             continue;
         }
+        let keyword = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("rs") => "fn ",
+            Some("py") => "def ",
+            _ => continue,
+        };
         let text = std::fs::read_to_string(&path).unwrap();
-        let functions = text.lines().filter_map(|line| line.split_once("fn ").map(|(_, rest)| rest));
+        let functions = text.lines().filter_map(|line| line.split_once(keyword).map(|(_, rest)| rest));
         names.extend(functions.filter_map(|rest| rest.split_once('(').map(|(name, _)| name.to_owned())));
     }
+}
+
+/// The tests that a page's tables name in their last cells.
+fn named_by(page: &str) -> impl Iterator<Item = &str> {
+    page.lines().filter(|line| line.starts_with("| ")).filter_map(|line| {
+        let (_, last) = line.trim_end_matches(" |").rsplit_once(" | ").unwrap_or_default();
+        last.strip_prefix('`').and_then(|name| name.strip_suffix('`')).filter(|name| name.contains('_'))
+    })
 }
 
 #[test]
@@ -44,18 +58,22 @@ fn the_page_of_features_is_the_announcement() {
 }
 
 #[test]
-fn every_test_that_the_page_names_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+fn every_test_that_the_pages_name_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut known = BTreeSet::new();
-    tests_in(&root.join("src/tests"), &mut known);
-    tests_in(&root.join("../server/tests"), &mut known);
-    let wanted = PAGE.lines().filter(|line| line.starts_with("| ")).filter_map(|line| {
-        let (_, last) = line.trim_end_matches(" |").rsplit_once(" | ").unwrap_or_default();
-        last.strip_prefix('`').and_then(|name| name.strip_suffix('`')).filter(|name| name.contains('_'))
-    });
-    let wanted: Vec<&str> = wanted.collect();
-    assert!(wanted.len() > 25, "{}", wanted.len());
-    for name in wanted {
-        assert!(known.contains(name), "{name}");
+    for folder in ["wamp/src", "router/src", "identity/src", "server/src", "server/tests", "../conformance"] {
+        tests_in(&root.join(folder), &mut known);
     }
+    for (page, tests_min) in [(PAGE, 25), (PRACTICE, 110)] {
+        let missing: Vec<_> = named_by(page).filter(|name| !known.contains(*name)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        assert!(named_by(page).count() >= tests_min, "{}", named_by(page).count());
+    }
+}
+
+#[test]
+fn every_row_of_the_page_of_practice_names_a_test() {
+    let (rows, _) = PRACTICE.split_once("## Not shown here").unwrap();
+    let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| what goes wrong");
+    assert_eq!(rows.lines().filter(is_row).count(), named_by(rows).count());
 }

@@ -158,6 +158,17 @@ fn a_callee_without_progressive_results_is_not_asked_for_them() {
 }
 
 #[test]
+fn a_callee_that_can_not_be_interrupted_may_still_send_partial_results() {
+    let mut world = World::of_five();
+    world.join(9, ClientFeatures::default().with(Feature::ProgressiveCallResults));
+    world.register(9, "app.count");
+    let options = with("receive_progress", true);
+    assert_eq!(world.say(1, call(7, options, "app.count")), ["9 < INVOCATION 1 1 {receive_progress: true}"]);
+    assert_eq!(world.say(9, yields(1, with("progress", true))), ["1 < RESULT 7 {progress: true}"]);
+    assert_eq!(world.say(1, cancel(7, "kill")), ["1 < ERROR CALL 7 wamp.error.canceled"]);
+}
+
+#[test]
 fn a_request_id_can_be_used_again_after_the_answer() {
     let mut world = World::of_five();
     world.register(2, "app.add");

@@ -11,6 +11,7 @@ mod live;
 mod longpoll;
 mod meta;
 mod otp;
+mod peers;
 mod proxies;
 mod race;
 mod support;
