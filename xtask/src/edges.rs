@@ -30,7 +30,13 @@ const TABLE: &[Row] = &[
     Row { name: "countersign-client", uses: &["countersign-wamp"], tests_use: &[], pure_core: false },
     Row {
         name: "countersign-server",
-        uses: &["countersign-wamp", "countersign-router", "countersign-identity", "countersign-storage"],
+        uses: &[
+            "countersign-wamp",
+            "countersign-websocket",
+            "countersign-router",
+            "countersign-identity",
+            "countersign-storage",
+        ],
         tests_use: &["countersign-client", "countersign-testkit"],
         pure_core: false,
     },

@@ -3,6 +3,8 @@
 //! Unknown keys are errors, so that a typing mistake doesn't quietly mean the default. Every
 //! limit has its unit in its name.
 
+mod websocket;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +18,7 @@ use countersign_wamp::{DecodeLimits, MatchPolicy, Uri, UriRules};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+pub use self::websocket::{TestConfig, WebSocketConfig};
 use crate::networks::Networks;
 use crate::realm_settings::realm_settings;
 
@@ -55,6 +58,10 @@ pub struct Config {
     pub http: HttpConfig,
     /// What a peer may ask of the server.
     pub limits: LimitsConfig,
+    /// The WebSocket.
+    pub websocket: WebSocketConfig,
+    /// For tests of the server alone.
+    pub test: TestConfig,
 }
 
 /// `[realm]`
@@ -385,6 +392,8 @@ impl Config {
         if self.otp.lifetime_seconds > self.otp.lifetime_seconds_max {
             return bad("otp.lifetime_seconds", "is longer than otp.lifetime_seconds_max".into());
         }
+        self.websocket.check()?;
+        self.test.check()?;
         realm_settings(self)?;
         self.zone().map(|_| ())
     }

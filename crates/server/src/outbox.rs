@@ -48,8 +48,10 @@ pub enum Outgoing {
     Message(Message),
     /// A message that other sessions get as well.
     Shared(Arc<SharedMessage>),
-    /// The answer to a RawSocket PING.
+    /// The answer to a ping.
     Pong(Bytes),
+    /// A ping of ours.
+    Ping,
 }
 
 /// A message for many sessions, encoded once per serializer.
@@ -126,7 +128,12 @@ impl Outbox {
         self.push(Outgoing::Shared(message), bytes);
     }
 
-    /// Appends the answer to a PING.
+    /// Appends a ping of ours.
+    pub fn ping(&self) {
+        self.push(Outgoing::Ping, 0);
+    }
+
+    /// Appends the answer to a ping.
     pub fn pong(&self, payload: Bytes) {
         let bytes = payload.len();
         self.push(Outgoing::Pong(payload), bytes);

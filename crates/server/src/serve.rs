@@ -112,6 +112,9 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     procedures.register(&hub)?;
 
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    if let Some(path) = &app.config.test.echo_path {
+        tracing::warn!(path, "test.echo_path is set: anybody who connects there is echoed; for tests only");
+    }
     let doors = Arc::new(Doors::new(Arc::clone(&app), Arc::clone(&hub), procedures, tasks.clone(), stop.clone()));
     // What must run as long as the server does.
     let mut vital = JoinSet::new();

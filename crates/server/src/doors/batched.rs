@@ -48,7 +48,7 @@ impl<A: Source> Source for BatchedSource<A> {
                         self.json_end.store(end.byte(), Ordering::Relaxed);
                     }
                 }
-                ping @ Incoming::Ping(_) => return Ok(ping),
+                other @ (Incoming::Ping(_) | Incoming::Silence) => return Ok(other),
             }
         }
     }
@@ -87,6 +87,10 @@ impl<B: Sink> Sink for BatchedSink<B> {
 
     async fn feed_pong(&mut self, payload: Bytes) -> Result<(), WriteError> {
         self.sink.feed_pong(payload).await
+    }
+
+    async fn feed_ping(&mut self) -> Result<(), WriteError> {
+        self.sink.feed_ping().await
     }
 
     async fn flush(&mut self) -> Result<(), WriteError> {
@@ -158,7 +162,7 @@ mod tests {
         loop {
             match source.next().await {
                 Ok(Incoming::Frame(message)) => messages.push(message),
-                Ok(Incoming::Ping(_)) => panic!("nobody pings"),
+                Ok(Incoming::Ping(_) | Incoming::Silence) => panic!("nobody pings"),
                 Err(error) => return (messages, error),
             }
         }

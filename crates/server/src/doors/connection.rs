@@ -92,9 +92,13 @@ pub async fn run(
     };
     drop(session);
     if may_still_send {
-        let lingering = tokio::time::timeout(LINGER_SECONDS_MAX, source.discard());
-        doors.stop.run_until_cancelled(lingering).await;
+        linger(&doors, source.discard()).await;
     }
+}
+
+/// Waits a while for the peer to close its side.
+pub async fn linger(doors: &Doors, discarding: impl Future<Output = ()>) {
+    doors.stop.run_until_cancelled(tokio::time::timeout(LINGER_SECONDS_MAX, discarding)).await;
 }
 
 /// Reads until the session is over; the error is the transport's, if that ended it.
@@ -126,6 +130,7 @@ async fn read(
         while let Some(next) = incoming.take() {
             match next {
                 Ok(Incoming::Ping(payload)) => outbox.pong(payload),
+                Ok(Incoming::Silence) => outbox.ping(),
                 Ok(Incoming::Frame(frame)) => match decode(encoding, &frame, limits) {
                     Ok(message) => messages.push(message),
                     Err(error) => {
@@ -162,12 +167,17 @@ async fn deadline(at: Option<Instant>) {
     }
 }
 
-fn ending_for(error: ReadError) -> Ending {
+/// What the peer hears when nothing more comes from it.
+pub fn ending_for(error: ReadError) -> Ending {
     match error {
         ReadError::Closed => Ending::Normal,
         ReadError::TooLong => Ending::TooLong,
         ReadError::NotUtf8 => Ending::NotUtf8,
         ReadError::Malformed => Ending::ProtocolError,
+        ReadError::Silent => {
+            tracing::info!("connection closed: its peer doesn't answer pings");
+            Ending::Policy
+        }
     }
 }
 
@@ -200,6 +210,7 @@ async fn send(
     let bytes_max = sink.frame_bytes_max();
     match outgoing {
         Outgoing::Pong(payload) => sink.feed_pong(payload).await,
+        Outgoing::Ping => sink.feed_ping().await,
         Outgoing::Shared(shared) => {
             let frame = shared.frame(encoding);
             // An event that is too long for this subscriber is skipped for it.

@@ -6,26 +6,25 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Extension, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use countersign_identity::PeerAddress;
 use countersign_wamp::Subprotocol;
+use countersign_websocket::deflate::{self, Agreement};
+use countersign_websocket::handshake::{self, accept_key};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tower::ServiceExt as _;
 
 use super::connection::Visitor;
 use super::gate::Pass;
 use super::peer::Peer;
 use super::{Doors, forwarded, longpoll, websocket};
-
-/// The only WebSocket version there is (RFC 6455).
-const WEBSOCKET_VERSION: &str = "13";
+use crate::config::WebSocketConfig;
 
 /// Longest time for answers that are under way when the server stops, as the last words of
 /// long-poll transports.
@@ -50,12 +49,12 @@ impl PassSlot {
 /// The routes.
 pub fn routes(doors: Arc<Doors>) -> Router {
     let longpoll = longpoll::routes(&doors);
-    Router::new()
-        .route("/ws", get(upgrade))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .layer(Extension(doors))
-        .merge(longpoll)
-        .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing at this path\n") })
+    let mut routes = Router::new().route("/ws", get(upgrade)).route("/healthz", get(|| async { "ok\n" }));
+    if let Some(path) = &doors.app.config.test.echo_path {
+        routes = routes.route(path, get(echo));
+    }
+    let not_found = || async { (StatusCode::NOT_FOUND, "there is nothing at this path\n") };
+    routes.layer(Extension(doors)).merge(longpoll).fallback(not_found)
 }
 
 /// Turns a connection away unread: there are too many from its address.
@@ -97,33 +96,62 @@ pub async fn serve(
 }
 
 async fn upgrade(Extension(doors): Extension<Arc<Doors>>, mut request: Request) -> Response {
-    let handshake = match Handshake::read(request.headers()) {
+    let handshake = match Handshake::read(request.headers(), &doors.app.config.websocket) {
         Ok(handshake) => handshake,
         Err(refusal) => return refusal.into_response(),
     };
-    let extensions = request.extensions_mut();
-    let (Some(on_upgrade), Some(mut peer), Some(slot)) =
-        (extensions.remove::<OnUpgrade>(), extensions.remove::<Peer>(), extensions.remove::<PassSlot>())
-    else {
-        return (StatusCode::BAD_REQUEST, "this connection can't be upgraded\n").into_response();
+    let (on_upgrade, visitor) = match take_over(&doors, &mut request) {
+        Ok(taken) => taken,
+        Err(refusal) => return *refusal,
     };
-    let Some(mut pass) = slot.take() else {
-        return (StatusCode::BAD_REQUEST, "this connection was upgraded before\n").into_response();
-    };
-    peer.address = asked_for(&doors, request.headers(), peer.address);
-    if !pass.move_to(peer.address) {
-        return (StatusCode::SERVICE_UNAVAILABLE, [(header::CONNECTION, "close")]).into_response();
-    }
-    text(request.headers(), &header::USER_AGENT).clone_into(&mut peer.user_agent);
     let tasks = doors.tasks.clone();
-    let subprotocol = handshake.subprotocol;
+    let (subprotocol, agreement) = (handshake.subprotocol, handshake.opening.agreement());
     tasks.spawn(async move {
         match on_upgrade.await {
-            Ok(upgraded) => websocket::serve(doors, upgraded, subprotocol, Visitor::new(peer, pass)).await,
+            Ok(upgraded) => websocket::serve(doors, upgraded, subprotocol, agreement, visitor).await,
             Err(error) => tracing::debug!(%error, "WebSocket upgrade failed"),
         }
     });
     handshake.into_response()
+}
+
+/// A WebSocket without WAMP, for tests of the WebSocket itself.
+async fn echo(Extension(doors): Extension<Arc<Doors>>, mut request: Request) -> Response {
+    let opening = match Opening::read(request.headers(), &doors.app.config.websocket) {
+        Ok(opening) => opening,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let (on_upgrade, visitor) = match take_over(&doors, &mut request) {
+        Ok(taken) => taken,
+        Err(refusal) => return *refusal,
+    };
+    let (tasks, agreement) = (doors.tasks.clone(), opening.agreement());
+    tasks.spawn(async move {
+        if let Ok(upgraded) = on_upgrade.await {
+            websocket::serve_echo(doors, upgraded, agreement, visitor.pass).await;
+        }
+    });
+    opening.into_response()
+}
+
+/// The connection of a request, to be upgraded, and who comes over it.
+fn take_over(doors: &Doors, request: &mut Request) -> Result<(OnUpgrade, Visitor), Box<Response>> {
+    let refused = |response: Response| Err(Box::new(response));
+    let extensions = request.extensions_mut();
+    let (Some(on_upgrade), Some(mut peer), Some(slot)) =
+        (extensions.remove::<OnUpgrade>(), extensions.remove::<Peer>(), extensions.remove::<PassSlot>())
+    else {
+        return refused((StatusCode::BAD_REQUEST, "this connection can't be upgraded\n").into_response());
+    };
+    let Some(mut pass) = slot.take() else {
+        return refused((StatusCode::BAD_REQUEST, "this connection was upgraded before\n").into_response());
+    };
+    peer.address = asked_for(doors, request.headers(), peer.address);
+    if !pass.move_to(peer.address) {
+        return refused((StatusCode::SERVICE_UNAVAILABLE, [(header::CONNECTION, "close")]).into_response());
+    }
+    text(request.headers(), &header::USER_AGENT).clone_into(&mut peer.user_agent);
+    Ok((on_upgrade, Visitor::new(peer, pass)))
 }
 
 /// Whose address counts: `address`, unless that is a trusted proxy that asks for another. Where
@@ -136,11 +164,18 @@ pub fn asked_for(doors: &Doors, headers: &HeaderMap, address: PeerAddress) -> Pe
     forwarded::client(headers, &proxies.trusted).map_or(address, PeerAddress::Ip)
 }
 
-/// A WebSocket opening handshake (RFC 6455, section 4.2) that can be answered.
+/// An opening handshake for WAMP that can be answered.
 #[derive(Debug)]
 struct Handshake {
-    accept: String,
+    opening: Opening,
     subprotocol: Subprotocol,
+}
+
+/// A WebSocket opening handshake (RFC 6455, section 4.2), whatever is spoken then.
+#[derive(Debug)]
+struct Opening {
+    accept: String,
+    compression: Option<(String, Agreement)>,
 }
 
 /// Why a request opens no WebSocket. The client's to mend.
@@ -153,42 +188,58 @@ enum Refusal {
 }
 
 impl Handshake {
-    fn read(headers: &HeaderMap) -> Result<Self, Refusal> {
-        let upgrades = has_token(headers, &header::CONNECTION, "upgrade");
-        if !upgrades || !has_token(headers, &header::UPGRADE, "websocket") {
+    fn read(headers: &HeaderMap, config: &WebSocketConfig) -> Result<Self, Refusal> {
+        let opening = Opening::read(headers, config)?;
+        let offers = texts(headers, &header::SEC_WEBSOCKET_PROTOCOL);
+        let subprotocol = handshake::first_known(offers, Subprotocol::from_name).ok_or(Refusal::Subprotocol)?;
+        Ok(Self { opening, subprotocol })
+    }
+}
+
+impl Opening {
+    fn read(headers: &HeaderMap, config: &WebSocketConfig) -> Result<Self, Refusal> {
+        let upgrades = handshake::has_token(texts(headers, &header::CONNECTION), "upgrade");
+        if !upgrades || !handshake::has_token(texts(headers, &header::UPGRADE), "websocket") {
             return Err(Refusal::NoUpgrade);
         }
-        if text(headers, &header::SEC_WEBSOCKET_VERSION) != WEBSOCKET_VERSION {
+        if text(headers, &header::SEC_WEBSOCKET_VERSION) != handshake::VERSION {
             return Err(Refusal::Version);
         }
         let key = text(headers, &header::SEC_WEBSOCKET_KEY);
-        if key.is_empty() {
+        if !handshake::is_key(key) {
             return Err(Refusal::NoKey);
         }
-        // The client's order counts: the first one that is spoken here.
-        let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-        let subprotocol = offered
-            .flat_map(|value| value.split(','))
-            .find_map(|name| Subprotocol::from_name(name.trim()))
-            .ok_or(Refusal::Subprotocol)?;
-        Ok(Self { accept: derive_accept_key(key.as_bytes()), subprotocol })
+        let offers = config.compression.then(|| texts(headers, &header::SEC_WEBSOCKET_EXTENSIONS));
+        Ok(Self { accept: accept_key(key), compression: offers.and_then(deflate::accept) })
+    }
+
+    fn agreement(&self) -> Option<Agreement> {
+        self.compression.as_ref().map(|(_, agreement)| *agreement)
     }
 }
 
 impl IntoResponse for Handshake {
     fn into_response(self) -> Response {
-        let fixed = [
-            (header::CONNECTION, HeaderValue::from_static("Upgrade")),
-            (header::UPGRADE, HeaderValue::from_static("websocket")),
-            (header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(self.subprotocol.name())),
-        ];
-        (StatusCode::SWITCHING_PROTOCOLS, fixed, [(header::SEC_WEBSOCKET_ACCEPT, self.accept)]).into_response()
+        let subprotocol = [(header::SEC_WEBSOCKET_PROTOCOL, self.subprotocol.name())];
+        (subprotocol, self.opening).into_response()
+    }
+}
+
+impl IntoResponse for Opening {
+    fn into_response(self) -> Response {
+        let fixed = [(header::CONNECTION, "Upgrade"), (header::UPGRADE, "websocket")];
+        let accept = [(header::SEC_WEBSOCKET_ACCEPT, self.accept)];
+        let extensions = self.compression.map(|(answer, _)| [(header::SEC_WEBSOCKET_EXTENSIONS, answer)]);
+        match extensions {
+            Some(extensions) => (StatusCode::SWITCHING_PROTOCOLS, fixed, accept, extensions).into_response(),
+            None => (StatusCode::SWITCHING_PROTOCOLS, fixed, accept).into_response(),
+        }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let version = [(header::SEC_WEBSOCKET_VERSION, WEBSOCKET_VERSION)];
+        let version = [(header::SEC_WEBSOCKET_VERSION, handshake::VERSION)];
         match self {
             Self::NoUpgrade => {
                 let body = "this is a WebSocket endpoint for WAMP clients\n";
@@ -197,7 +248,7 @@ impl IntoResponse for Refusal {
             Self::Version => {
                 (StatusCode::UPGRADE_REQUIRED, version, "WebSocket version 13 is needed\n").into_response()
             }
-            Self::NoKey => (StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing\n").into_response(),
+            Self::NoKey => (StatusCode::BAD_REQUEST, "Sec-WebSocket-Key is missing or wrong\n").into_response(),
             Self::Subprotocol => {
                 let known: Vec<&str> = Subprotocol::all().map(Subprotocol::name).collect();
                 let body = format!("offer one of the subprotocols {}\n", known.join(", "));
@@ -212,13 +263,14 @@ pub fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+fn texts<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     fn read(changes: &[(&'static str, &'static str)]) -> Result<&'static str, Refusal> {
@@ -233,8 +285,8 @@ mod tests {
         for (name, value) in defaults.iter().chain(changes) {
             headers.insert(*name, HeaderValue::from_static(value));
         }
-        Handshake::read(&headers).map(|handshake| {
-            assert_eq!(handshake.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        Handshake::read(&headers, &WebSocketConfig::default()).map(|handshake| {
+            assert_eq!(handshake.opening.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
             handshake.subprotocol.name()
         })
     }
@@ -250,11 +302,30 @@ mod tests {
     }
 
     #[test]
+    fn agrees_to_compression_only_where_configured() {
+        let agreed = |compression, offer| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", "13")]
+            {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+            headers.insert("sec-websocket-key", HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ=="));
+            headers.insert("sec-websocket-extensions", HeaderValue::from_static(offer));
+            let config = WebSocketConfig { compression, ..WebSocketConfig::default() };
+            Opening::read(&headers, &config).unwrap().compression.is_some()
+        };
+        assert!(agreed(true, "permessage-deflate; client_max_window_bits"));
+        assert!(!agreed(false, "permessage-deflate; client_max_window_bits"));
+        assert!(!agreed(true, "permessage-deflate; server_max_window_bits=7"));
+    }
+
+    #[test]
     fn refuses_what_is_no_handshake() {
         assert_eq!(read(&[("sec-websocket-protocol", "soap")]), Err(Refusal::Subprotocol));
         assert_eq!(read(&[("sec-websocket-protocol", "")]), Err(Refusal::Subprotocol));
         assert_eq!(read(&[("sec-websocket-version", "8")]), Err(Refusal::Version));
         assert_eq!(read(&[("sec-websocket-key", "")]), Err(Refusal::NoKey));
+        assert_eq!(read(&[("sec-websocket-key", "dGhlIHNhbXBsZQ==")]), Err(Refusal::NoKey));
         assert_eq!(read(&[("upgrade", "h2c")]), Err(Refusal::NoUpgrade));
         assert_eq!(read(&[("connection", "close")]), Err(Refusal::NoUpgrade));
     }

@@ -11,9 +11,11 @@ use crate::outbox::Ending;
 pub enum Incoming {
     /// A message's frame.
     Frame(Bytes),
-    /// A RawSocket PING; the connection puts the answer into its outbox. (WebSocket answers
-    /// its own.)
+    /// A ping; the connection puts the answer into its outbox.
     Ping(Bytes),
+    /// Nothing for a while: the connection puts a ping into its outbox. If nothing comes then
+    /// either, the next is [`ReadError::Silent`].
+    Silence,
 }
 
 /// Why nothing more comes in.
@@ -25,12 +27,15 @@ pub enum ReadError {
     /// The frame is longer than allowed.
     #[error("frame too long")]
     TooLong,
-    /// A text frame is no UTF-8.
+    /// A text frame is no UTF-8, or a compressed one can't be inflated.
     #[error("text frame is not UTF-8")]
     NotUtf8,
     /// The framing is broken.
     #[error("framing broken")]
     Malformed,
+    /// The peer was asked whether it is still there, and didn't answer.
+    #[error("no answer to a ping")]
+    Silent,
 }
 
 /// The connection can't be written to any more.
@@ -56,8 +61,13 @@ pub trait Sink: Send {
     /// Takes a frame; it may wait in a buffer.
     fn feed(&mut self, frame: Bytes) -> impl Future<Output = Result<(), WriteError>> + Send;
 
-    /// Takes the answer to a PING.
+    /// Takes the answer to a ping.
     fn feed_pong(&mut self, payload: Bytes) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Takes a ping; only asked for where the source tells of silence.
+    fn feed_ping(&mut self) -> impl Future<Output = Result<(), WriteError>> + Send {
+        std::future::ready(Ok(()))
+    }
 
     /// Sends what waits.
     fn flush(&mut self) -> impl Future<Output = Result<(), WriteError>> + Send;

@@ -1,201 +1,126 @@
-//! WAMP over WebSocket, on an HTTP request that was upgraded.
+//! WAMP over WebSocket, on an HTTP request that was upgraded. The protocol itself is the crate
+//! `countersign-websocket`; here are the stream, the limits and the time.
 //!
-//! The library's protocol engine is driven here without its stream, for two reasons: frames are
-//! fed many at a time and flushed once, and the limit of a message is low until the peer has a
-//! session. (The engine reserves a frame's announced length at once, so under the full limit
-//! strangers could make the server reserve that on each of their connections.)
+//! A connection that is idle holds no buffer: it is read into one that its thread has for all, and
+//! what is written is let go.
 //!
-//! Source: RFC 6455; WAMP specification, basic profile "WebSocket Transport".
+//! Source: RFC 6455, RFC 7692; WAMP specification, basic profile "WebSocket Transport".
 
-use std::future::poll_fn;
-use std::io::{self, Read, Write};
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+mod echo;
+mod reader;
+mod writer;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use countersign_wamp::Subprotocol;
+use countersign_websocket::deflate::Agreement;
+use countersign_websocket::{CloseCode, CloseFrame, Event, Kind, Limits};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
-use tokio_tungstenite::tungstenite::{Message as WsMessage, Utf8Bytes};
+use tokio::io::{ReadHalf, WriteHalf};
 
+pub use self::echo::serve as serve_echo;
+use self::reader::Reader;
+use self::writer::{Compression, Writer};
 use super::connection::Visitor;
 use super::session::CurrentSession;
 use super::transport::{Incoming, ReadError, Sink, Source, WriteError};
 use super::{Doors, connection};
 use crate::outbox::Ending;
 
-/// Read buffer of one connection, in bytes. Small, because most connections are idle.
-const READ_BUFFER_BYTES: usize = 8 * 1024;
-/// Bytes that are gathered before a write without a flush.
-const WRITE_BUFFER_BYTES: usize = 64 * 1024;
+type Stream = TokioIo<Upgraded>;
+
+/// How the peer's side of a connection has ended, for the writer to answer.
+type PeersEnd = Arc<OnceLock<HowItEnded>>;
+
+/// How a peer's side ends.
+#[derive(Debug)]
+enum HowItEnded {
+    /// With a closing frame, which is answered by one with the same code.
+    Closed(Option<CloseFrame>),
+    /// Without a word: nobody is there to be answered.
+    Gone,
+}
 
 /// Carries one WebSocket connection to its end.
-pub async fn serve(doors: Arc<Doors>, upgraded: Upgraded, subprotocol: Subprotocol, visitor: Visitor) {
+pub async fn serve(
+    doors: Arc<Doors>,
+    upgraded: Upgraded,
+    subprotocol: Subprotocol,
+    agreement: Option<Agreement>,
+    visitor: Visitor,
+) {
+    let (reader, writer) = halves(&doors, upgraded, agreement);
     let limits = &doors.app.config.limits;
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_message_size(Some(limits.login_bytes_max))
-        .max_frame_size(Some(limits.login_bytes_max));
-    let socket = Socket {
-        engine: WebSocketContext::new(Role::Server, Some(config)),
-        io: TokioIo::new(upgraded),
+    let source = WsSource {
+        reader,
         current: visitor.current.clone(),
-        login_bytes_max: limits.login_bytes_max,
-        message_bytes_max: limits.message_bytes_max,
+        login_limits: Limits::message_bytes(limits.login_bytes_max.min(limits.message_bytes_max)),
+        session_limits: Limits::message_bytes(limits.message_bytes_max),
         is_raised: false,
     };
-    let socket = Arc::new(Mutex::new(socket));
-    let sink = WsSink { socket: Arc::clone(&socket), is_text: subprotocol.encoding.is_text() };
-    connection::run_as(subprotocol, doors, WsSource(socket), sink, visitor).await;
+    let kind = if subprotocol.encoding.is_text() { Kind::Text } else { Kind::Binary };
+    let sink = WsSink { writer, kind, current: visitor.current.clone() };
+    connection::run_as(subprotocol, doors, source, sink, visitor).await;
 }
 
-/// The engine and what carries its bytes. Both halves of a connection are polled by one task,
-/// so the lock around it is never waited for.
-struct Socket<S> {
-    engine: WebSocketContext,
-    io: S,
+/// Both halves of a connection, which at first takes what a login may have.
+fn halves(
+    doors: &Doors,
+    upgraded: Upgraded,
+    agreement: Option<Agreement>,
+) -> (Reader<ReadHalf<Stream>>, Writer<WriteHalf<Stream>>) {
+    let config = &doors.app.config;
+    let (reading, writing) = tokio::io::split(TokioIo::new(upgraded));
+    let peers_end = PeersEnd::default();
+    let limits = Limits::message_bytes(config.limits.login_bytes_max.min(config.limits.message_bytes_max));
+    let ping_interval = Duration::from_secs(config.websocket.ping_seconds);
+    let reader = Reader::new(reading, limits, agreement, Arc::clone(&peers_end), ping_interval);
+    let bytes_min = config.websocket.compression_bytes_min;
+    let compression = agreement.map(|agreement| Compression { bytes_min, window_bits: agreement.our_window_bits });
+    (reader, Writer::new(writing, compression, peers_end))
+}
+
+struct WsSource {
+    reader: Reader<ReadHalf<Stream>>,
     current: CurrentSession,
-    login_bytes_max: usize,
-    message_bytes_max: usize,
+    login_limits: Limits,
+    session_limits: Limits,
     is_raised: bool,
 }
-
-type Shared = Arc<Mutex<Socket<TokioIo<Upgraded>>>>;
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    fn poll<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        step: impl FnOnce(&mut WebSocketContext, &mut Blocking<'_, '_, S>) -> Result<T, Error>,
-    ) -> Poll<Result<T, Error>> {
-        match step(&mut self.engine, &mut Blocking { io: &mut self.io, cx }) {
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            result => Poll::Ready(result),
-        }
-    }
-
-    /// Allows messages of full length as long as there is a session.
-    fn set_limit(&mut self) {
-        let has_session = self.current.get().is_some();
-        if self.is_raised != has_session {
-            let bytes_max = Some(if has_session { self.message_bytes_max } else { self.login_bytes_max });
-            self.engine.set_config(|config| {
-                config.max_message_size = bytes_max;
-                config.max_frame_size = bytes_max;
-            });
-            self.is_raised = has_session;
-        }
-    }
-}
-
-/// The stream as the engine wants it: what would wait says so, and the task is woken later.
-struct Blocking<'a, 'c, S> {
-    io: &'a mut S,
-    cx: &'a mut Context<'c>,
-}
-
-fn or_would_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
-    match poll {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-    }
-}
-
-impl<S: AsyncRead + Unpin> Read for Blocking<'_, '_, S> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let mut buffer = ReadBuf::new(bytes);
-        or_would_block(Pin::new(&mut *self.io).poll_read(self.cx, &mut buffer))?;
-        Ok(buffer.filled().len())
-    }
-}
-
-impl<S: AsyncWrite + Unpin> Write for Blocking<'_, '_, S> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        or_would_block(Pin::new(&mut *self.io).poll_write(self.cx, bytes))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        or_would_block(Pin::new(&mut *self.io).poll_flush(self.cx))
-    }
-}
-
-struct WsSource(Shared);
 
 impl Source for WsSource {
     async fn next(&mut self) -> Result<Incoming, ReadError> {
         loop {
-            let read = poll_fn(|cx| {
-                let mut socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                socket.set_limit();
-                socket.poll(cx, |engine, io| engine.read(io))
-            });
-            match read.await {
+            // Messages of full length as long as there is a session.
+            let has_session = self.current.get().is_some();
+            if self.is_raised != has_session {
+                self.is_raised = has_session;
+                self.reader.set_limits(if has_session { self.session_limits } else { self.login_limits });
+            }
+            match self.reader.next().await? {
                 // A client that sends JSON in binary frames, or the other way round, is
                 // understood all the same; it is answered in the right kind.
-                Ok(WsMessage::Text(text)) => return Ok(Incoming::Frame(text.into())),
-                Ok(WsMessage::Binary(bytes)) => return Ok(Incoming::Frame(bytes)),
-                // The engine answers PING, and the closing handshake.
-                Ok(WsMessage::Ping(_) | WsMessage::Pong(_) | WsMessage::Frame(_)) => {}
-                Ok(WsMessage::Close(_)) => return Err(ReadError::Closed),
-                Err(error) => return Err(read_error(&error)),
+                Some(Event::Message { payload, .. }) => return Ok(Incoming::Frame(payload)),
+                Some(Event::Ping(content)) => return Ok(Incoming::Ping(content)),
+                Some(Event::Pong(_)) => {}
+                Some(Event::Close(_)) => return Err(ReadError::Closed),
+                None => return Ok(Incoming::Silence),
             }
         }
     }
 
     async fn discard(&mut self) {
-        let mut scratch = vec![0; READ_BUFFER_BYTES];
-        loop {
-            let read = poll_fn(|cx| {
-                let mut socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-                let mut buffer = ReadBuf::new(&mut scratch);
-                Pin::new(&mut socket.io).poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
-            });
-            if !matches!(read.await, Ok(1..)) {
-                return;
-            }
-        }
-    }
-}
-
-fn read_error(error: &Error) -> ReadError {
-    match error {
-        Error::Capacity(CapacityError::MessageTooLong { .. }) => ReadError::TooLong,
-        Error::Utf8(_) => ReadError::NotUtf8,
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => ReadError::Closed,
-        Error::Protocol(_) | Error::Capacity(_) => ReadError::Malformed,
-        _ => ReadError::Closed,
+        self.reader.discard().await;
     }
 }
 
 struct WsSink {
-    socket: Shared,
-    is_text: bool,
-}
-
-impl WsSink {
-    /// Hands a message to the engine, which keeps it where it can't be written at once; then
-    /// waits until it could, so that the engine never keeps much.
-    async fn write(&mut self, message: WsMessage) -> Result<(), WriteError> {
-        let mut message = Some(message);
-        let written = poll_fn(|cx| {
-            let Some(message) = message.take() else { return Poll::Ready(None) };
-            let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-            match socket.poll(cx, |engine, io| engine.write(io, message)) {
-                Poll::Ready(result) => Poll::Ready(Some(result)),
-                Poll::Pending => Poll::Ready(None),
-            }
-        });
-        match written.await {
-            Some(result) => result.map_err(|_| WriteError),
-            None => self.flush().await,
-        }
-    }
+    writer: Writer<WriteHalf<Stream>>,
+    kind: Kind,
+    current: CurrentSession,
 }
 
 impl Sink for WsSink {
@@ -205,46 +130,35 @@ impl Sink for WsSink {
     }
 
     async fn feed(&mut self, frame: Bytes) -> Result<(), WriteError> {
-        let message = if self.is_text {
-            // JSON from the codec is UTF-8; the check guards the library's invariant.
-            WsMessage::Text(Utf8Bytes::try_from(frame).map_err(|_| WriteError)?)
-        } else {
-            WsMessage::Binary(frame)
-        };
-        self.write(message).await
+        // A login is never compressed: its length would tell of what is in it.
+        let may_compress = self.current.get().is_some();
+        self.writer.message(self.kind, frame, may_compress).await
     }
 
     async fn feed_pong(&mut self, payload: Bytes) -> Result<(), WriteError> {
-        self.write(WsMessage::Pong(payload)).await
+        self.writer.pong(payload).await
+    }
+
+    async fn feed_ping(&mut self) -> Result<(), WriteError> {
+        self.writer.ping().await
     }
 
     async fn flush(&mut self) -> Result<(), WriteError> {
-        poll_fn(|cx| {
-            let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-            socket.poll(cx, |engine, io| engine.flush(io))
-        })
-        .await
-        .map_err(|_| WriteError)
+        self.writer.flush().await
     }
 
     async fn close(&mut self, ending: Ending) -> Result<(), WriteError> {
-        let code = match ending {
-            Ending::Normal => CloseCode::Normal,
-            Ending::ProtocolError => CloseCode::Protocol,
-            Ending::GoingAway => CloseCode::Away,
-            Ending::TooLong => CloseCode::Size,
-            Ending::NotUtf8 => CloseCode::Invalid,
-            Ending::Policy => CloseCode::Policy,
-        };
-        let frame = CloseFrame { code, reason: Utf8Bytes::default() };
-        // Where the peer has closed first, the engine refuses: it has an answer of its own ready.
-        let _ = self.write(WsMessage::Close(Some(frame))).await;
-        let _ = self.flush().await;
-        poll_fn(|cx| {
-            let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-            Pin::new(&mut socket.io).poll_shutdown(cx)
-        })
-        .await
-        .map_err(|_| WriteError)
+        self.writer.close(close_code(ending)).await
+    }
+}
+
+fn close_code(ending: Ending) -> CloseCode {
+    match ending {
+        Ending::Normal => CloseCode::NORMAL,
+        Ending::ProtocolError => CloseCode::PROTOCOL_ERROR,
+        Ending::GoingAway => CloseCode::GOING_AWAY,
+        Ending::TooLong => CloseCode::TOO_LONG,
+        Ending::NotUtf8 => CloseCode::INVALID_DATA,
+        Ending::Policy => CloseCode::POLICY,
     }
 }

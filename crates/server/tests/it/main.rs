@@ -16,3 +16,4 @@ mod proxies;
 mod race;
 mod support;
 mod throttle;
+mod websocket;
