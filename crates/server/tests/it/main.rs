@@ -1,5 +1,6 @@
 //! The built binary, driven over its real doors.
 
+mod autobahn;
 mod bad_input;
 mod batched;
 mod cli;
