@@ -200,16 +200,16 @@ class Bus:
         loop = asyncio.get_running_loop()
         url = self.server.url(kind)
         address = urlsplit(url)
-        if kind in ("tcpip", "unix"):
+        context = ssl.create_default_context(cafile=self.server.certificate) if kind in ("wss", "tcpips") else None
+        if kind in ("tcpip", "tcpips", "unix"):
             factory = WampRawSocketClientFactory(lambda: peer, serializer)
             factory.setProtocolOptions(maxMessagePayloadSize=receive_bytes_max)
             if kind == "unix":
                 await loop.create_unix_connection(factory, address.path)
             else:
-                await loop.create_connection(factory, address.hostname, address.port)
+                await loop.create_connection(factory, address.hostname, address.port, ssl=context)
         else:
             factory = WampWebSocketClientFactory(lambda: peer, url=url, serializers=[serializer], loop=loop)
-            context = ssl.create_default_context(cafile=self.server.certificate) if kind == "wss" else None
             await loop.create_connection(factory, address.hostname, address.port, ssl=context)
 
     async def leave(self) -> None:

@@ -14,6 +14,9 @@ from typing import Callable, Iterator
 import pytest
 import swampyer
 
+# Their assertions shall show both sides, as those of the tests do. Before they are imported.
+pytest.register_assert_rewrite("interop")
+
 import countersign_server
 from autobahn_peers import Bus
 from countersign_server import Server

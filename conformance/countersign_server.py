@@ -80,11 +80,14 @@ class Server:
         assert code == 0, f"the server ended with {code}\n{self.log.read_text()}"
 
     def url(self, kind: str) -> str:
-        """Address of a door in the form that swampyer takes: `ws`, `wss`, `tcpip` or `unix`."""
+        """Address of a door in the form that swampyer takes: `ws`, `wss`, `tcpip`, `tcpips` or `unix`."""
         if kind == "ws":
             return self.urls["http"].replace("http", "ws", 1) + "/ws"
         if kind == "wss":
             return self.urls["https"].replace("https", "wss", 1) + "/ws"
+        if kind == "tcpips":
+            # Every listener speaks both.
+            return self.urls["https"].replace("https", "tcpips", 1)
         if kind == "tcpip":
             return self.urls["tcp"].replace("tcp", "tcpip", 1)
         return f"unix://{self._socket}"

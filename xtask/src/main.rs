@@ -9,6 +9,7 @@ mod cluster;
 mod command;
 mod edges;
 mod metadata;
+mod node;
 mod python;
 mod sizes;
 mod sources;

@@ -1,12 +1,12 @@
 //! The chore `test`: every check and every test, in the order that fails soonest.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::cluster::{Cluster, URL_VARIABLE};
 use crate::command::{Outcome, cargo, command, run};
 use crate::metadata::Workspace;
 use crate::steps::Steps;
-use crate::{python, tidy, tools};
+use crate::{node, python, tidy, tools};
 
 const FIX_FORMAT: &str = "Run `cargo fmt --all` and commit what it changed.";
 const FIX_LINT: &str = "Fix the first complaint above; `cargo clippy --fix` can do some of them.";
@@ -17,7 +17,7 @@ const FIX_CONFORMANCE: &str = "Read the first failure above; `cargo xtask confor
 
 /// Everything.
 pub fn everything() -> Outcome {
-    let mut steps = Steps::new(9);
+    let mut steps = Steps::new(10);
     let postgres = steps.run("Tools", tools_installed)?;
     steps.run("Format and lint", lint)?;
     steps.run("Documentation", documentation)?;
@@ -26,22 +26,22 @@ pub fn everything() -> Outcome {
     let cluster = steps.run("PostgreSQL", || Cluster::start(&postgres))?;
     steps.run("Rust tests", || run(cargo(&["test", "--workspace"]).env(URL_VARIABLE, cluster.url()), FIX_TEST))?;
     let workspace = Workspace::load()?;
-    let python = steps.run("Python packages", || python_environment(&workspace))?;
-    steps.run("Conformance", || conformance(&workspace, &python, &cluster, &[]))?;
+    let clients = Clients::installed(&workspace, &mut steps)?;
+    steps.run("Conformance", || conformance(&workspace, &clients, &cluster, &[]))?;
     steps.summary();
     Ok(())
 }
 
 /// The foreign clients alone; `arguments` go to pytest.
 pub fn conformance_alone(arguments: &[String]) -> Outcome {
-    let mut steps = Steps::new(4);
+    let mut steps = Steps::new(5);
     let postgres = steps.run("Tools", tools_installed)?;
     steps.run("Build", || run(&mut cargo(&["build", "--package", "countersign-server"]), FIX_BUILD))?;
     let workspace = Workspace::load()?;
-    let python = steps.run("Python packages", || python_environment(&workspace))?;
+    let clients = Clients::installed(&workspace, &mut steps)?;
     steps.run("Conformance", || {
         let cluster = Cluster::start(&postgres)?;
-        conformance(&workspace, &python, &cluster, arguments)
+        conformance(&workspace, &clients, &cluster, arguments)
     })?;
     steps.summary();
     Ok(())
@@ -65,6 +65,7 @@ pub fn with_postgres(program: &str, arguments: &[String]) -> Outcome {
 fn tools_installed() -> Outcome<PathBuf> {
     tools::cargo_components()?;
     tools::python()?;
+    tools::node()?;
     let postgres = tools::postgres()?;
     println!("PostgreSQL: {}", postgres.display());
     Ok(postgres)
@@ -83,15 +84,31 @@ fn build() -> Outcome {
     run(&mut cargo(&["build", "--workspace", "--all-targets"]), FIX_BUILD)
 }
 
-fn python_environment(workspace: &Workspace) -> Outcome<PathBuf> {
-    python::environment(&workspace.target, &workspace.root.join("conformance").join("requirements.txt"))
+/// Where the foreign clients are.
+struct Clients {
+    /// The interpreter of the environment with those in Python.
+    python: PathBuf,
+    /// The directory with those in JavaScript.
+    node: PathBuf,
 }
 
-fn conformance(workspace: &Workspace, python: &Path, cluster: &Cluster, arguments: &[String]) -> Outcome {
-    let mut pytest = command(python, ["-m", "pytest"]);
+impl Clients {
+    /// Two steps: both kinds of packages, pinned.
+    fn installed(workspace: &Workspace, steps: &mut Steps) -> Outcome<Self> {
+        let sources = workspace.root.join("conformance");
+        let requirements = sources.join("requirements.txt");
+        let python = steps.run("Python packages", || python::environment(&workspace.target, &requirements))?;
+        let node = steps.run("Node packages", || node::packages(&workspace.target, &sources))?;
+        Ok(Self { python, node })
+    }
+}
+
+fn conformance(workspace: &Workspace, clients: &Clients, cluster: &Cluster, arguments: &[String]) -> Outcome {
+    let mut pytest = command(&clients.python, ["-m", "pytest"]);
     pytest
         .args(arguments)
         .current_dir(workspace.root.join("conformance"))
+        .env("COUNTERSIGN_NODE_PACKAGES", &clients.node)
         .env("COUNTERSIGN_BIN", workspace.target.join("debug").join("countersign"))
         .env(URL_VARIABLE, cluster.url());
     run(&mut pytest, FIX_CONFORMANCE)

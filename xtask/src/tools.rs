@@ -12,6 +12,9 @@ const POSTGRES_PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
 /// The oldest Python that the pinned packages support, with what makes an environment.
 const PYTHON_SUFFICES: &str = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
 
+/// The oldest Node that the pinned packages run on.
+const NODE_SUFFICES: &str = "process.exit(Number(process.versions.node.split('.')[0]) < 18 ? 1 : 0)";
+
 /// Directory of PostgreSQL's server programs; installs them when there is none.
 pub fn postgres() -> Outcome<PathBuf> {
     if let Some(directory) = find_postgres() {
@@ -41,6 +44,23 @@ pub fn python() -> Outcome {
     }
     let what = "python3 is older than 3.11 or can't make virtual environments";
     Err(Failure::new(what, "Put a newer python3 into PATH, or make its `-m venv` work."))
+}
+
+/// Makes sure that there is a Node for the conformance scenarios, and an npm to install its packages.
+pub fn node() -> Outcome {
+    let has_node = || succeeds(&mut command("node", ["-e", NODE_SUFFICES]));
+    let has_npm = || succeeds(&mut command("npm", ["--version"]));
+    // One by one: a Node from elsewhere may bring its npm along, and exclude the system's.
+    if !has_node() {
+        install(&["nodejs"])?;
+    }
+    if !has_npm() {
+        install(&["npm"])?;
+    }
+    if has_node() && has_npm() {
+        return Ok(());
+    }
+    Err(Failure::new("node is older than 18, or there is no npm", "Put a newer node and its npm into PATH."))
 }
 
 /// Makes sure that cargo can format and lint.

@@ -1,0 +1,1 @@
+"""One list of scenarios for every client library: see `conformance/README.md`."""
