@@ -122,4 +122,4 @@ def test_every_feature_is_needed_by_a_scenario():
 def test_the_page_shows_what_is_run():
     path = Path(__file__).parent.parent / "docs" / "interoperability.md"
     written = path.read_text(encoding="utf-8")
-    assert written == page.text(), "run `python -m interop.page` in conformance/, and commit what it changed"
+    assert written == page.text(), "run `../target/conformance-venv/bin/python -m interop.page` in conformance/, and commit what it changed"
