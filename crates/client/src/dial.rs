@@ -9,6 +9,7 @@ use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{ClientRequestBuilder, Error as WsError};
 
+use crate::auth::Channel;
 use crate::error::ConnectError;
 use crate::options::ConnectOptions;
 use crate::tls;
@@ -21,29 +22,34 @@ const PORT_WSS: u16 = 443;
 #[derive(Debug, PartialEq, Eq)]
 enum Endpoint<'a> {
     WebSocket { host: &'a str, port: u16, tls: bool },
-    Tcp { host: &'a str, port: u16 },
+    Tcp { host: &'a str, port: u16, tls: bool },
     Unix { path: &'a str },
 }
 
 /// Connects and agrees on the serializer. Nothing of WAMP is said yet.
-pub(crate) async fn dial(options: &ConnectOptions) -> Result<Transport, ConnectError> {
+pub(crate) async fn dial(options: &ConnectOptions) -> Result<(Transport, Channel), ConnectError> {
     match parse(&options.url)? {
         Endpoint::WebSocket { host, port, tls: false } => {
             let stream = tcp(host, port, options.local_address).await?;
-            web_socket(Box::new(stream), options).await
+            Ok((web_socket(Box::new(stream), options).await?, Channel::default()))
         }
         Endpoint::WebSocket { host, port, tls: true } => {
             let stream = tcp(host, port, options.local_address).await?;
-            let stream = tls::connect(stream, host, &options.trust).await?;
-            web_socket(Box::new(stream), options).await
+            let (stream, channel) = tls::connect(stream, host, options).await?;
+            Ok((web_socket(Box::new(stream), options).await?, channel))
         }
-        Endpoint::Tcp { host, port } => {
+        Endpoint::Tcp { host, port, tls: false } => {
             let stream = tcp(host, port, options.local_address).await?;
-            raw_socket(Box::new(stream), options).await
+            Ok((raw_socket(Box::new(stream), options).await?, Channel::default()))
+        }
+        Endpoint::Tcp { host, port, tls: true } => {
+            let stream = tcp(host, port, options.local_address).await?;
+            let (stream, channel) = tls::connect(stream, host, options).await?;
+            Ok((raw_socket(Box::new(stream), options).await?, channel))
         }
         Endpoint::Unix { path } => {
             let stream = UnixStream::connect(path).await.map_err(ConnectError::Transport)?;
-            raw_socket(Box::new(stream), options).await
+            Ok((raw_socket(Box::new(stream), options).await?, Channel::default()))
         }
     }
 }
@@ -57,15 +63,15 @@ fn parse(url: &str) -> Result<Endpoint<'_>, ConnectError> {
     let default_port = match scheme {
         "ws" => Some(PORT_WS),
         "wss" => Some(PORT_WSS),
-        "tcp" => None,
-        _ => return Err(ConnectError::Url("its scheme is none of ws, wss, tcp and unix")),
+        "tcp" | "tcps" => None,
+        _ => return Err(ConnectError::Url("its scheme is none of ws, wss, tcp, tcps and unix")),
     };
     let rest = rest.strip_prefix("//").ok_or(ConnectError::Url("it has no host"))?;
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     let (host, port) = host_and_port(authority)?;
     let port = port.or(default_port).ok_or(ConnectError::Url("it has no port"))?;
     Ok(match scheme {
-        "tcp" => Endpoint::Tcp { host, port },
+        "tcp" | "tcps" => Endpoint::Tcp { host, port, tls: scheme == "tcps" },
         _ => Endpoint::WebSocket { host, port, tls: scheme == "wss" },
     })
 }
@@ -145,7 +151,8 @@ mod tests {
         check("wss://h/ws?a=b:c", Endpoint::WebSocket { host: "h", port: 443, tls: true });
         check("wss://[::1]:9", Endpoint::WebSocket { host: "::1", port: 9, tls: true });
         check("ws://[::1]/ws", Endpoint::WebSocket { host: "::1", port: 80, tls: false });
-        check("tcp://127.0.0.1:1", Endpoint::Tcp { host: "127.0.0.1", port: 1 });
+        check("tcp://127.0.0.1:1", Endpoint::Tcp { host: "127.0.0.1", port: 1, tls: false });
+        check("tcps://[::1]:1", Endpoint::Tcp { host: "::1", port: 1, tls: true });
         check("unix:/run/x.sock", Endpoint::Unix { path: "/run/x.sock" });
         check("unix:///run/x.sock", Endpoint::Unix { path: "/run/x.sock" });
     }
@@ -157,7 +164,7 @@ mod tests {
             other => panic!("{url} {other:?}"),
         };
         check("", "it has no scheme");
-        check("http://h:1", "its scheme is none of ws, wss, tcp and unix");
+        check("http://h:1", "its scheme is none of ws, wss, tcp, tcps and unix");
         check("unix:", "it has no path");
         check("ws:h", "it has no host");
         check("ws://", "it has no host");

@@ -5,6 +5,8 @@ use std::io;
 use countersign_wamp::rawsocket::Refusal;
 use countersign_wamp::{DecodeError, Dict, Payload, Value};
 
+use crate::auth::AuthError;
+
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -32,6 +34,12 @@ pub enum ConnectError {
         /// May hold a `message`.
         details: Dict,
     },
+    /// Signing in failed on this side.
+    #[error("signing in failed")]
+    Auth(#[source] AuthError),
+    /// The client's certificate or its private key can't be used.
+    #[error("the client certificate is not usable: {0}")]
+    ClientCertificate(String),
     /// The server asks for a way to sign in that was not configured.
     #[error("the server asks for {method}")]
     Challenge {

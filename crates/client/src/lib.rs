@@ -32,6 +32,7 @@
 //!
 //! Source: the WAMP specification, basic and advanced profile, and "RawSocket Transport".
 
+mod auth;
 mod calls;
 mod dial;
 mod driver;
@@ -50,13 +51,14 @@ mod subscriptions;
 mod tls;
 mod transport;
 
-pub use countersign_wamp::{Dict, Encoding, Id, MatchPolicy, Message, Payload, Time, Value, uris};
+pub use countersign_wamp::{Dict, Encoding, Id, MatchPolicy, Message, Payload, Signature, Time, Value, uris};
 
+pub use self::auth::{Answering, Auth, AuthError, Authenticator, ChallengeAnswer, Channel, Greeting, PrivateKey};
 pub use self::calls::{CallResult, CancelMode, PendingCall};
 
 pub use self::error::{CallError, Closed, ConnectError, Ended, HandlerError, RecvError};
 pub use self::events::Event;
-pub use self::options::{Auth, ConnectOptions, Trust};
+pub use self::options::{ConnectOptions, Trust};
 pub use self::raw::RawConnection;
 pub use self::registrations::{Registration, RegistrationEnd, Reply};
 pub use self::request_options::{

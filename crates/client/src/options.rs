@@ -1,10 +1,14 @@
 //! What a connection is asked to be.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use countersign_wamp::rawsocket::FrameLimit;
-use countersign_wamp::{Dict, Encoding, Signature};
+use countersign_wamp::{Dict, Encoding};
+use zeroize::Zeroizing;
+
+use crate::auth::Auth;
 
 /// Settings of one connection. Only address and realm have no default.
 #[derive(Debug, Clone)]
@@ -16,6 +20,7 @@ pub struct ConnectOptions {
     pub(crate) authextra: Dict,
     pub(crate) agent: String,
     pub(crate) trust: Trust,
+    pub(crate) client_certificate: Option<ClientCertificate>,
     pub(crate) local_address: Option<IpAddr>,
     pub(crate) frame_limit: FrameLimit,
     pub(crate) connect_timeout: Duration,
@@ -26,25 +31,7 @@ pub struct ConnectOptions {
     pub(crate) invocations_max: usize,
 }
 
-/// How to sign in.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub enum Auth {
-    /// Without a name.
-    #[default]
-    Anonymous,
-    /// With a secret that is sent to the server: a password, a one-time password, an API key.
-    Ticket {
-        /// The login.
-        authid: String,
-        /// The secret. Wiped on drop, never printed.
-        ticket: Signature,
-        /// What else goes into AUTHENTICATE, as a code for a second factor.
-        extra: Dict,
-    },
-}
-
-/// Which certificates of a server on `wss` are believed.
+/// Which certificates of a server on `wss` and `tcps` are believed.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum Trust {
@@ -57,10 +44,16 @@ pub enum Trust {
     DangerAcceptAnyCertificate,
 }
 
-impl Auth {
-    /// A ticket with nothing extra.
-    pub fn ticket(authid: impl Into<String>, ticket: impl Into<String>) -> Self {
-        Self::Ticket { authid: authid.into(), ticket: Signature::new(ticket), extra: Dict::new() }
+/// A certificate of the client's own, with its private key. Wiped on drop, never printed.
+#[derive(Clone)]
+pub(crate) struct ClientCertificate {
+    pub(crate) chain: Vec<u8>,
+    pub(crate) key: Zeroizing<Vec<u8>>,
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientCertificate(redacted)")
     }
 }
 
@@ -76,18 +69,19 @@ macro_rules! setters {
 }
 
 impl ConnectOptions {
-    /// - `url`: `ws://host:port/path`, `wss://host:port/path`, `tcp://host:port` (RawSocket) or
-    ///   `unix:path` (RawSocket on a Unix socket).
+    /// - `url`: `ws://host:port/path`, `wss://host:port/path`, `tcp://host:port` (RawSocket),
+    ///   `tcps://host:port` (RawSocket over TLS) or `unix:path` (RawSocket on a Unix socket).
     /// - `realm`: the realm to join.
     pub fn new(url: impl Into<String>, realm: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             realm: realm.into(),
             encoding: Encoding::Cbor,
-            auth: Auth::Anonymous,
+            auth: Auth::anonymous(),
             authextra: Dict::new(),
             agent: concat!("countersign-client/", env!("CARGO_PKG_VERSION")).into(),
             trust: Trust::System,
+            client_certificate: None,
             local_address: None,
             frame_limit: FrameLimit::LARGEST,
             connect_timeout: Duration::from_secs(10),
@@ -108,7 +102,7 @@ impl ConnectOptions {
         authextra: Dict;
         /// The name of the program, for the server's logs. Default: this library's.
         agent: String;
-        /// Which servers to believe on `wss`. Default: [`Trust::System`].
+        /// Which servers to believe on `wss` and `tcps`. Default: [`Trust::System`].
         trust: Trust;
         /// The longest message to accept. Default: 16 MiB.
         frame_limit: FrameLimit;
@@ -120,7 +114,15 @@ impl ConnectOptions {
         leave_timeout: Duration;
     }
 
-    /// The address to connect from, for `ws`, `wss` and `tcp`. Default: the system's choice.
+    /// A certificate to show on `wss` and `tcps`, and its private key, both as PEM text. With
+    /// [`Auth::tls`] it is the way to sign in.
+    #[must_use]
+    pub fn client_certificate(mut self, chain: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.client_certificate = Some(ClientCertificate { chain: chain.into(), key: Zeroizing::new(key.into()) });
+        self
+    }
+
+    /// The address to connect from, for all but Unix sockets. Default: the system's choice.
     #[must_use]
     pub fn local_address(mut self, address: IpAddr) -> Self {
         self.local_address = Some(address);

@@ -5,6 +5,7 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use countersign_wamp::{DecodeLimits, Encoding, Message, decode, encode};
 
+use crate::auth::Channel;
 use crate::dial::dial;
 use crate::error::{Closed, ConnectError, RecvError};
 use crate::options::ConnectOptions;
@@ -15,6 +16,7 @@ use crate::transport::{Incoming, Transport};
 pub struct RawConnection {
     transport: Transport,
     encoding: Encoding,
+    channel: Channel,
 }
 
 impl RawConnection {
@@ -25,8 +27,8 @@ impl RawConnection {
     /// [`ConnectError`], but none of those that come after HELLO.
     pub async fn connect(options: &ConnectOptions) -> Result<Self, ConnectError> {
         let transport = tokio::time::timeout(options.connect_timeout, dial(options)).await;
-        let transport = transport.map_err(|_| ConnectError::TimedOut)??;
-        Ok(Self { transport, encoding: options.encoding })
+        let (transport, channel) = transport.map_err(|_| ConnectError::TimedOut)??;
+        Ok(Self { transport, encoding: options.encoding, channel })
     }
 
     /// The serializer agreed on.
@@ -92,6 +94,11 @@ impl RawConnection {
     /// The transport's.
     pub async fn close(&mut self) -> io::Result<()> {
         self.transport.sender.close().await
+    }
+
+    /// What is known of the connection.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
     }
 
     pub(crate) fn into_transport(self) -> Transport {

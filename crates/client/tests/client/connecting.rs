@@ -4,15 +4,17 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_client::{Auth, Client, ConnectError, ConnectOptions, Dict, Encoding, Message, Trust, Value};
+use countersign_client::{Client, ConnectError, ConnectOptions, Dict, Encoding, Message, Trust, Value};
 use countersign_wamp::rawsocket::{FrameKind, FrameLimit, Refusal};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_rustls::TlsAcceptor;
 
 use super::peer::{Io, Peer, id};
+use super::signing_in::sign_in;
 
 /// Connects with `options`, which the peer accepts, and calls a procedure.
 async fn check(options: ConnectOptions, accept: impl Future<Output = Peer>) {
@@ -61,19 +63,32 @@ async fn every_transport_carries_every_serializer() {
 }
 
 /// A listener's certificate for `localhost`, and what accepts TLS with it.
-fn certificate() -> (Vec<u8>, TlsAcceptor) {
+pub fn certificate() -> (Vec<u8>, TlsAcceptor) {
+    accepting(server_config().with_no_client_auth())
+}
+
+/// The same, for clients that show this certificate.
+pub fn certificate_asking_for(pem: &[u8]) -> (Vec<u8>, TlsAcceptor) {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(pem).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+    accepting(server_config().with_client_cert_verifier(verifier))
+}
+
+fn server_config() -> rustls::ConfigBuilder<rustls::ServerConfig, rustls::WantsVerifier> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap()
+}
+
+fn accepting(
+    config: rustls::ConfigBuilder<rustls::ServerConfig, rustls::server::WantsServerCert>,
+) -> (Vec<u8>, TlsAcceptor) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let pem = made.cert.pem().into_bytes();
     let certificate = CertificateDer::from_pem_slice(&pem).unwrap();
     let key = PrivateKeyDer::from_pem_slice(made.signing_key.serialize_pem().as_bytes()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
-    (pem, TlsAcceptor::from(Arc::new(config)))
+    (pem, TlsAcceptor::from(Arc::new(config.with_single_cert(vec![certificate], key).unwrap())))
 }
 
 #[tokio::test]
@@ -109,71 +124,6 @@ async fn connects_from_the_address_it_was_told_to() {
         Peer::raw(Box::new(stream), FrameLimit::LARGEST).await
     })
     .await;
-}
-
-/// Signs in with a ticket at a server that does as `script` says after HELLO.
-async fn sign_in<Script: Future<Output = Peer>>(script: impl FnOnce(Peer, Dict) -> Script) -> Option<ConnectError> {
-    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("tcp://{}", tcp.local_addr().unwrap());
-    let options = ConnectOptions::new(url, "realm1").auth(Auth::ticket("alice", "s3cret"));
-    let serve = async {
-        let mut peer = Peer::raw(Box::new(tcp.accept().await.unwrap().0), FrameLimit::LARGEST).await;
-        let Some(Message::Hello { realm, details }) = peer.recv().await else { panic!() };
-        assert_eq!(realm.as_str(), "realm1");
-        script(peer, details).await
-    };
-    tokio::join!(Client::connect(options), serve).0.err()
-}
-
-fn challenge(method: &str) -> Message {
-    Message::Challenge { method: method.into(), extra: Dict::new() }
-}
-
-#[tokio::test]
-async fn signs_in_with_a_ticket() {
-    let failed = sign_in(|mut peer, hello| async move {
-        assert_eq!(hello.get("authid").and_then(Value::as_str), Some("alice"));
-        assert_eq!(hello.get("authmethods"), Some(&vec![Value::from("ticket")].into()));
-        peer.send(challenge("ticket")).await;
-        let Some(Message::Authenticate { signature, .. }) = peer.recv().await else { panic!() };
-        assert_eq!(signature.expose(), "s3cret");
-        peer.send(Message::Welcome { session: id(1), details: Dict::new() }).await;
-        peer
-    })
-    .await;
-    assert!(failed.is_none());
-}
-
-#[tokio::test]
-async fn says_why_the_server_refused() {
-    let failed = sign_in(|mut peer, _| async move {
-        let details = Dict::new().with("message", "no");
-        peer.send(Message::Abort { details, reason: "wamp.error.authentication_denied".into() }).await;
-        peer
-    })
-    .await;
-    let Some(ConnectError::Aborted { reason, details }) = failed else { panic!("{failed:?}") };
-    assert_eq!(reason, "wamp.error.authentication_denied");
-    assert_eq!(details, Dict::new().with("message", "no"));
-}
-
-#[tokio::test]
-async fn gives_the_ticket_once_and_nothing_to_other_challenges() {
-    for methods in [&["wampcra"][..], &["ticket", "ticket"]] {
-        let failed = sign_in(|mut peer, _| async move {
-            for method in methods {
-                peer.send(challenge(method)).await;
-            }
-            if methods.len() > 1 {
-                assert!(matches!(peer.recv().await, Some(Message::Authenticate { .. })));
-            }
-            assert!(matches!(peer.recv().await, Some(Message::Abort { .. })));
-            assert_eq!(peer.recv().await, None);
-            peer
-        })
-        .await;
-        assert!(matches!(failed, Some(ConnectError::Challenge { method }) if method == methods[0]));
-    }
 }
 
 #[tokio::test]

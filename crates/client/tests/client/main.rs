@@ -9,4 +9,5 @@ mod peer;
 mod raw;
 mod requests;
 mod serving;
+mod signing_in;
 mod subscriptions;
