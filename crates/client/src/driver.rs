@@ -25,6 +25,7 @@ pub(crate) fn spawn(transport: Transport, shared: Arc<Shared>, options: &Connect
         // Weak, so that the last handle's end is the session's end.
         outgoing: sender.downgrade(),
         invocations: Arc::new(Semaphore::new(options.invocations_max)),
+        keep_alive: options.keep_alive,
     };
     tokio::spawn(run(transport, reader, receiver, options.leave_timeout));
     sender
@@ -83,6 +84,7 @@ async fn write_all(
             match next {
                 Some(Outgoing::Frame(frame)) => sender.feed(frame).await?,
                 Some(Outgoing::Pong(content)) => sender.feed_pong(&content).await?,
+                Some(Outgoing::Ping) => sender.feed_ping().await?,
                 Some(Outgoing::Close) => return Ok(()),
                 None => {}
             }

@@ -3,7 +3,7 @@
 use std::io;
 
 use countersign_wamp::rawsocket::Refusal;
-use countersign_wamp::{DecodeError, Dict, Payload, Value};
+use countersign_wamp::{DecodeError, Dict, Payload, Value, uris};
 
 use crate::auth::AuthError;
 
@@ -55,9 +55,29 @@ pub enum ConnectError {
     /// HELLO or AUTHENTICATE is longer than the server accepts.
     #[error("a message is longer than the server accepts")]
     TooLong,
+    /// Left on purpose: only of a [`crate::LastingSession`].
+    #[error("the session was left")]
+    Left,
     /// No WELCOME in time.
     #[error("the server did not answer in time")]
     TimedOut,
+}
+
+impl ConnectError {
+    /// Whether another try with the same options is in vain, as far as one can tell: what is
+    /// wrong with the options, and refusals other than for a while.
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Transport(_) | Self::Closed(_) | Self::TimedOut => false,
+            Self::Http(status) => !matches!(status, 408 | 429 | 500..=599),
+            Self::RawSocket(refusal) => *refusal != Refusal::TooManyConnections,
+            Self::Aborted { reason, .. } => {
+                ![uris::close::SYSTEM_SHUTDOWN, uris::error::NETWORK_FAILURE, uris::error::UNAVAILABLE]
+                    .contains(&reason.as_str())
+            }
+            _ => true,
+        }
+    }
 }
 
 /// Why a call or another request has no result.
@@ -156,6 +176,9 @@ pub enum Closed {
         /// The server's text.
         reason: String,
     },
+    /// Nothing came for too long; see [`crate::ConnectOptions::keep_alive`].
+    #[error("no sign of life")]
+    Silent,
     /// The stream ended.
     #[error("end of stream")]
     EndOfStream,

@@ -1,34 +1,10 @@
-//! A WAMP client: calls, registrations, publications and subscriptions of the basic and the
-//! advanced profile, over WebSocket, TCP and Unix sockets.
+#![doc = include_str!("../README.md")]
 //!
-//! ```no_run
-//! use countersign_client::{Auth, Client, ConnectOptions, Dict, Value};
-//!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! let options = ConnectOptions::new("ws://127.0.0.1:8282/ws", "izaber").auth(Auth::ticket("alice", "secret"));
-//! let session = Client::connect(options).await?;
-//!
-//! let (args, _kwargs) = session.call("com.example.add", vec![Value::Int(2), Value::Int(3)], Dict::new()).await?;
-//! println!("{args:?}");
-//!
-//! let mut events = session.subscribe("com.example.news", Dict::new()).await?;
-//! while let Some(event) = events.next().await {
-//!     println!("{:?}", event.args());
-//! }
-//! session.leave().await?;
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! A [`Session`] is a handle: cheap to clone, usable from many tasks at once. When the last one
-//! is dropped the connection is closed; [`Session::leave`] does so in good form.
+//! # Inside
 //!
 //! **Invariant:** every queue is bounded. Requests wait for room; events that nobody takes and
 //! invocations beyond the limit are counted or answered with an error, they never hold up the
-//! connection.
-//!
-//! **Absent on purpose:** reconnecting. Who lost a session must sign in again, and only the
-//! caller knows with what.
+//! connection, which one task drives.
 //!
 //! Source: the WAMP specification, basic and advanced profile, and "RawSocket Transport".
 
@@ -39,6 +15,7 @@ mod driver;
 mod error;
 mod events;
 mod handshake;
+mod lasting;
 mod options;
 mod publications;
 mod raw;
@@ -58,6 +35,7 @@ pub use self::calls::{CallResult, CancelMode, PendingCall};
 
 pub use self::error::{CallError, Closed, ConnectError, Ended, HandlerError, RecvError};
 pub use self::events::Event;
+pub use self::lasting::{Backoff, LastingSession};
 pub use self::options::{ConnectOptions, Trust};
 pub use self::raw::RawConnection;
 pub use self::registrations::{Registration, RegistrationEnd, Reply};

@@ -23,6 +23,7 @@ pub struct ConnectOptions {
     pub(crate) client_certificate: Option<ClientCertificate>,
     pub(crate) local_address: Option<IpAddr>,
     pub(crate) frame_limit: FrameLimit,
+    pub(crate) keep_alive: Option<Duration>,
     pub(crate) connect_timeout: Duration,
     pub(crate) request_timeout: Duration,
     pub(crate) leave_timeout: Duration,
@@ -84,6 +85,7 @@ impl ConnectOptions {
             client_certificate: None,
             local_address: None,
             frame_limit: FrameLimit::LARGEST,
+            keep_alive: None,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_mins(1),
             leave_timeout: Duration::from_secs(5),
@@ -119,6 +121,15 @@ impl ConnectOptions {
     #[must_use]
     pub fn client_certificate(mut self, chain: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         self.client_certificate = Some(ClientCertificate { chain: chain.into(), key: Zeroizing::new(key.into()) });
+        self
+    }
+
+    /// After so long without a message the server is asked for a sign of life (a ping of the
+    /// transport's); after as long again the connection counts as broken ([`crate::Closed::Silent`]).
+    /// Default: never.
+    #[must_use]
+    pub fn keep_alive(mut self, silence: Duration) -> Self {
+        self.keep_alive = Some(silence);
         self
     }
 

@@ -68,6 +68,7 @@ impl RawConnection {
         loop {
             match self.transport.receiver.next().await? {
                 Incoming::Frame(frame) => return Ok(frame),
+                Incoming::Pong => {}
                 Incoming::Ping(content) => {
                     let sender = &mut self.transport.sender;
                     sender.feed_pong(&content).await.map_err(|error| Closed::Broken(error.to_string()))?;

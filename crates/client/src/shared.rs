@@ -24,6 +24,7 @@ const DONE_EARLY_MAX: usize = 256;
 pub(crate) enum Outgoing {
     Frame(Bytes),
     Pong(Bytes),
+    Ping,
     /// Nothing more will come.
     Close,
 }

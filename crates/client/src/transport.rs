@@ -91,6 +91,14 @@ impl FrameSender {
         }
     }
 
+    /// Asks for a sign of life.
+    pub(crate) async fn feed_ping(&mut self) -> io::Result<()> {
+        match self {
+            Self::WebSocket { sink, .. } => sink.feed(WsMessage::Ping(Bytes::new())).await.map_err(to_io),
+            Self::RawSocket { .. } => self.feed_raw(FrameKind::Ping, &[]).await,
+        }
+    }
+
     async fn feed_raw(&mut self, kind: FrameKind, content: &[u8]) -> io::Result<()> {
         if let Self::RawSocket { writer, buffer, .. } = self {
             let header = rawsocket::header(kind, content.len(), FrameLimit::LARGEST).map_err(io::Error::other)?;
@@ -136,6 +144,8 @@ pub(crate) enum Incoming {
     Frame(Bytes),
     /// To be answered with [`FrameSender::feed_pong`].
     Ping(Bytes),
+    /// A sign of life.
+    Pong,
 }
 
 impl FrameReceiver {
@@ -157,7 +167,8 @@ async fn next_message(stream: &mut SplitStream<WebSocket>) -> Result<Incoming, C
                 Err(Closed::WebSocket { code: frame.code.into(), reason: frame.reason.to_string() })
             }
             Some(Ok(WsMessage::Close(None))) => Err(Closed::WebSocket { code: CLOSE_CODE_NONE, reason: String::new() }),
-            Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_) | WsMessage::Frame(_))) => continue,
+            Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_))) => Ok(Incoming::Pong),
+            Some(Ok(WsMessage::Frame(_))) => continue,
             None | Some(Err(WsError::ConnectionClosed | WsError::AlreadyClosed)) => Err(Closed::EndOfStream),
             Some(Err(error)) => Err(Closed::Broken(error.to_string())),
         };
@@ -174,7 +185,7 @@ async fn next_frame(
             Ok(Some(frame)) => match frame.kind {
                 FrameKind::Message => return Ok(Incoming::Frame(frame.content)),
                 FrameKind::Ping => return Ok(Incoming::Ping(frame.content)),
-                FrameKind::Pong => {}
+                FrameKind::Pong => return Ok(Incoming::Pong),
             },
             Ok(None) => {
                 buffer.reserve(READ_BYTES);

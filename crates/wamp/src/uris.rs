@@ -41,3 +41,55 @@ pub mod close {
     pub const SYSTEM_SHUTDOWN: &str = "wamp.close.system_shutdown";
     pub const KILLED: &str = "wamp.close.killed";
 }
+
+/// The meta API: procedures that a router answers itself, and topics to which it publishes.
+pub mod meta {
+    /// About sessions.
+    #[expect(missing_docs, reason = "each constant is the URI of its name in the specification")]
+    pub mod session {
+        pub const COUNT: &str = "wamp.session.count";
+        pub const LIST: &str = "wamp.session.list";
+        pub const GET: &str = "wamp.session.get";
+        pub const KILL: &str = "wamp.session.kill";
+        pub const KILL_BY_AUTHID: &str = "wamp.session.kill_by_authid";
+        pub const KILL_BY_AUTHROLE: &str = "wamp.session.kill_by_authrole";
+        pub const KILL_ALL: &str = "wamp.session.kill_all";
+        pub const ADD_TESTAMENT: &str = "wamp.session.add_testament";
+        pub const FLUSH_TESTAMENTS: &str = "wamp.session.flush_testaments";
+        pub const ON_JOIN: &str = "wamp.session.on_join";
+        pub const ON_LEAVE: &str = "wamp.session.on_leave";
+    }
+
+    /// About registrations.
+    #[expect(missing_docs, reason = "each constant is the URI of its name in the specification")]
+    pub mod registration {
+        pub const LIST: &str = "wamp.registration.list";
+        pub const LOOKUP: &str = "wamp.registration.lookup";
+        pub const MATCH: &str = "wamp.registration.match";
+        pub const GET: &str = "wamp.registration.get";
+        pub const LIST_CALLEES: &str = "wamp.registration.list_callees";
+        pub const COUNT_CALLEES: &str = "wamp.registration.count_callees";
+        pub const REMOVE_CALLEE: &str = "wamp.registration.remove_callee";
+        pub const ON_CREATE: &str = "wamp.registration.on_create";
+        pub const ON_REGISTER: &str = "wamp.registration.on_register";
+        pub const ON_UNREGISTER: &str = "wamp.registration.on_unregister";
+        pub const ON_DELETE: &str = "wamp.registration.on_delete";
+    }
+
+    /// About subscriptions.
+    #[expect(missing_docs, reason = "each constant is the URI of its name in the specification")]
+    pub mod subscription {
+        pub const LIST: &str = "wamp.subscription.list";
+        pub const LOOKUP: &str = "wamp.subscription.lookup";
+        pub const MATCH: &str = "wamp.subscription.match";
+        pub const GET: &str = "wamp.subscription.get";
+        pub const LIST_SUBSCRIBERS: &str = "wamp.subscription.list_subscribers";
+        pub const COUNT_SUBSCRIBERS: &str = "wamp.subscription.count_subscribers";
+        pub const REMOVE_SUBSCRIBER: &str = "wamp.subscription.remove_subscriber";
+        pub const GET_EVENTS: &str = "wamp.subscription.get_events";
+        pub const ON_CREATE: &str = "wamp.subscription.on_create";
+        pub const ON_SUBSCRIBE: &str = "wamp.subscription.on_subscribe";
+        pub const ON_UNSUBSCRIBE: &str = "wamp.subscription.on_unsubscribe";
+        pub const ON_DELETE: &str = "wamp.subscription.on_delete";
+    }
+}

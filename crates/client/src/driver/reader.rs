@@ -1,6 +1,7 @@
 //! What comes from the server, and whom it concerns.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use countersign_wamp::{DecodeLimits, Dict, Id, Message, MessageType, Payload, Value, decode, uris};
 use tokio::sync::{Semaphore, mpsc};
@@ -19,13 +20,16 @@ pub(super) struct Reader {
     pub(super) outgoing: mpsc::WeakSender<Outgoing>,
     /// Places for invocations.
     pub(super) invocations: Arc<Semaphore>,
+    /// Longest silence of the server's, if there is a limit.
+    pub(super) keep_alive: Option<Duration>,
 }
 
 impl Reader {
     pub(super) async fn read(self, frames: &mut FrameReceiver) -> Ended {
         let ended = loop {
-            let frame = match frames.next().await {
+            let frame = match self.next(frames).await {
                 Ok(Incoming::Frame(frame)) => frame,
+                Ok(Incoming::Pong) => continue,
                 Ok(Incoming::Ping(content)) => {
                     self.send(Outgoing::Pong(content)).await;
                     continue;
@@ -46,6 +50,19 @@ impl Reader {
         }
         self.send(Outgoing::Close).await;
         ended
+    }
+
+    /// Waits for what comes next, and asks for a sign of life when that takes long.
+    async fn next(&self, frames: &mut FrameReceiver) -> Result<Incoming, Closed> {
+        let Some(silence) = self.keep_alive else { return frames.next().await };
+        if let Ok(next) = tokio::time::timeout(silence, frames.next()).await {
+            return next;
+        }
+        if let Some(outgoing) = self.outgoing.upgrade() {
+            // Where the queue is full the server takes nothing, so a ping would not reach it either.
+            let _ = outgoing.try_send(Outgoing::Ping);
+        }
+        tokio::time::timeout(silence, frames.next()).await.unwrap_or(Err(Closed::Silent))
     }
 
     /// A server may close instead of answering GOODBYE.

@@ -5,6 +5,7 @@
 mod calls;
 mod connecting;
 mod ending;
+mod lasting;
 mod peer;
 mod raw;
 mod requests;

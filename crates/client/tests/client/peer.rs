@@ -92,6 +92,12 @@ impl Peer {
         }
     }
 
+    /// Reads, and so answers, pings of a WebSocket until something else comes.
+    pub async fn pings(&mut self) {
+        let Wire::WebSocket(socket) = &mut self.wire else { panic!() };
+        while matches!(socket.next().await, Some(Ok(WsMessage::Ping(_)))) {}
+    }
+
     /// The next message; `None` at the end.
     pub async fn recv(&mut self) -> Option<Message> {
         let (kind, frame) = self.recv_frame().await?;

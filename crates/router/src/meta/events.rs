@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use countersign_wamp::uris::meta;
 use countersign_wamp::{Dict, Id, Payload, Value};
 
 use crate::broker::Broker;
@@ -37,19 +38,19 @@ pub(crate) enum MetaEvent {
 impl MetaEvent {
     fn topic(&self) -> &'static str {
         match self {
-            Self::Joined { .. } => "wamp.session.on_join",
-            Self::Left { .. } => "wamp.session.on_leave",
+            Self::Joined { .. } => meta::session::ON_JOIN,
+            Self::Left { .. } => meta::session::ON_LEAVE,
             Self::Registration { change, .. } => match change {
-                Change::Created => "wamp.registration.on_create",
-                Change::Added => "wamp.registration.on_register",
-                Change::Removed => "wamp.registration.on_unregister",
-                Change::Deleted => "wamp.registration.on_delete",
+                Change::Created => meta::registration::ON_CREATE,
+                Change::Added => meta::registration::ON_REGISTER,
+                Change::Removed => meta::registration::ON_UNREGISTER,
+                Change::Deleted => meta::registration::ON_DELETE,
             },
             Self::Subscription { change, .. } => match change {
-                Change::Created => "wamp.subscription.on_create",
-                Change::Added => "wamp.subscription.on_subscribe",
-                Change::Removed => "wamp.subscription.on_unsubscribe",
-                Change::Deleted => "wamp.subscription.on_delete",
+                Change::Created => meta::subscription::ON_CREATE,
+                Change::Added => meta::subscription::ON_SUBSCRIBE,
+                Change::Removed => meta::subscription::ON_UNSUBSCRIBE,
+                Change::Deleted => meta::subscription::ON_DELETE,
             },
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use countersign_wamp::uris::meta::{registration, session, subscription};
 use countersign_wamp::{Dict, Id, Message, MessageType, Payload};
 
 use super::arguments::Arguments;
@@ -9,7 +10,7 @@ use crate::refusal::Refusal;
 use crate::{Authorizer, Effect, Realm};
 
 macro_rules! procedures {
-    ($($uri:literal => $name:ident),+ $(,)?) => {
+    ($($uri:path => $name:ident),+ $(,)?) => {
         /// A procedure of the router's own.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Procedure {
@@ -28,30 +29,30 @@ macro_rules! procedures {
 }
 
 procedures! {
-    "wamp.session.count" => CountSessions,
-    "wamp.session.list" => ListSessions,
-    "wamp.session.get" => GetSession,
-    "wamp.session.kill" => Kill,
-    "wamp.session.kill_by_authid" => KillByAuthid,
-    "wamp.session.kill_by_authrole" => KillByAuthrole,
-    "wamp.session.kill_all" => KillAll,
-    "wamp.session.add_testament" => AddTestament,
-    "wamp.session.flush_testaments" => FlushTestaments,
-    "wamp.registration.list" => ListRegistrations,
-    "wamp.registration.lookup" => LookUpRegistration,
-    "wamp.registration.match" => MatchRegistration,
-    "wamp.registration.get" => GetRegistration,
-    "wamp.registration.list_callees" => ListCallees,
-    "wamp.registration.count_callees" => CountCallees,
-    "wamp.registration.remove_callee" => RemoveCallee,
-    "wamp.subscription.list" => ListSubscriptions,
-    "wamp.subscription.lookup" => LookUpSubscription,
-    "wamp.subscription.match" => MatchSubscriptions,
-    "wamp.subscription.get" => GetSubscription,
-    "wamp.subscription.list_subscribers" => ListSubscribers,
-    "wamp.subscription.count_subscribers" => CountSubscribers,
-    "wamp.subscription.remove_subscriber" => RemoveSubscriber,
-    "wamp.subscription.get_events" => GetEvents,
+    session::COUNT => CountSessions,
+    session::LIST => ListSessions,
+    session::GET => GetSession,
+    session::KILL => Kill,
+    session::KILL_BY_AUTHID => KillByAuthid,
+    session::KILL_BY_AUTHROLE => KillByAuthrole,
+    session::KILL_ALL => KillAll,
+    session::ADD_TESTAMENT => AddTestament,
+    session::FLUSH_TESTAMENTS => FlushTestaments,
+    registration::LIST => ListRegistrations,
+    registration::LOOKUP => LookUpRegistration,
+    registration::MATCH => MatchRegistration,
+    registration::GET => GetRegistration,
+    registration::LIST_CALLEES => ListCallees,
+    registration::COUNT_CALLEES => CountCallees,
+    registration::REMOVE_CALLEE => RemoveCallee,
+    subscription::LIST => ListSubscriptions,
+    subscription::LOOKUP => LookUpSubscription,
+    subscription::MATCH => MatchSubscriptions,
+    subscription::GET => GetSubscription,
+    subscription::LIST_SUBSCRIBERS => ListSubscribers,
+    subscription::COUNT_SUBSCRIBERS => CountSubscribers,
+    subscription::REMOVE_SUBSCRIBER => RemoveSubscriber,
+    subscription::GET_EVENTS => GetEvents,
 }
 
 /// A call that the realm answers itself, allowed already.
