@@ -85,7 +85,8 @@ pub struct PendingCall {
     session: Session,
     request: Id,
     procedure: UriText,
-    progress: mpsc::Receiver<CallResult>,
+    /// Only where such results were asked for.
+    progress: Option<mpsc::Receiver<CallResult>>,
     reply: oneshot::Receiver<Result<Answered, CallError>>,
     /// Longest wait for each answer.
     patience: Duration,
@@ -103,7 +104,8 @@ impl PendingCall {
     /// also tells what went wrong. Nothing is lost when the future is dropped.
     pub async fn next(&mut self) -> Option<CallResult> {
         let limit = self.limit();
-        if let Ok(result) = tokio::time::timeout_at(limit, self.progress.recv()).await {
+        let progress = self.progress.as_mut()?;
+        if let Ok(result) = tokio::time::timeout_at(limit, progress.recv()).await {
             return result;
         }
         self.give_up(CallError::TimedOut);
@@ -185,7 +187,7 @@ impl PendingCall {
         let (sender, reply) = oneshot::channel();
         self.session.shared().drop_call(self.request);
         self.reply = reply;
-        self.progress.close();
+        self.progress = None;
         let _ = sender.send(Err(error));
     }
 }
@@ -234,7 +236,7 @@ impl Session {
         options: impl Into<CallOptions>,
         payload: impl Into<Payload>,
     ) -> Result<PendingCall, CallError> {
-        let CallOptions { dict: options, timeout, deadline, progress_max } = options.into();
+        let CallOptions { dict: options, deadline, progress_max } = options.into();
         let deadline = deadline.map(after);
         let payload = self.encoded(payload.into());
         let procedure = UriText::from(procedure);
@@ -243,8 +245,9 @@ impl Session {
             return Err(CallError::NotSupported("progressive_call_invocations"));
         }
         let (reply, answer) = oneshot::channel();
-        let (sender, progress) = mpsc::channel(progress_max);
-        let pending = Pending::Call(reply, wants("receive_progress").then_some(sender));
+        let (sender, progress) = wants("receive_progress").then(|| mpsc::channel(progress_max)).unzip();
+        let pending = Pending::Call(reply, sender);
+        let timeout = options.get("timeout").and_then(Value::as_u64).map(Duration::from_millis);
         let named = procedure.clone();
         let call = |request| Message::Call { request, options, procedure: named, payload };
         let patience = self.options().request_timeout;

@@ -98,14 +98,13 @@ common!(CallOptions RegisterOptions SubscribeOptions PublishOptions);
 #[derive(Debug, Clone)]
 pub struct CallOptions {
     pub(crate) dict: Dict,
-    pub(crate) timeout: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) progress_max: usize,
 }
 
 impl Default for CallOptions {
     fn default() -> Self {
-        Self { dict: Dict::new(), timeout: None, deadline: None, progress_max: PROGRESS_MAX_DEFAULT }
+        Self { dict: Dict::new(), deadline: None, progress_max: PROGRESS_MAX_DEFAULT }
     }
 }
 
@@ -125,7 +124,6 @@ impl CallOptions {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         let milliseconds = u64::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
         set(&mut self.dict, "timeout", milliseconds);
-        self.timeout = Some(timeout);
         self
     }
 

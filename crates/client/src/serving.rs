@@ -25,8 +25,7 @@ pub struct Invocation {
     pub payload: Payload,
     pub(crate) request: Id,
     pub(crate) registration: Id,
-    pub(crate) parts: mpsc::Receiver<Part>,
-    pub(crate) interrupt: watch::Receiver<Option<Interrupt>>,
+    pub(crate) end: InvocationEnd,
     pub(crate) way_back: WayBack,
 }
 
@@ -59,6 +58,12 @@ pub struct Interrupt {
     pub(crate) is_final: bool,
 }
 
+/// Where a handler hears of what comes later.
+pub(crate) struct InvocationEnd {
+    pub(crate) parts: Option<mpsc::Receiver<Part>>,
+    pub(crate) interrupt: watch::Receiver<Option<Interrupt>>,
+}
+
 /// What the driver keeps of an invocation under way.
 pub(crate) struct Running {
     parts: Option<mpsc::Sender<Part>>,
@@ -67,10 +72,11 @@ pub(crate) struct Running {
 
 impl Running {
     /// Its two ends. `more_follows`: further parts will come.
-    pub(crate) fn new(more_follows: bool) -> (Self, mpsc::Receiver<Part>, watch::Receiver<Option<Interrupt>>) {
-        let (sender, parts) = mpsc::channel(PARTS_MAX);
+    pub(crate) fn new(more_follows: bool) -> (Self, InvocationEnd) {
+        // A queue for each of the many that come in one part would cost more than the rest.
+        let (sender, parts) = more_follows.then(|| mpsc::channel(PARTS_MAX)).unzip();
         let (interrupt, interrupted) = watch::channel(None);
-        (Self { parts: more_follows.then_some(sender), interrupt }, parts, interrupted)
+        (Self { parts: sender, interrupt }, InvocationEnd { parts, interrupt: interrupted })
     }
 
     pub(crate) fn awaits_parts(&self) -> bool {
@@ -190,7 +196,7 @@ impl Invocation {
 
     /// Waits for the next part of the arguments; `None` after the last one.
     pub async fn next_part(&mut self) -> Option<Part> {
-        self.parts.recv().await
+        self.end.parts.as_mut()?.recv().await
     }
 
     /// Sends a result before the final one, if the caller takes such; else does nothing. Waits
@@ -218,14 +224,14 @@ impl Invocation {
 
     /// Why the answer is not waited for any more, if that is so.
     pub fn interrupt(&self) -> Option<Interrupt> {
-        self.interrupt.borrow().clone()
+        self.end.interrupt.borrow().clone()
     }
 
     /// Waits until the answer is not waited for any more: the call was canceled or timed out, or
     /// (then there is no [`Invocation::interrupt`]) is over. Only a handler registered with
     /// [`crate::OnInterrupt::Tell`] sees it; others are stopped.
     pub fn interrupted(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut interrupt = self.interrupt.clone();
+        let mut interrupt = self.end.interrupt.clone();
         async move {
             let _ = interrupt.wait_for(Option::is_some).await;
         }

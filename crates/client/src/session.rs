@@ -74,11 +74,21 @@ impl Session {
     /// [`CallError::TimedOut`] if the server did not answer (the connection is closed then
     /// too), [`CallError::Ended`] if the session ended in another way.
     pub async fn leave(&self) -> Result<(), CallError> {
+        self.leave_with(uris::close::CLOSE_REALM, Dict::new()).await
+    }
+
+    /// The same with another reason than `wamp.close.close_realm`, and details such as a
+    /// `message`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::leave`], and [`CallError::TooLong`].
+    pub async fn leave_with(&self, reason: &str, details: Dict) -> Result<(), CallError> {
+        let goodbye = self.0.shared.encode(&Message::Goodbye { details, reason: reason.into() })?;
         let leave = async {
             let place = self.place().await?;
             self.0.shared.state().leaving = true;
-            let goodbye = Message::Goodbye { details: Dict::new(), reason: uris::close::CLOSE_REALM.into() };
-            place.send(self.0.shared.encode(&goodbye)?);
+            place.send(goodbye);
             match self.0.shared.wait_for_end().await {
                 Ended::Left => Ok(()),
                 other => Err(CallError::Ended(other)),

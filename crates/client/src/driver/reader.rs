@@ -209,7 +209,8 @@ impl Reader {
         match (pending, answer) {
             (Pending::Subscribe(reply, pattern, sender), Ok(Answered::Id(id))) => {
                 // Before the next message is read, which may be the first event.
-                let key = self.shared.state().subscribers.add(id, pattern, sender);
+                let added = self.shared.live().map(|mut state| state.subscribers.add(id, pattern, sender));
+                let Ok(key) = added else { return Ok(()) };
                 if reply.send(Ok(Answered::Subscribed(id, key))).is_err() {
                     let is_last = |state: &mut State| {
                         state.subscribers.remove(id, key).is_some_and(|pattern| !state.is_subscribing(&pattern))
@@ -219,7 +220,10 @@ impl Reader {
             }
             (Pending::Register(reply, procedure), Ok(Answered::Id(id))) => {
                 let end = procedure.end.subscribe();
-                self.shared.state().registrations.insert(id, Arc::new(procedure));
+                let kept = self.shared.live().map(|mut state| state.registrations.insert(id, Arc::new(procedure)));
+                if kept.is_err() {
+                    return Ok(());
+                }
                 if reply.send(Ok(Answered::Registered(id, end))).is_err() {
                     let remove = |state: &mut State| state.registrations.remove(&id).is_some();
                     self.undo(remove, |request| Message::Unregister { request, registration: id }).await;
@@ -292,10 +296,13 @@ impl Reader {
             return refuse(uris::error::UNAVAILABLE, "too many invocations at once").await;
         };
         let Some(outgoing) = self.outgoing.upgrade() else { return Ok(()) };
-        let (running, parts, interrupt) = Running::new(more_follows);
-        self.shared.state().invocations.insert(request, running);
+        let (running, end) = Running::new(more_follows);
+        match self.shared.live() {
+            Ok(mut state) => state.invocations.insert(request, running),
+            Err(_) => return Ok(()),
+        };
         let job = Job { shared: Arc::clone(&self.shared), outgoing, procedure, places: (place, own_place) };
-        tokio::spawn(job.run(request, registration, part, parts, interrupt));
+        tokio::spawn(job.run(request, registration, part, end));
         Ok(())
     }
 }

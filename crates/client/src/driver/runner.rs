@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::error::HandlerError;
 use crate::registrations::{Procedure, Reply};
 use crate::request_options::OnInterrupt;
-use crate::serving::{Interrupt, Invocation, Part, WayBack};
+use crate::serving::{Interrupt, Invocation, InvocationEnd, Part, WayBack};
 use crate::session::after;
 use crate::shared::{Outgoing, Shared};
 
@@ -29,29 +29,15 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) async fn run(
-        self,
-        request: Id,
-        registration: Id,
-        Part { details, payload }: Part,
-        parts: mpsc::Receiver<Part>,
-        interrupt: watch::Receiver<Option<Interrupt>>,
-    ) {
+    pub(super) async fn run(self, request: Id, registration: Id, Part { details, payload }: Part, end: InvocationEnd) {
         let Self { shared, outgoing, procedure, places } = self;
         let way_back = WayBack {
             shared: Arc::clone(&shared),
             outgoing: outgoing.clone(),
             last_progress: Arc::new(Mutex::new(Instant::now())),
         };
-        let invocation = Invocation {
-            details,
-            payload,
-            request,
-            registration,
-            parts,
-            interrupt: interrupt.clone(),
-            way_back: way_back.clone(),
-        };
+        let interrupt = end.interrupt.clone();
+        let invocation = Invocation { details, payload, request, registration, end, way_back: way_back.clone() };
         let answer = answer(request, &procedure, invocation, interrupt, &way_back).await;
         shared.state().finish_invocation(request);
         let frame = shared.encode(&answer).or_else(|_| {

@@ -87,6 +87,20 @@ async fn leaving_says_goodbye_and_waits_for_the_answer() {
 }
 
 #[tokio::test]
+async fn leaving_gives_the_reason_it_was_told() {
+    let (session, mut peer) = joined(|options| options).await;
+    let message = || Dict::new().with("message", "bye");
+    let serve = async {
+        let Some(Message::Goodbye { reason, details }) = peer.recv().await else { panic!() };
+        assert_eq!((reason.as_str(), details), ("a.reason", message()));
+        let reason = "wamp.close.goodbye_and_out".into();
+        peer.send(Message::Goodbye { details: Dict::new(), reason }).await;
+    };
+    let (left, ()) = tokio::join!(session.leave_with("a.reason", message()), serve);
+    assert_eq!(left, Ok(()));
+}
+
+#[tokio::test]
 async fn leaving_does_not_wait_for_a_silent_server() {
     let (session, mut peer) = joined(|options| options.leave_timeout(Duration::from_millis(50))).await;
     assert_eq!(session.leave().await, Err(CallError::TimedOut));
