@@ -4,25 +4,30 @@
 //! up; the tests here call them with the inputs of `corpus/`, so that what was found once stays found.
 #![allow(clippy::missing_panics_doc, reason = "to panic is how a target says no")]
 
+mod batch;
 mod codec;
 mod doors;
 mod rawsocket;
 mod uri;
+mod websocket;
 
 #[cfg(test)]
 mod tests;
 
 use countersign_wamp::Encoding;
 
+pub use batch::batch;
 pub use doors::{hello, proxy_header};
 pub use rawsocket::rawsocket;
 pub use uri::uri;
+pub use websocket::{websocket, websocket_lists};
 
 /// A target's function.
 pub type Target = fn(&[u8]);
 
 /// Every target by the name that its corpus and its fuzzer's program have.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("batch", batch),
     ("cbor", cbor),
     ("hello", hello),
     ("json", json),
@@ -31,6 +36,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("rawsocket", rawsocket),
     ("ubjson", ubjson),
     ("uri", uri),
+    ("websocket", websocket),
+    ("websocket_lists", websocket_lists),
 ];
 
 /// A frame in JSON.

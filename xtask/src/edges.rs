@@ -48,7 +48,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         name: "countersign-fuzz",
-        uses: &["countersign-wamp", "countersign-server"],
+        uses: &["countersign-wamp", "countersign-websocket", "countersign-server"],
         tests_use: &[],
         pure_core: false,
     },
