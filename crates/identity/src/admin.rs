@@ -4,14 +4,15 @@ use rand_core::CryptoRng;
 
 use crate::audit::{AuditEvent, Operation, Reason};
 use crate::login_name::LoginNameError;
-use crate::password::PasswordHash;
+use crate::password::PasswordSecrets;
 use crate::permission::{Pattern, PermissionsError, Rule};
+use crate::proof::cryptosign::PublicKeyError;
 use crate::repository::{
     ChangeUser, ChangeUserOutcome, CreateRole, CreateRoleOutcome, CreateUser, CreateUserOutcome, FindUser, ListRoles,
     ListUsers, RecordAudit, Repository, RepositoryError, RuleChange, SetRule, SetRuleOutcome, UserChange,
 };
 use crate::role::{Role, RoleName, RoleNameError};
-use crate::user::User;
+use crate::user::{User, UserKey};
 use crate::{Actor, Identity, LoginName, RequestContext, Timestamp, UserId};
 
 /// Why a user or role was not changed.
@@ -53,13 +54,28 @@ pub enum AdminError {
         /// The pattern that was asked for.
         pattern: String,
     },
+    /// The text is no public key.
+    #[error(transparent)]
+    PublicKey(#[from] PublicKeyError),
+    /// The label is too long.
+    #[error("a label has at most {max} characters", max = UserKey::LABEL_CHARACTERS_MAX)]
+    Label,
+    /// The key is a user's already.
+    #[error("the public key belongs to a user already")]
+    KeyTaken,
+    /// The user has no such key.
+    #[error("the user {0:?} has no such public key")]
+    NoSuchKey(String),
+    /// The user has the most keys that one may have.
+    #[error("a user has at most {max} public keys", max = UserKey::COUNT_MAX)]
+    TooManyKeys,
     /// Storage failed.
     #[error(transparent)]
     Storage(#[from] RepositoryError),
 }
 
 impl<R: Repository> Identity<R> {
-    /// Creates a user that is enabled. `password` was hashed in the password pool.
+    /// Creates a user that is enabled. `password` was derived in the password pool.
     ///
     /// # Errors
     ///
@@ -69,7 +85,7 @@ impl<R: Repository> Identity<R> {
         &self,
         login: &str,
         role: &str,
-        password: Option<PasswordHash>,
+        password: Option<PasswordSecrets>,
         actor: &Actor,
         context: &RequestContext,
         now: Timestamp,
@@ -80,8 +96,10 @@ impl<R: Repository> Identity<R> {
         let names =
             LoginName::parse(login).map_err(AdminError::from).and_then(|login| Ok((login, RoleName::parse(role)?)));
         let ((login, role), audit) = self.admit(actor, names, audit).await?;
+        let (password, proofs) = password.map(|secrets| (secrets.hash, secrets.proofs)).unzip();
         let user = User { id: UserId::generate(now, rng), login, enabled: true, role, password, created: now };
-        match self.repository.run(CreateUser { user: user.clone(), audit }).await? {
+        let proofs = proofs.unwrap_or_default();
+        match self.repository.run(CreateUser { user: user.clone(), proofs, audit }).await? {
             CreateUserOutcome::Created => Ok(user),
             CreateUserOutcome::LoginTaken => Err(AdminError::LoginTaken(user.login.to_string())),
             CreateUserOutcome::NoSuchRole => Err(AdminError::NoSuchRole(user.role.to_string())),
@@ -242,7 +260,7 @@ impl<R: Repository> Identity<R> {
 
     /// Lets a trusted actor's readable wish pass, with the row for the operation that is to store
     /// it; writes any other into the trail.
-    async fn admit<T>(
+    pub(crate) async fn admit<T>(
         &self,
         actor: &Actor,
         wish: Result<T, AdminError>,

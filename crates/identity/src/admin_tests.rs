@@ -1,5 +1,6 @@
 use super::*;
 use crate::Credential;
+use crate::password::PasswordHash;
 use crate::testing::{Fault, Fixture, KRISTEN, LOCKED, NOW, TRUST, ZOE, context, password_of, ready};
 
 fn kind(error: &AdminError) -> &'static str {
@@ -14,12 +15,18 @@ fn kind(error: &AdminError) -> &'static str {
         AdminError::NoSuchUser(_) => "NoSuchUser",
         AdminError::NoSuchRole(_) => "NoSuchRole",
         AdminError::NoSuchRule { .. } => "NoSuchRule",
+        AdminError::PublicKey(_) => "PublicKey",
+        AdminError::Label => "Label",
+        AdminError::KeyTaken => "KeyTaken",
+        AdminError::NoSuchKey(_) => "NoSuchKey",
+        AdminError::TooManyKeys => "TooManyKeys",
         AdminError::Storage(_) => "Storage",
     }
 }
 
 /// Something that a trusted actor may do.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a handful of them")]
 enum Wish {
     CreateUser(&'static str, &'static str),
     ChangeUser(&'static str, UserChange),
@@ -61,7 +68,7 @@ fn wishes() -> [(Wish, &'static str, &'static str); 11] {
         (Wish::ChangeUser("KRISTEN98", UserChange::Enabled(false)), "user.lock", KRISTEN),
         (Wish::ChangeUser(LOCKED, UserChange::Enabled(true)), "user.unlock", LOCKED),
         (Wish::ChangeUser(KRISTEN, role("backend")), "user.role", KRISTEN),
-        (Wish::ChangeUser(KRISTEN, UserChange::Password(hash)), "user.password", KRISTEN),
+        (Wish::ChangeUser(KRISTEN, UserChange::Password(hash.into())), "user.password", KRISTEN),
         (Wish::ChangeUser(KRISTEN, UserChange::Delete), "user.delete", KRISTEN),
         (Wish::CreateRole("auditor"), "role.create", "auditor"),
         (Wish::SetRule("frontend", "a.*", "cs"), "role.allow", "frontend"),
@@ -194,7 +201,7 @@ fn a_changed_user_is_answered_as_it_was_stored_last() {
 fn a_changed_password_works_at_once_and_the_old_one_no_more() {
     let fixture = Fixture::new();
     let hash = PasswordHash::from_stored("new".into());
-    run(&fixture, &Actor::Operator, Wish::ChangeUser(KRISTEN, UserChange::Password(hash))).unwrap();
+    run(&fixture, &Actor::Operator, Wish::ChangeUser(KRISTEN, UserChange::Password(hash.into()))).unwrap();
     assert!(!format!("{:?}", fixture.take_trail()).contains("new"));
     assert_eq!(fixture.refusal(KRISTEN, &password_of(KRISTEN), NOW), Some(Reason::WrongTicket));
     assert_eq!(fixture.refusal(KRISTEN, "new", NOW), None);

@@ -51,6 +51,10 @@ names! {
         UserDelete = "user.delete",
         /// A user's password was set.
         UserPassword = "user.password",
+        /// A public key of a user was added.
+        UserKeyAdd = "user.pubkey.add",
+        /// A public key of a user was removed.
+        UserKeyRemove = "user.pubkey.remove",
         /// A role was created.
         RoleCreate = "role.create",
         /// A rule of a role was set.
@@ -83,6 +87,14 @@ names! {
         UserDisabled = "user_disabled",
         /// Neither a password nor a key of this user.
         WrongTicket = "wrong_ticket",
+        /// The user has no secret for this method: the password was set before, or without it.
+        NoSecret = "no_secret",
+        /// The proof is wrong, or belongs to another challenge.
+        WrongProof = "wrong_proof",
+        /// The client sees another channel than the server.
+        WrongChannel = "wrong_channel",
+        /// The public key is nobody's.
+        UnknownKey = "unknown_key",
         /// A one-time password that was used before.
         OtpSpent = "otp_spent",
         /// A one-time password after its time.

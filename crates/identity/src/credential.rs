@@ -11,7 +11,7 @@ use data_encoding::BASE64URL_NOPAD;
 use zeroize::Zeroizing;
 
 use crate::permission::Rule;
-use crate::proof::hmac_sha256;
+use crate::proof::{KEY_BYTES, hmac_sha256};
 use crate::{CredentialId, Expires, LoginName, Secret, Timestamp, UserId};
 
 /// What kind of key a credential is.
@@ -56,6 +56,14 @@ impl Pepper {
         // A login name has no NUL, so (login, key) can't be split in two ways.
         let parts = [b"countersign credential v1\0", login.as_str().as_bytes(), b"\0", key.expose().as_bytes()];
         Digest(hmac_sha256(self.0.as_slice(), &parts))
+    }
+
+    /// Bytes that are always the same for a kind and a name, and that nobody can compute without the pepper: they stand
+    /// in for what `name` has not.
+    pub(crate) fn stand_in(&self, kind: &str, name: &str) -> [u8; KEY_BYTES] {
+        // A kind has no NUL.
+        let parts = [b"countersign stand-in v1\0", kind.as_bytes(), b"\0", name.as_bytes()];
+        hmac_sha256(self.0.as_slice(), &parts)
     }
 }
 

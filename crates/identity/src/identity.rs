@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::permission::KeySessionDenials;
+use crate::proof::SecretSettings;
 use crate::{Lifetimes, Pepper};
 
 /// The rules. Each file of this crate adds the methods of its subject.
@@ -23,6 +24,8 @@ pub struct IdentitySettings {
     pub otps_live_max: u32,
     /// How long a spent or expired one-time password is still recognised as such.
     pub spent_kept: Duration,
+    /// What is kept of a password for proofs.
+    pub secrets: SecretSettings,
     /// What sessions of keys never get.
     pub denials: KeySessionDenials,
 }

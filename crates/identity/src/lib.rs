@@ -11,6 +11,7 @@
 pub mod admin;
 pub mod audit;
 pub mod bootstrap;
+pub mod challenge;
 mod credential;
 mod expires;
 mod identity;
@@ -30,6 +31,7 @@ mod testing;
 pub mod throttle;
 mod time;
 pub mod user;
+mod user_keys;
 
 pub use credential::{Credential, CredentialKind, Digest, Pepper};
 pub use expires::{Expires, ExpiresError, ExpiresInput, Lifetimes, OffsetSeconds};

@@ -4,8 +4,8 @@
 //!
 //! **Invariants:** a stranger can't tell an unknown user, a wrong ticket and a disabled user
 //! apart, neither by the answer nor by its time: each of them costs one look-up and one
-//! password check. Every attempt leaves one row in the trail. Only [`Identity::login`] makes a
-//! [`LoggedIn`], which a session demands.
+//! password check. Every attempt leaves one row in the trail. Only the logins here and in
+//! [`crate::challenge`] make a [`LoggedIn`], which a session demands.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,11 +14,13 @@ use crate::audit::{AuditEvent, Operation, Reason};
 use crate::password::{PASSWORD_BYTES_MAX, PasswordHash};
 use crate::permission::Restriction;
 use crate::repository::{
-    AcceptPassword, AcceptPasswordOutcome, FindCredential, FindUser, RecordAudit, Repository, RepositoryError,
+    AcceptLogin, AcceptLoginOutcome, Evidence, FindCredential, FindUser, RecordAudit, Repository, RepositoryError,
     SpendCredential, SpendOutcome,
 };
 use crate::user::User;
-use crate::{Actor, Credential, CredentialKind, Identity, LoginName, RequestContext, Secret, SessionKind, Timestamp};
+use crate::{
+    Actor, Credential, CredentialKind, Identity, LoginName, RequestContext, Secret, SessionKind, Timestamp, UserId,
+};
 
 /// Checks passwords somewhere with room for it, a bounded number at a time.
 pub trait PasswordPool: Send + Sync {
@@ -214,15 +216,20 @@ impl<R: Repository> Identity<R> {
             return Err(self.refuse_login(audit, reason).await);
         };
         let audit = audit.detail(&format!("password session={}", attempt.claim.session));
-        match self.repository.run(AcceptPassword { user: user.id, checked, audit }).await? {
-            AcceptPasswordOutcome::Accepted(user) => {
+        self.accept(user.id, Evidence::Password(checked), audit).await
+    }
+
+    /// Opens a session of the user itself, if what was found right is still so.
+    pub(crate) async fn accept(&self, user: UserId, by: Evidence, audit: AuditEvent) -> Result<LoggedIn, LoginError> {
+        match self.repository.run(AcceptLogin { user, by, audit }).await? {
+            AcceptLoginOutcome::Accepted(user) => {
                 Ok(LoggedIn { user, kind: SessionKind::Password, restriction: None, has_restrictions: false })
             }
-            AcceptPasswordOutcome::Refused(reason) => Err(LoginError::Refused(reason)),
+            AcceptLoginOutcome::Refused(reason) => Err(LoginError::Refused(reason)),
         }
     }
 
-    async fn refuse_login(&self, audit: AuditEvent, reason: Reason) -> LoginError {
+    pub(crate) async fn refuse_login(&self, audit: AuditEvent, reason: Reason) -> LoginError {
         match self.repository.run(RecordAudit { event: audit.refused(reason) }).await {
             Ok(()) => LoginError::Refused(reason),
             Err(fault) => LoginError::Storage(fault),
@@ -232,7 +239,7 @@ impl<R: Repository> Identity<R> {
 
 /// A name that can't be a login stands as the target only: as the actor it could pass for
 /// somebody else.
-fn attempt_row(claim: &Claim<'_>, now: Timestamp) -> AuditEvent {
+pub(crate) fn attempt_row(claim: &Claim<'_>, now: Timestamp) -> AuditEvent {
     let name = LoginName::parse(claim.login);
     let actor = name.as_ref().map_or(Actor::Anonymous.name(), LoginName::as_str);
     let target = name.as_ref().map_or(claim.login, LoginName::as_str);

@@ -45,7 +45,7 @@ fn a_password_is_taken_as_it_is() {
 fn unknown_user_wrong_ticket_and_disabled_user_cost_the_same() {
     let fixture = Fixture::new();
     let check = |login: &str, ticket: &str, want: Reason| {
-        let write = if ticket == password_of(login) { "AcceptPassword" } else { "RecordAudit" };
+        let write = if ticket == password_of(login) { "AcceptLogin" } else { "RecordAudit" };
         let want_costs = (Some(want), vec!["FindCredential", "FindUser", write], 1);
         assert_eq!(costs(&fixture, login, ticket), want_costs, "{login} {ticket}");
         check_row(&fixture, login, Some(want));
@@ -166,7 +166,7 @@ fn what_changes_while_the_password_is_checked_counts() {
     let other = PasswordHash::from_stored("another".into());
     check(KRISTEN, None, None);
     check(KRISTEN, Some(UserChange::Enabled(false)), Some(Reason::UserDisabled));
-    check(KRISTEN, Some(UserChange::Password(other)), Some(Reason::WrongTicket));
+    check(KRISTEN, Some(UserChange::Password(other.into())), Some(Reason::WrongTicket));
     check(KRISTEN, Some(UserChange::Delete), Some(Reason::UnknownUser));
     // Nobody gets in without a password of one's own, whatever the pool says.
     check("admin", None, Some(Reason::WrongTicket));

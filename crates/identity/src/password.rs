@@ -11,6 +11,9 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use rand_core::CryptoRng;
 
 use crate::Secret;
+use crate::proof::scram::Verifier;
+use crate::proof::wampcra::SharedKey;
+use crate::proof::{SecretSettings, Secrets};
 
 /// Memory per hash, in KiB.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -48,6 +51,22 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
+/// All that is stored of a password. Set and replaced together, so that no way in outlives the password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordSecrets {
+    /// What tickets are checked against.
+    pub hash: PasswordHash,
+    /// What proofs are checked against.
+    pub proofs: Secrets,
+}
+
+impl From<PasswordHash> for PasswordSecrets {
+    /// For logins by ticket alone.
+    fn from(hash: PasswordHash) -> Self {
+        Self { hash, proofs: Secrets::default() }
+    }
+}
+
 /// Why a password can't be set. The user's to mend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordRefused {
@@ -79,8 +98,18 @@ impl NewPassword {
         Ok(Self(password))
     }
 
+    /// Derives all that is stored of it, each part with a salt of its own. Costs some 20 ms and 19 MiB, and
+    /// what the settings say on top.
+    pub fn derive(&self, settings: SecretSettings, rng: &mut impl CryptoRng) -> PasswordSecrets {
+        let proofs = Secrets {
+            scram: settings.scram.map(|kdf| Verifier::derive(&self.0, kdf, rng)),
+            wampcra: settings.wampcra_iterations.map(|iterations| SharedKey::derive(&self.0, iterations, rng)),
+        };
+        PasswordSecrets { hash: self.hash(rng), proofs }
+    }
+
     /// Hashes it with a fresh salt. Costs some 20 ms and 19 MiB.
-    pub fn hash(&self, rng: &mut impl CryptoRng) -> PasswordHash {
+    fn hash(&self, rng: &mut impl CryptoRng) -> PasswordHash {
         let mut salt = [0; SALT_BYTES];
         rng.fill_bytes(&mut salt);
         hash_with_salt(&self.0, &salt)
@@ -114,6 +143,7 @@ fn hash_with_salt(password: &Secret, salt: &[u8; SALT_BYTES]) -> PasswordHash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proof::scram::Kdf;
     use crate::testing::TestRng;
 
     fn new(text: &str) -> Result<NewPassword, PasswordRefused> {
@@ -140,6 +170,21 @@ mod tests {
         let password = new("correct horse").unwrap();
         let mut rng = TestRng(1);
         assert_ne!(password.hash(&mut rng), password.hash(&mut rng));
+    }
+
+    #[test]
+    fn keeps_what_the_settings_say_and_nothing_else() {
+        let password = new("correct horse").unwrap();
+        let kept = |scram, wampcra_iterations| {
+            let settings = SecretSettings { scram, wampcra_iterations };
+            let secrets = password.derive(settings, &mut TestRng(1));
+            assert!(verify(Some(&secrets.hash), &Secret::new("correct horse")));
+            (secrets.proofs.scram.map(|kept| kept.kdf), secrets.proofs.wampcra.map(|kept| kept.iterations))
+        };
+        let kdf = Kdf::argon2id13(1, 8).unwrap();
+        assert_eq!(kept(None, None), (None, None));
+        assert_eq!(kept(Some(kdf), None), (Some(kdf), None));
+        assert_eq!(kept(Some(kdf), Some(1_000)), (Some(kdf), Some(1_000)));
     }
 
     #[test]

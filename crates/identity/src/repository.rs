@@ -7,10 +7,14 @@
 use std::future::Future;
 
 use crate::audit::{AuditEvent, AuditRow, Operation as AuditedOperation, Outcome, Reason};
-use crate::password::PasswordHash;
+use crate::password::{PasswordHash, PasswordSecrets};
 use crate::permission::{Pattern, Rule};
+use crate::proof::Secrets;
+use crate::proof::cryptosign::PublicKey;
+use crate::proof::scram::{SALT_BYTES, Verifier};
+use crate::proof::wampcra::SharedKey;
 use crate::role::{Role, RoleName};
-use crate::user::User;
+use crate::user::{User, UserKey};
 use crate::{Credential, CredentialId, CredentialKind, Digest, LoginName, Timestamp, UserId};
 
 /// A storage fault: never the user's.
@@ -60,7 +64,13 @@ operations! {
     FindUser => Option<User>;
     ListUsers => Vec<User>;
     ChangeUser => ChangeUserOutcome;
-    AcceptPassword => AcceptPasswordOutcome;
+    AcceptLogin => AcceptLoginOutcome;
+    FindVerifier => Option<(User, Option<Verifier>)>;
+    FindSharedKey => Option<(User, Option<SharedKey>)>;
+    FindKeyOwner => Option<User>;
+    AddUserKey => AddUserKeyOutcome;
+    RemoveUserKey => RemoveUserKeyOutcome;
+    ListUserKeys => Vec<UserKey>;
     ListRoles => Vec<Role>;
     CreateRole => CreateRoleOutcome;
     SetRule => SetRuleOutcome;
@@ -102,6 +112,8 @@ pub enum BootstrapOutcome {
 pub struct CreateUser {
     /// The user.
     pub user: User,
+    /// What is kept of the password, beside its hash.
+    pub proofs: Secrets,
     /// The row for the trail; stored as refused where the outcome is a refusal.
     pub audit: AuditEvent,
 }
@@ -148,13 +160,14 @@ pub struct ChangeUser {
 
 /// What [`ChangeUser`] changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "exists once per change, and changes are rare")]
 pub enum UserChange {
     /// Locks (`false`) or unlocks the user.
     Enabled(bool),
     /// Gives another role.
     Role(RoleName),
-    /// Sets the password.
-    Password(PasswordHash),
+    /// Sets the password, and with it what proofs are checked against.
+    Password(PasswordSecrets),
     /// Removes the user with its credentials.
     Delete,
 }
@@ -170,25 +183,125 @@ pub enum ChangeUserOutcome {
     NoSuchRole,
 }
 
-/// Opens a session by a password that was found right: checks once more, in the transaction of
-/// the audit row, that the user is enabled and still has this password.
+/// Opens a session by what was found right: checks once more, in the transaction of the audit row,
+/// that the user is enabled and still has the secret that it was checked against.
 #[derive(Debug)]
-pub struct AcceptPassword {
+pub struct AcceptLogin {
     /// The user.
     pub user: UserId,
-    /// The hash that the password was checked against.
-    pub checked: PasswordHash,
+    /// What was found right.
+    pub by: Evidence,
     /// The login's row for the trail; stored as refused where the outcome is a refusal.
     pub audit: AuditEvent,
 }
 
-/// Outcome of [`AcceptPassword`].
+/// What a login was checked against, so far as to know it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AcceptPasswordOutcome {
+pub enum Evidence {
+    /// This hash of a password.
+    Password(PasswordHash),
+    /// The SCRAM verifier with this salt.
+    Verifier([u8; SALT_BYTES]),
+    /// The WAMP-CRA key with this salt.
+    SharedKey(String),
+    /// This public key.
+    PublicKey(PublicKey),
+}
+
+impl Evidence {
+    /// Why a login is refused whose user doesn't have it any more.
+    pub fn missing(&self) -> Reason {
+        match self {
+            Self::Password(_) => Reason::WrongTicket,
+            Self::Verifier(_) | Self::SharedKey(_) => Reason::WrongProof,
+            Self::PublicKey(_) => Reason::UnknownKey,
+        }
+    }
+}
+
+/// Outcome of [`AcceptLogin`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AcceptLoginOutcome {
     /// Accepted.
     Accepted(User),
     /// Not, for this reason.
     Refused(Reason),
+}
+
+/// Reads a user with the SCRAM verifier, if there is one.
+#[derive(Debug)]
+pub struct FindVerifier {
+    /// Whose.
+    pub login: LoginName,
+}
+
+/// Reads a user with the WAMP-CRA key, if there is one.
+#[derive(Debug)]
+pub struct FindSharedKey {
+    /// Whose.
+    pub login: LoginName,
+}
+
+/// Reads the user to whom a public key belongs.
+#[derive(Debug)]
+pub struct FindKeyOwner {
+    /// The key.
+    pub key: PublicKey,
+}
+
+/// Gives a user a public key.
+#[derive(Debug)]
+pub struct AddUserKey {
+    /// Whom.
+    pub login: LoginName,
+    /// The key.
+    pub key: UserKey,
+    /// The user may have at most so many, this one included.
+    pub keys_max: u32,
+    /// The row for the trail; stored as refused where the outcome is a refusal.
+    pub audit: AuditEvent,
+}
+
+/// Outcome of [`AddUserKey`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AddUserKeyOutcome {
+    /// Done; to this user.
+    Added(User),
+    /// There is no such user.
+    NoSuchUser,
+    /// The key is somebody's already, perhaps this user's.
+    Taken,
+    /// The user has [`AddUserKey::keys_max`] already.
+    TooMany,
+}
+
+/// Takes a public key from a user.
+#[derive(Debug)]
+pub struct RemoveUserKey {
+    /// From whom.
+    pub login: LoginName,
+    /// Which.
+    pub key: PublicKey,
+    /// The row for the trail; stored as refused where the outcome is a refusal.
+    pub audit: AuditEvent,
+}
+
+/// Outcome of [`RemoveUserKey`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RemoveUserKeyOutcome {
+    /// Gone; from this user.
+    Removed(User),
+    /// There is no such user.
+    NoSuchUser,
+    /// The user has no such key.
+    NotFound,
+}
+
+/// Reads the public keys of a user, oldest first.
+#[derive(Debug)]
+pub struct ListUserKeys {
+    /// Whose.
+    pub owner: UserId,
 }
 
 /// Reads all roles with their rules.

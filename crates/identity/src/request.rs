@@ -81,7 +81,7 @@ impl RequestContext {
 /// With what a session was opened; decides what it may delegate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionKind {
-    /// The user's own password.
+    /// What the user alone has: the password, or a private key.
     Password,
     /// A one-time password: may not mint anything.
     Otp(CredentialId),

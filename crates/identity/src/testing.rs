@@ -2,6 +2,7 @@
 
 mod fixture;
 mod memory;
+pub mod prover;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -10,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use rand_core::{TryCryptoRng, TryRng};
 
-pub use fixture::{Fixture, KRISTEN, LOCKED, NOW, TRUST, ZOE, context, password_of};
+pub use fixture::{Fixture, KRISTEN, LOCKED, NOW, TRUST, ZOE, context, password_of, secrets};
 pub use memory::{Fault, Memory};
 
 /// The outcome of a future that never waits.

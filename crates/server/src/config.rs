@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use countersign_identity::permission::KeySessionDenials;
+use countersign_identity::proof::scram::{Kdf, KdfError};
+use countersign_identity::proof::{SecretSettings, wampcra};
 use countersign_identity::throttle::ThrottleSettings;
 use countersign_identity::{IdentitySettings, Lifetimes, Pepper};
 use countersign_router::RealmSettings;
@@ -147,11 +149,81 @@ impl fmt::Debug for StorageConfig {
 }
 
 /// `[auth]`
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "one switch for each method")]
 pub struct AuthConfig {
     /// Whether sessions without a login are admitted, with the role `public`.
     pub anonymous: bool,
+    /// Whether passwords and one-time passwords are taken as tickets.
+    pub ticket: bool,
+    /// Whether logins by SCRAM are taken, and verifiers kept of passwords.
+    pub scram: bool,
+    /// Whether logins by WAMP-CRA are taken, and keys kept of passwords that are as good as them.
+    pub wampcra: bool,
+    /// Whether logins by public key are taken.
+    pub cryptosign: bool,
+    /// How SCRAM derives keys from passwords.
+    pub scram_kdf: ScramKdf,
+    /// Its iterations; `None`: as the function's default.
+    pub scram_iterations: Option<u32>,
+    /// The memory of Argon2id in KiB.
+    pub scram_memory_kib: u32,
+    /// Rounds of PBKDF2 for WAMP-CRA.
+    pub wampcra_iterations: u32,
+}
+
+/// How SCRAM derives keys from passwords.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScramKdf {
+    /// Argon2id, version 1.3.
+    Argon2id13,
+    /// PBKDF2 with HMAC-SHA-256.
+    Pbkdf2,
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            anonymous: false,
+            ticket: true,
+            scram: true,
+            wampcra: false,
+            cryptosign: true,
+            scram_kdf: ScramKdf::Argon2id13,
+            scram_iterations: None,
+            scram_memory_kib: Kdf::ARGON2_MEMORY_KIB_DEFAULT,
+            wampcra_iterations: wampcra::ITERATIONS_DEFAULT,
+        }
+    }
+}
+
+impl AuthConfig {
+    /// Which secrets are kept of a password, beside its hash.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Value`] for costs out of range.
+    pub fn secrets(&self) -> Result<SecretSettings, ConfigError> {
+        let kdf = match self.scram_kdf {
+            ScramKdf::Argon2id13 => {
+                let iterations = self.scram_iterations.unwrap_or(Kdf::ARGON2_ITERATIONS_DEFAULT);
+                Kdf::argon2id13(iterations, self.scram_memory_kib)
+            }
+            ScramKdf::Pbkdf2 => Kdf::pbkdf2(self.scram_iterations.unwrap_or(Kdf::PBKDF2_ITERATIONS_DEFAULT)),
+        };
+        let bad = |error: KdfError| ConfigError::Value { name: "auth.scram_kdf", problem: error.to_string() };
+        let kdf = kdf.map_err(bad)?;
+        if !(wampcra::ITERATIONS_MIN..=wampcra::ITERATIONS_MAX).contains(&self.wampcra_iterations) {
+            let problem = format!("has to be from {} to {}", wampcra::ITERATIONS_MIN, wampcra::ITERATIONS_MAX);
+            return Err(ConfigError::Value { name: "auth.wampcra_iterations", problem });
+        }
+        Ok(SecretSettings {
+            scram: self.scram.then_some(kdf),
+            wampcra_iterations: self.wampcra.then_some(self.wampcra_iterations),
+        })
+    }
 }
 
 /// `[otp]`
@@ -394,6 +466,7 @@ impl Config {
         }
         self.websocket.check()?;
         self.test.check()?;
+        self.auth.secrets()?;
         realm_settings(self)?;
         self.zone().map(|_| ())
     }
@@ -458,6 +531,7 @@ impl Config {
             },
             otps_live_max: self.otp.live_max,
             spent_kept: Duration::from_secs(self.otp.spent_kept_seconds),
+            secrets: self.auth.secrets()?,
             denials: KeySessionDenials::new(&self.realm.uri_prefix),
         })
     }
@@ -509,6 +583,19 @@ mod tests {
     }
 
     #[test]
+    fn a_password_that_is_set_brings_what_the_methods_need_and_no_more() {
+        let secrets = |text: &str| {
+            let kept = parse(text).unwrap().auth.secrets().unwrap();
+            (kept.scram.map(|kdf| (kdf.iterations(), kdf.memory_kib())), kept.wampcra_iterations)
+        };
+        assert_eq!(secrets(""), (Some((2, Some(19_456))), None));
+        assert_eq!(secrets("[auth]\nscram = false\nwampcra = true"), (None, Some(100_000)));
+        assert_eq!(secrets("[auth]\nscram_kdf = 'pbkdf2'"), (Some((600_000, None)), None));
+        let given = "[auth]\nscram_iterations = 3\nscram_memory_kib = 64\nwampcra = true\nwampcra_iterations = 1000";
+        assert_eq!(secrets(given), (Some((3, Some(64))), Some(1_000)));
+    }
+
+    #[test]
     fn the_databases_password_is_not_printed() {
         let config = parse("[storage]\nurl = 'postgres://u:secret@h/d'").unwrap();
         assert!(!format!("{config:?}").contains("secret"));
@@ -535,6 +622,10 @@ mod tests {
         check("[limits]\nmessage_bytes_max = 16777217", "limits.message_bytes_max");
         check("[[realm.history]]\ntopic = 'a..b'", "realm.history");
         check("[[realm.history]]\ntopic = 'a.b'\nmatch = 'regex'", "match");
+        check("[auth]\nscram_kdf = 'bcrypt'", "scram_kdf");
+        check("[auth]\nscram_memory_kib = 7", "auth.scram_kdf");
+        check("[auth]\nscram_kdf = 'pbkdf2'\nscram_iterations = 4095", "auth.scram_kdf");
+        check("[auth]\nwampcra_iterations = 999", "auth.wampcra_iterations");
         check("[storage]\nconnections_max = 0", "storage.connections_max");
         for origin in ["*", "app.example", "https://app.example/", "https://a.example/x", "HTTPS://a.example", "null"] {
             check(&format!("[http]\norigins = ['{origin}']"), "http.origins");

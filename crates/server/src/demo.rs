@@ -46,16 +46,16 @@ pub async fn prepare(app: &App) -> Result<Vec<DemoUser>, String> {
         random().fill_bytes(&mut bytes);
         let password = Secret::new(BASE32_NOPAD.encode(&bytes).to_lowercase());
         let new = NewPassword::check(password.clone()).map_err(|error| error.to_string())?;
-        let hash = app.passwords.hash(new).await.map_err(|error| error.to_string())?;
+        let secrets = app.passwords.derive(new).await.map_err(|error| error.to_string())?;
         let identity = &app.identity;
         let operator = &Actor::Operator;
         let created =
-            identity.create_user(login, role, Some(hash.clone()), operator, &context, now(), &mut random()).await;
+            identity.create_user(login, role, Some(secrets.clone()), operator, &context, now(), &mut random()).await;
         let password = match created {
             Ok(_) => Some(password),
             // A user of an earlier demonstration; one that somebody else made keeps its password.
             Err(AdminError::LoginTaken(_)) if is_of_demo(app, login).await? => {
-                let change = UserChange::Password(hash);
+                let change = UserChange::Password(secrets);
                 identity
                     .change_user(login, change, operator, &context, now())
                     .await

@@ -1,12 +1,14 @@
 //! The keyring: the secrets of an installation, in one file of mode 0600 beside the database.
 //!
-//! It holds the pepper under which the digests of keys are made. Nodes that share a database
-//! share the file. Without it every one-time password and key in the database is void.
+//! It holds the pepper under which the digests of keys are made, and the keys under which secrets are sealed. Nodes
+//! that share a database share the file. Without it every one-time password and key in the database is void, and what
+//! is sealed there is lost.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use countersign_identity::Pepper;
+use countersign_storage::SealKey;
 use data_encoding::BASE64;
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -40,54 +42,104 @@ pub enum KeyringError {
 struct Stored {
     version: u32,
     pepper: String,
+    /// The newest first. Keyrings of earlier versions have none.
+    #[serde(default)]
+    seal_keys: Vec<String>,
+}
+
+/// What a keyring holds.
+#[derive(Debug)]
+pub struct Keys {
+    /// For digests.
+    pub pepper: Pepper,
+    /// For sealing, the newest first; none in a keyring that an earlier version made.
+    pub seal_keys: Vec<SealKey>,
 }
 
 impl Drop for Stored {
     fn drop(&mut self) {
         self.pepper.zeroize();
+        self.seal_keys.zeroize();
     }
 }
 
 const VERSION: u32 = 1;
 
-/// Reads the pepper; makes the keyring where there is none. The caller holds the directory's
+/// Reads the keyring; makes it where there is none. The caller holds the directory's
 /// lock.
 ///
 /// # Errors
 ///
 /// [`KeyringError`], which says what to do.
-pub fn load_or_create(data: &DataDir, rng: &mut impl CryptoRng) -> Result<Pepper, KeyringError> {
+pub fn load_or_create(data: &DataDir, rng: &mut impl CryptoRng) -> Result<Keys, KeyringError> {
     let path = data.keyring();
-    let io_error = |source| KeyringError::Io { path: path.clone(), source };
-    if let Some(mut bytes) = read_private(&path).map_err(io_error)? {
-        let parsed = parse(&bytes);
-        bytes.zeroize();
-        return parsed.ok_or(KeyringError::Corrupt(path));
+    if let Some(stored) = read(&path)? {
+        return stored.keys().ok_or(KeyringError::Corrupt(path));
     }
     if data.database().exists() {
         return Err(KeyringError::Lost(path));
     }
-    let mut pepper = [0; Pepper::BYTES];
-    rng.fill_bytes(&mut pepper);
-    let stored = Stored { version: VERSION, pepper: BASE64.encode(&pepper) };
-    let mut text = serde_json::to_vec_pretty(&stored).map_err(|error| io_error(error.into()))?;
-    let written = write_private(&path, &text);
-    text.zeroize();
-    written.map_err(io_error)?;
-    let made = Pepper::new(pepper);
-    pepper.zeroize();
-    Ok(made)
+    let stored = Stored {
+        version: VERSION,
+        pepper: generate::<{ Pepper::BYTES }>(rng),
+        seal_keys: vec![generate::<{ SealKey::BYTES }>(rng)],
+    };
+    write(&path, &stored)?;
+    stored.keys().ok_or(KeyringError::Corrupt(path))
 }
 
-fn parse(bytes: &[u8]) -> Option<Pepper> {
-    let stored: Stored = serde_json::from_slice(bytes).ok()?;
-    if stored.version != VERSION {
-        return None;
+/// Puts a fresh key for sealing in front of the others; answers all of them. The caller holds the directory's lock.
+///
+/// # Errors
+///
+/// [`KeyringError`]; the file is as it was.
+pub fn add_seal_key(data: &DataDir, rng: &mut impl CryptoRng) -> Result<Vec<SealKey>, KeyringError> {
+    let path = data.keyring();
+    let Some(mut stored) = read(&path)? else { return Err(KeyringError::Lost(path)) };
+    stored.seal_keys.insert(0, generate::<{ SealKey::BYTES }>(rng));
+    let Some(keys) = stored.keys() else { return Err(KeyringError::Corrupt(path)) };
+    write(&path, &stored)?;
+    Ok(keys.seal_keys)
+}
+
+impl Stored {
+    fn keys(&self) -> Option<Keys> {
+        let pepper = Pepper::new(decoded(&self.pepper)?);
+        let seal_keys = self.seal_keys.iter().map(|key| decoded(key).map(SealKey::new)).collect::<Option<_>>()?;
+        Some(Keys { pepper, seal_keys })
     }
-    let mut decoded = BASE64.decode(stored.pepper.as_bytes()).ok()?;
-    let pepper = <[u8; Pepper::BYTES]>::try_from(decoded.as_slice()).ok().map(Pepper::new);
-    decoded.zeroize();
-    pepper
+}
+
+fn read(path: &Path) -> Result<Option<Stored>, KeyringError> {
+    let bytes = read_private(path).map_err(|source| KeyringError::Io { path: path.to_owned(), source })?;
+    let Some(mut bytes) = bytes else { return Ok(None) };
+    let parsed: Option<Stored> = serde_json::from_slice(&bytes).ok();
+    bytes.zeroize();
+    let known = parsed.filter(|stored| stored.version == VERSION);
+    known.map(Some).ok_or_else(|| KeyringError::Corrupt(path.to_owned()))
+}
+
+fn write(path: &Path, stored: &Stored) -> Result<(), KeyringError> {
+    let io_error = |source| KeyringError::Io { path: path.to_owned(), source };
+    let mut text = serde_json::to_vec_pretty(stored).map_err(|error| io_error(error.into()))?;
+    let written = write_private(path, &text);
+    text.zeroize();
+    written.map_err(io_error)
+}
+
+fn generate<const N: usize>(rng: &mut impl CryptoRng) -> String {
+    let mut bytes = [0; N];
+    rng.fill_bytes(&mut bytes);
+    let text = BASE64.encode(&bytes);
+    bytes.zeroize();
+    text
+}
+
+fn decoded<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = BASE64.decode(text.as_bytes()).ok()?;
+    let exact = <[u8; N]>::try_from(bytes.as_slice()).ok();
+    bytes.zeroize();
+    exact
 }
 
 #[cfg(test)]
@@ -102,9 +154,28 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let data = DataDir::open(dir.path()).unwrap();
         let login = LoginName::parse("zoe").unwrap();
-        let digest = |pepper: Pepper| pepper.digest(&login, &Secret::new("x"));
-        let first = digest(load_or_create(&data, &mut random()).unwrap());
+        let digest = |keys: Keys| {
+            (keys.pepper.digest(&login, &Secret::new("x")), keys.seal_keys.iter().map(|key| *key.expose()).collect())
+        };
+        let first: (_, Vec<_>) = digest(load_or_create(&data, &mut random()).unwrap());
         assert_eq!(digest(load_or_create(&data, &mut random()).unwrap()), first);
+    }
+
+    #[test]
+    fn a_keyring_of_an_earlier_version_gets_a_key_for_sealing_and_keeps_its_pepper() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path()).unwrap();
+        assert!(matches!(add_seal_key(&data, &mut random()), Err(KeyringError::Lost(_))));
+        let pepper = BASE64.encode(&[7; Pepper::BYTES]);
+        write_private(&data.keyring(), format!("{{\"version\":1,\"pepper\":\"{pepper}\"}}").as_bytes()).unwrap();
+        assert!(load_or_create(&data, &mut random()).unwrap().seal_keys.is_empty());
+        let expose = |keys: Vec<SealKey>| keys.iter().map(|key| *key.expose()).collect::<Vec<_>>();
+        let one = expose(add_seal_key(&data, &mut random()).unwrap());
+        assert_eq!(expose(load_or_create(&data, &mut random()).unwrap().seal_keys), one);
+        let two = expose(add_seal_key(&data, &mut random()).unwrap());
+        assert_eq!((two.len(), &two[1..]), (2, &one[..]));
+        let text = String::from_utf8(std::fs::read(data.keyring()).unwrap()).unwrap();
+        assert!(text.contains(&pepper));
     }
 
     #[test]

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use countersign_identity::otp::MintedOtp;
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::{Identity, PeerAddress, RequestContext};
-use countersign_storage::{OpenError, PostgresSettings, SqliteSettings, Store};
+use countersign_storage::{Keyring, KeyringError as UnlockError, OpenError, PostgresSettings, SqliteSettings, Store};
 
 use crate::app::App;
 use crate::cid;
 use crate::clock::{now, random};
 use crate::config::{Config, ConfigError};
 use crate::data_dir::{DataDir, DataLock};
-use crate::keyring::{self, KeyringError};
+use crate::keyring::{self, KeyringError, Keys};
 
 /// The configuration file that is read from the data directory if none is named.
 const CONFIG_IN_DATA: &str = "countersign.toml";
@@ -45,6 +45,9 @@ pub enum OpenFailed {
     /// The database can't be opened.
     #[error(transparent)]
     Storage(#[from] OpenError),
+    /// The keyring doesn't belong to the database.
+    #[error(transparent)]
+    Unlock(#[from] UnlockError),
     /// The database can't be written.
     #[error("can't prepare the database")]
     Bootstrap(#[from] RepositoryError),
@@ -85,7 +88,7 @@ pub fn open_data(path: &Path) -> Result<DataDir, OpenFailed> {
 ///
 /// [`OpenFailed`], which says what to do.
 pub async fn open(data: &DataDir, config: Config, _: &DataLock) -> Result<Installation, OpenFailed> {
-    let pepper = keyring::load_or_create(data, &mut random())?;
+    let Keys { pepper, mut seal_keys } = keyring::load_or_create(data, &mut random())?;
     let settings = config.identity(pepper)?;
     let store = match &config.storage.url {
         None => Store::open_sqlite(&SqliteSettings::new(data.database()))?,
@@ -97,6 +100,11 @@ pub async fn open(data: &DataDir, config: Config, _: &DataLock) -> Result<Instal
             Store::connect_postgres(&settings).await?
         }
     };
+    // Only where nothing can be sealed yet: a key that got lost must not be replaced by another.
+    if seal_keys.is_empty() && !store.has_seal_keys().await? {
+        seal_keys = keyring::add_seal_key(data, &mut random())?;
+    }
+    store.unlock(Keyring::new(seal_keys)).await?;
     let identity = Identity::new(store, settings);
     let context = RequestContext::new(cid::generate(), PeerAddress::Local, "", "cli");
     let first = identity.bootstrap(&config.realm.uri_prefix, &context, now(), &mut random()).await?;

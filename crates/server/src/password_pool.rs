@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use countersign_identity::Secret;
 use countersign_identity::login::{PasswordPool, PoolBusy};
-use countersign_identity::password::{self, NewPassword, PasswordHash};
+use countersign_identity::password::{self, NewPassword, PasswordHash, PasswordSecrets};
+use countersign_identity::proof::SecretSettings;
 use tokio::sync::Semaphore;
 
 use crate::clock::random;
@@ -28,27 +29,30 @@ pub struct HashingPool {
     waiting: AtomicUsize,
     queue_max: usize,
     deadline: Duration,
+    secrets: SecretSettings,
 }
 
 impl HashingPool {
-    /// A pool as configured.
-    pub fn new(config: &PasswordConfig) -> Self {
+    /// A pool as configured, which derives these secrets.
+    pub fn new(config: &PasswordConfig, secrets: SecretSettings) -> Self {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             workers: Arc::new(Semaphore::new(config.workers.unwrap_or_else(cores).max(1))),
             waiting: AtomicUsize::new(0),
             queue_max: config.queue_max.unwrap_or(QUEUE_MAX),
             deadline: Duration::from_secs(config.queue_seconds_max.unwrap_or(QUEUE_SECONDS_MAX)),
+            secrets,
         }
     }
 
-    /// Hashes a new password.
+    /// Derives what is stored of a new password.
     ///
     /// # Errors
     ///
     /// [`PoolBusy`] where there is no room in time.
-    pub async fn hash(&self, password: NewPassword) -> Result<PasswordHash, PoolBusy> {
-        self.run(move || password.hash(&mut random())).await
+    pub async fn derive(&self, password: NewPassword) -> Result<PasswordSecrets, PoolBusy> {
+        let settings = self.secrets;
+        self.run(move || password.derive(settings, &mut random())).await
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PoolBusy> {
@@ -95,13 +99,13 @@ mod tests {
 
     fn pool(queue_max: usize) -> Arc<HashingPool> {
         let config = PasswordConfig { workers: Some(1), queue_max: Some(queue_max), queue_seconds_max: Some(1) };
-        Arc::new(HashingPool::new(&config))
+        Arc::new(HashingPool::new(&config, SecretSettings::default()))
     }
 
     #[tokio::test]
     async fn checks_what_it_hashed() {
         let pool = pool(4);
-        let hash = pool.hash(NewPassword::check(Secret::new("correct horse")).unwrap()).await.unwrap();
+        let hash = pool.derive(NewPassword::check(Secret::new("correct horse")).unwrap()).await.unwrap().hash;
         assert_eq!(pool.verify(Some(hash.clone()), Secret::new("correct horse")).await, Ok(true));
         assert_eq!(pool.verify(Some(hash), Secret::new("wrong horse")).await, Ok(false));
     }

@@ -4,15 +4,23 @@
 //! [`for_each_case!`](crate::for_each_case) names them all, so that a backend's tests can't
 //! forget one.
 
-#![allow(clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
+#![allow(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "these are tests"
+)]
 
 pub mod audit;
 pub mod bootstrap;
 pub mod credentials;
 pub(crate) mod fixture;
 pub mod passwords;
+pub mod proofs;
 pub mod roles;
 pub mod spending;
+pub mod user_keys;
 pub mod users;
 
 /// Calls the macro `$apply` with the path of each case within this module.
@@ -38,6 +46,11 @@ macro_rules! for_each_case {
             credentials::reaps_at_most_the_limit;
             passwords::accepts_the_password_that_is_set;
             passwords::refuses_what_changed_since_the_check;
+            proofs::keeps_every_field_and_replaces_all_with_the_password;
+            proofs::finds_users_without_secrets;
+            proofs::accepts_what_the_user_still_has;
+            proofs::refuses_what_changed_since_the_proof;
+            proofs::lets_no_old_secret_in_after_the_password_changed;
             roles::creates_a_role_once;
             roles::sets_replaces_and_removes_rules;
             roles::lists_rules_in_the_order_of_their_patterns;
@@ -46,6 +59,10 @@ macro_rules! for_each_case {
             spending::refuses_an_unknown_key;
             spending::leaves_the_credential_of_a_locked_owner;
             spending::lets_exactly_one_of_many_spend;
+            user_keys::adds_finds_lists_and_removes;
+            user_keys::refuses_what_is_taken_missing_or_too_much;
+            user_keys::gives_a_key_to_one_of_many;
+            user_keys::keeps_the_limit_under_concurrent_additions;
             users::creates_a_user_and_finds_it;
             users::refuses_a_taken_name_and_an_unknown_role;
             users::gives_a_name_to_one_of_many;

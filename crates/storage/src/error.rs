@@ -60,6 +60,21 @@ pub enum OpenError {
     },
 }
 
+/// Why a keyring can't be used for a database. The operator's to mend.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyringError {
+    /// Secrets in the database are sealed under a key that isn't there.
+    #[error(
+        "the database has secrets that are sealed under the key {0}, which the keyring does not hold; \
+         restore the keyring that belongs to this database"
+    )]
+    Missing(String),
+    /// The database can't be reached or refuses to work.
+    #[error("the database can't be asked which keys it needs")]
+    Database(#[from] RepositoryError),
+}
+
 /// Why a transaction did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum TxError {

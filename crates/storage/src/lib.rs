@@ -19,6 +19,7 @@ mod migrate;
 mod ops;
 mod postgres;
 mod record;
+mod seal;
 mod sqlite;
 mod store;
 #[cfg(test)]
@@ -26,7 +27,8 @@ mod tests;
 mod tx;
 mod value;
 
-pub use error::OpenError;
+pub use error::{KeyringError, OpenError};
 pub use postgres::PostgresSettings;
+pub use seal::{Keyring, SealKey};
 pub use sqlite::SqliteSettings;
 pub use store::Store;

@@ -3,8 +3,13 @@
 mod audit;
 mod bootstrap;
 mod credentials;
+mod proofs;
 mod roles;
+mod seals;
+mod user_keys;
 mod users;
+
+pub use seals::SealKeys;
 
 use crate::error::TxError;
 use crate::tx::Tx;

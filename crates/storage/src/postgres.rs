@@ -9,19 +9,25 @@ mod statements;
 use std::time::Duration;
 
 use countersign_identity::repository::RepositoryError;
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, StatementCache,
+};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Config, IsolationLevel, NoTls};
+use tokio_postgres::{Client, Config, IsolationLevel, NoTls};
 
 use crate::error::{OpenError, TxError};
 use crate::migrate::{Migration, Migrations, migrate};
+use crate::seal::SharedKeyring;
 use crate::tx::{Execute, Tx};
 use statements::PostgresTx;
 
 const MIGRATIONS: Migrations = Migrations {
     table: include_str!("../migrations/postgres/applied.sql"),
-    steps: &[Migration { version: 1, name: "identity", sql: include_str!("../migrations/postgres/0001_identity.sql") }],
+    steps: &[
+        Migration { version: 1, name: "identity", sql: include_str!("../migrations/postgres/0001_identity.sql") },
+        Migration { version: 2, name: "proofs", sql: include_str!("../migrations/postgres/0002_proofs.sql") },
+    ],
 };
 
 /// How long to wait for a connection, a new one or one of the pool.
@@ -70,15 +76,16 @@ impl std::fmt::Debug for PostgresSettings {
 #[derive(Debug, Clone)]
 pub struct Postgres {
     pool: Pool,
+    keyring: SharedKeyring,
 }
 
 impl Postgres {
     /// Connects and brings the database to the newest schema.
-    pub async fn connect(settings: &PostgresSettings) -> Result<Self, OpenError> {
-        let postgres = Self { pool: pool(settings)? };
+    pub async fn connect(settings: &PostgresSettings, keyring: SharedKeyring) -> Result<Self, OpenError> {
+        let postgres = Self { pool: pool(settings)?, keyring };
         let mut client = postgres.client().await?;
         let transaction = client.transaction().await.map_err(failed)?;
-        let mut tx = PostgresTx { client: transaction.client(), statements: &transaction.statement_cache };
+        let mut tx = postgres.statements(transaction.client(), &transaction.statement_cache);
         tx.script(MIGRATION_LOCK).await?;
         migrate(&mut tx, &MIGRATIONS).await?;
         transaction.commit().await.map_err(commit_failed)?;
@@ -103,15 +110,19 @@ impl Postgres {
     async fn attempt<O: Execute>(&self, operation: &O) -> Result<O::Outcome, TxError> {
         let mut client = self.client().await?;
         if O::READS {
-            let mut reading = PostgresTx { client: &client, statements: &client.statement_cache };
+            let mut reading = self.statements(&client, &client.statement_cache);
             return operation.execute(&mut reading).await;
         }
         let builder = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
         let transaction = builder.start().await.map_err(failed)?;
-        let mut tx = PostgresTx { client: transaction.client(), statements: &transaction.statement_cache };
+        let mut tx = self.statements(transaction.client(), &transaction.statement_cache);
         let outcome = operation.execute(&mut tx).await?;
         transaction.commit().await.map_err(commit_failed)?;
         Ok(outcome)
+    }
+
+    fn statements<'c>(&'c self, client: &'c Client, statements: &'c StatementCache) -> PostgresTx<'c> {
+        PostgresTx { client, statements, keyring: self.keyring.get() }
     }
 
     async fn client(&self) -> Result<Object, TxError> {

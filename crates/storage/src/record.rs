@@ -47,6 +47,16 @@ impl Record {
         }
     }
 
+    /// The key as so many bytes.
+    pub fn key_bytes<const N: usize>(&self) -> Result<[u8; N], TxError> {
+        match &self.key {
+            Column::Bytes(bytes) => {
+                bytes.as_slice().try_into().map_err(|_| self.corrupt("id", format_args!("is not {N} bytes")))
+            }
+            _ => Err(self.corrupt("id", "is not bytes")),
+        }
+    }
+
     /// The key as a number.
     pub fn key_int(&self) -> Result<i64, TxError> {
         match self.key {
@@ -140,9 +150,36 @@ impl Record {
 
     /// So many bytes.
     pub fn bytes<const N: usize>(&mut self, field: &str) -> Result<[u8; N], TxError> {
+        self.optional_bytes(field)?.ok_or_else(|| self.corrupt(field, "is null"))
+    }
+
+    /// So many bytes, or null.
+    pub fn optional_bytes<const N: usize>(&mut self, field: &str) -> Result<Option<[u8; N]>, TxError> {
+        let Some(bytes) = self.optional_blob(field)? else { return Ok(None) };
+        bytes.try_into().map(Some).map_err(|_| self.corrupt(field, format_args!("is not {N} bytes")))
+    }
+
+    /// Bytes, however many.
+    pub fn blob(&mut self, field: &str) -> Result<Vec<u8>, TxError> {
+        self.optional_blob(field)?.ok_or_else(|| self.corrupt(field, "is null"))
+    }
+
+    fn optional_blob(&mut self, field: &str) -> Result<Option<Vec<u8>>, TxError> {
         match self.next(field)? {
-            Column::Bytes(bytes) => bytes.try_into().map_err(|_| self.corrupt(field, format_args!("is not {N} bytes"))),
+            Column::Bytes(bytes) => Ok(Some(bytes)),
+            Column::Null => Ok(None),
             _ => Err(self.corrupt(field, "is not bytes")),
         }
+    }
+
+    /// A number from 0 to 2^32-1.
+    pub fn count(&mut self, field: &str) -> Result<u32, TxError> {
+        self.optional_count(field)?.ok_or_else(|| self.corrupt(field, "is null"))
+    }
+
+    /// A number from 0 to 2^32-1, or null.
+    pub fn optional_count(&mut self, field: &str) -> Result<Option<u32>, TxError> {
+        let number = self.optional_int(field)?;
+        number.map(|number| u32::try_from(number).map_err(|error| self.corrupt(field, error))).transpose()
     }
 }

@@ -15,6 +15,7 @@ use futures_util::FutureExt;
 
 use crate::error::{OpenError, TxError};
 use crate::migrate::{Migration, Migrations, migrate};
+use crate::seal::SharedKeyring;
 use crate::tx::Execute;
 use connection::{Mode, SqliteTx};
 use readers::Readers;
@@ -22,7 +23,10 @@ use writer::Writer;
 
 const MIGRATIONS: Migrations = Migrations {
     table: include_str!("../migrations/sqlite/applied.sql"),
-    steps: &[Migration { version: 1, name: "identity", sql: include_str!("../migrations/sqlite/0001_identity.sql") }],
+    steps: &[
+        Migration { version: 1, name: "identity", sql: include_str!("../migrations/sqlite/0001_identity.sql") },
+        Migration { version: 2, name: "proofs", sql: include_str!("../migrations/sqlite/0002_proofs.sql") },
+    ],
 };
 
 /// Where the database is and how it works.
@@ -54,7 +58,7 @@ pub struct Sqlite {
 
 impl Sqlite {
     /// Opens or makes the database and brings it to the newest schema.
-    pub fn open(settings: &SqliteSettings) -> Result<Self, OpenError> {
+    pub fn open(settings: &SqliteSettings, keyring: &SharedKeyring) -> Result<Self, OpenError> {
         if settings.group_max == 0 {
             return Err(OpenError::Zero("group_max"));
         }
@@ -64,12 +68,12 @@ impl Sqlite {
         create_private_file(&settings.path)
             .map_err(|source| OpenError::File { path: settings.path.clone(), source })?;
         let mut connection = connection::open(&settings.path, Mode::Write)?;
-        let mut tx = SqliteTx::begin(&mut connection)?;
+        let mut tx = SqliteTx::begin(&mut connection, keyring.get())?;
         let migrated = migrate(&mut tx, &MIGRATIONS).now_or_never().unwrap_or_else(|| Err(pending().into()));
         tx.end(migrated.is_ok())?;
         migrated?;
-        let readers = Readers::open(&settings.path, settings.readers)?;
-        let writer = Writer::start(connection, settings.group_max)
+        let readers = Readers::open(&settings.path, settings.readers, keyring.clone())?;
+        let writer = Writer::start(connection, settings.group_max, keyring.clone())
             .map_err(|source| OpenError::File { path: settings.path.clone(), source })?;
         Ok(Self { readers, writer })
     }

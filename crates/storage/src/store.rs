@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use countersign_identity::repository::{RepositoryError, Run};
+use data_encoding::HEXLOWER;
 
-use crate::error::OpenError;
+use crate::error::{KeyringError, OpenError};
+use crate::ops::SealKeys;
 use crate::postgres::{Postgres, PostgresSettings};
+use crate::seal::{Keyring, SharedKeyring};
 use crate::sqlite::{Sqlite, SqliteSettings};
 use crate::tx::Execute;
 
@@ -13,7 +16,10 @@ use crate::tx::Execute;
 /// [`Repository`](countersign_identity::repository::Repository). Clones share it; it is closed
 /// with the last of them.
 #[derive(Debug, Clone)]
-pub struct Store(Engine);
+pub struct Store {
+    engine: Engine,
+    keyring: SharedKeyring,
+}
 
 #[derive(Debug, Clone)]
 enum Engine {
@@ -29,7 +35,8 @@ impl Store {
     ///
     /// [`OpenError`]; the database is as it was.
     pub fn open_sqlite(settings: &SqliteSettings) -> Result<Self, OpenError> {
-        Ok(Self(Engine::Sqlite(Arc::new(Sqlite::open(settings)?))))
+        let keyring = SharedKeyring::default();
+        Ok(Self { engine: Engine::Sqlite(Arc::new(Sqlite::open(settings, &keyring)?)), keyring })
     }
 
     /// Connects to a PostgreSQL database and brings it to the newest schema.
@@ -38,13 +45,37 @@ impl Store {
     ///
     /// [`OpenError`]; the database is as it was.
     pub async fn connect_postgres(settings: &PostgresSettings) -> Result<Self, OpenError> {
-        Ok(Self(Engine::Postgres(Postgres::connect(settings).await?)))
+        let keyring = SharedKeyring::default();
+        Ok(Self { engine: Engine::Postgres(Postgres::connect(settings, keyring.clone()).await?), keyring })
+    }
+
+    /// Whether something was sealed, so that the keyring has to hold the keys for it.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError`].
+    pub async fn has_seal_keys(&self) -> Result<bool, RepositoryError> {
+        Ok(!self.run(SealKeys).await?.is_empty())
+    }
+
+    /// Hands over the keys for everything that is sealed. Without this, operations that seal or open something fail.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`]; a keyring that lacks a key that this database needs is not taken.
+    pub async fn unlock(&self, keyring: Keyring) -> Result<(), KeyringError> {
+        let (needed, held) = (self.run(SealKeys).await?, keyring.ids());
+        if let Some(missing) = needed.iter().find(|id| !held.contains(id)) {
+            return Err(KeyringError::Missing(HEXLOWER.encode(missing)));
+        }
+        self.keyring.set(keyring);
+        Ok(())
     }
 }
 
 impl<O: Execute> Run<O> for Store {
     async fn run(&self, operation: O) -> Result<O::Outcome, RepositoryError> {
-        match &self.0 {
+        match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.run(operation).await,
             Engine::Postgres(postgres) => postgres.run(operation).await,
         }

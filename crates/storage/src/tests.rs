@@ -4,9 +4,11 @@
 
 pub mod database;
 mod endurance;
+mod sealing;
 
 use std::sync::Arc;
 
+use crate::{Keyring, SealKey};
 use database::{Kind, TestDatabase, with_database};
 
 macro_rules! on_both_engines {
@@ -32,7 +34,9 @@ crate::for_each_case!(on_both_engines);
 /// Runs one case of the suite on an empty database.
 async fn suite<F: Future<Output = ()> + Send + 'static>(kind: Kind, case: fn(Arc<crate::Store>) -> F) {
     with_database(kind, async move |database: Arc<TestDatabase>| {
-        case(Arc::new(database.open().await.unwrap())).await;
+        let store = database.open().await.unwrap();
+        store.unlock(Keyring::new(vec![SealKey::new([7; SealKey::BYTES])])).await.unwrap();
+        case(Arc::new(store)).await;
     })
     .await;
 }

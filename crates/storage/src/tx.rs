@@ -5,6 +5,7 @@ use std::future::Future;
 use countersign_identity::repository::Operation;
 
 use crate::error::TxError;
+use crate::seal::Keyring;
 use crate::value::{Param, Row};
 
 /// An open transaction. Placeholders are `$1` to `$n`; each may stand more than once.
@@ -14,6 +15,9 @@ pub trait Tx: Send {
 
     /// Executes a statement that gives rows, to its end.
     fn query(&mut self, sql: &str, params: &[Param<'_>]) -> impl Future<Output = Result<Vec<Row>, TxError>> + Send;
+
+    /// The keys under which secrets are sealed.
+    fn keyring(&self) -> &Keyring;
 
     /// Executes several statements without placeholders.
     fn script(&mut self, sql: &str) -> impl Future<Output = Result<(), TxError>> + Send;

@@ -12,6 +12,9 @@ pub mod wampcra;
 
 use std::fmt;
 
+use scram::{Kdf, Verifier};
+use wampcra::SharedKey;
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -57,10 +60,8 @@ pub struct ChannelId([u8; KEY_BYTES]);
 impl ChannelId {
     /// The name of this channel binding type.
     pub const KIND: &str = "tls-exporter";
-    /// The exporter's label (RFC 9266, section 4.2); its context is empty.
-    pub const LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 
-    /// Takes what the TLS library exported under [`ChannelId::LABEL`].
+    /// Takes what the TLS library exported.
     pub const fn new(exported: [u8; KEY_BYTES]) -> Self {
         Self(exported)
     }
@@ -75,6 +76,24 @@ impl fmt::Debug for ChannelId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ChannelId(redacted)")
     }
+}
+
+/// Which secrets are kept of a password, beside its hash.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SecretSettings {
+    /// For SCRAM, derived so.
+    pub scram: Option<Kdf>,
+    /// For WAMP-CRA, with so many rounds of PBKDF2.
+    pub wampcra_iterations: Option<u32>,
+}
+
+/// What is kept of a password, beside its hash.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Secrets {
+    /// For SCRAM.
+    pub scram: Option<Verifier>,
+    /// For WAMP-CRA. Sealed at rest.
+    pub wampcra: Option<SharedKey>,
 }
 
 /// HMAC-SHA-256 over the parts, one behind the other.

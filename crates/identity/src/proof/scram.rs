@@ -73,6 +73,10 @@ impl Kdf {
     pub const ARGON2_MEMORY_KIB_DEFAULT: u32 = 19 * 1024;
     /// Rounds of PBKDF2, unless set otherwise (OWASP Password Storage Cheat Sheet).
     pub const PBKDF2_ITERATIONS_DEFAULT: u32 = 600_000;
+    /// For tests.
+    #[cfg(test)]
+    pub(crate) const CHEAPEST: Self =
+        Self { kind: KdfKind::Argon2id13, iterations: 1, memory_kib: Self::ARGON2_MEMORY_KIB_MIN };
     const ARGON2_ITERATIONS_MAX: u32 = 10_000;
     const ARGON2_MEMORY_KIB_MIN: u32 = 8;
     const ARGON2_MEMORY_KIB_MAX: u32 = 1024 * 1024;

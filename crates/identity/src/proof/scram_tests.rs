@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::TestRng;
+use crate::testing::{TestRng, prover};
 
 /// RFC 7677, section 3: `n,,n=user,r=rOprNGfwEbeRWgbNEkqO` and so on.
 const PASSWORD: &str = "pencil";
@@ -62,32 +62,6 @@ fn takes_nothing_near_it() {
     }
 }
 
-/// A client of its own, so that the server's part is not checked by itself.
-fn prove(password: &str, first: &ClientFirst, nonce: &str, verifier: &Verifier) -> String {
-    let salted = verifier.kdf.salted(&Secret::new(password), &verifier.salt);
-    let (key, binding) = match (first.dialect, &first.channel) {
-        (Dialect::Crossbar, _) => (BASE64_NOPAD.encode(salted.as_slice()).into_bytes(), String::new()),
-        (Dialect::Specification, None) => (salted.to_vec(), "biws".into()),
-        (Dialect::Specification, Some(channel)) => {
-            (salted.to_vec(), BASE64.encode(&[b"p=tls-exporter,,", channel.as_bytes().as_slice()].concat()))
-        }
-    };
-    let message = format!(
-        "n={},r={},r={nonce},s={},i={},c={binding},r={nonce}",
-        first.authid,
-        first.nonce,
-        BASE64.encode(&verifier.salt),
-        verifier.kdf.iterations()
-    );
-    let client_key = hmac_sha256(&key, &[b"Client Key"]);
-    let stored_key: [u8; 32] = Sha256::digest(client_key).into();
-    BASE64.encode(&xor(&client_key, &hmac_sha256(&stored_key, &[message.as_bytes()])))
-}
-
-fn cheap() -> Kdf {
-    Kdf::argon2id13(1, 8).unwrap()
-}
-
 fn first(dialect: Dialect, channel: Option<ChannelId>) -> ClientFirst {
     ClientFirst { dialect, authid: "zoe".into(), nonce: CLIENT_NONCE.into(), channel }
 }
@@ -96,15 +70,15 @@ fn first(dialect: Dialect, channel: Option<ChannelId>) -> ClientFirst {
 fn both_functions_and_dialects_take_the_right_password_only() {
     let rng = &mut TestRng(1);
     for (kdf, dialect) in [
-        (cheap(), Dialect::Specification),
-        (cheap(), Dialect::Crossbar),
+        (Kdf::CHEAPEST, Dialect::Specification),
+        (Kdf::CHEAPEST, Dialect::Crossbar),
         (Kdf::pbkdf2(4096).unwrap(), Dialect::Specification),
     ] {
         let verifier = Verifier::derive(&Secret::new("correct horse"), kdf, rng);
         let exchange = Exchange::begin(first(dialect, None), rng);
         assert!(exchange.nonce().starts_with(CLIENT_NONCE) && exchange.nonce().len() > CLIENT_NONCE.len() + 20);
         let try_password = |password: &str| {
-            let proof = prove(password, &exchange.first, exchange.nonce(), &verifier);
+            let proof = prover::scram(password, &exchange.first, exchange.nonce(), &verifier);
             exchange.verify(&verifier, &answer(&proof, exchange.nonce())).is_ok()
         };
         assert!(try_password("correct horse"), "{kdf:?} {dialect:?}");
@@ -115,10 +89,10 @@ fn both_functions_and_dialects_take_the_right_password_only() {
 #[test]
 fn a_proof_of_one_dialect_is_none_in_the_other() {
     let rng = &mut TestRng(1);
-    let verifier = Verifier::derive(&Secret::new("x"), cheap(), rng);
+    let verifier = Verifier::derive(&Secret::new("x"), Kdf::CHEAPEST, rng);
     for (mine, other) in [(Dialect::Specification, Dialect::Crossbar), (Dialect::Crossbar, Dialect::Specification)] {
         let exchange = Exchange::begin(first(mine, None), rng);
-        let proof = prove("x", &first(other, None), exchange.nonce(), &verifier);
+        let proof = prover::scram("x", &first(other, None), exchange.nonce(), &verifier);
         assert_eq!(exchange.verify(&verifier, &answer(&proof, exchange.nonce())), Err(ScramError::Wrong));
     }
 }
@@ -126,11 +100,11 @@ fn a_proof_of_one_dialect_is_none_in_the_other() {
 #[test]
 fn a_bound_proof_is_good_on_its_channel_only() {
     let rng = &mut TestRng(1);
-    let verifier = Verifier::derive(&Secret::new("x"), cheap(), rng);
+    let verifier = Verifier::derive(&Secret::new("x"), Kdf::CHEAPEST, rng);
     let (mine, other) = (ChannelId::new([1; 32]), ChannelId::new([2; 32]));
     let mut check = |at_server: Option<ChannelId>, at_client: Option<ChannelId>, want: Option<ScramError>| {
         let exchange = Exchange::begin(first(Dialect::Specification, at_server), rng);
-        let proof = prove("x", &first(Dialect::Specification, at_client), exchange.nonce(), &verifier);
+        let proof = prover::scram("x", &first(Dialect::Specification, at_client), exchange.nonce(), &verifier);
         let data = at_client.map(|channel| BASE64.encode(channel.as_bytes()));
         let channel_binding = at_client.map(|_| "tls-exporter");
         let answer = ClientFinal { channel_binding, cbind_data: data.as_deref(), ..answer(&proof, exchange.nonce()) };
@@ -142,7 +116,7 @@ fn a_bound_proof_is_good_on_its_channel_only() {
     check(None, Some(mine), Some(ScramError::Channel));
     // Somebody between who exchanges the data can't exchange the proof.
     let exchange = Exchange::begin(first(Dialect::Specification, Some(mine)), &mut TestRng(2));
-    let proof = prove("x", &first(Dialect::Specification, Some(other)), exchange.nonce(), &verifier);
+    let proof = prover::scram("x", &first(Dialect::Specification, Some(other)), exchange.nonce(), &verifier);
     let data = BASE64.encode(mine.as_bytes());
     let forged = ClientFinal {
         channel_binding: Some("tls-exporter"),
@@ -171,7 +145,7 @@ fn derives_argon2id_as_other_implementations_do() {
 
 #[test]
 fn names_and_passwords_are_prepared() {
-    let derive = |password: &str| Verifier::with_salt(&Secret::new(password), cheap(), [0; SALT_BYTES]).keys;
+    let derive = |password: &str| Verifier::with_salt(&Secret::new(password), Kdf::CHEAPEST, [0; SALT_BYTES]).keys;
     // A soft hyphen is nothing, the Roman numeral nine is I and X (RFC 4013, section 3).
     assert_eq!(derive("I\u{ad}X"), derive("IX"));
     assert_eq!(derive("\u{2168}"), derive("IX"));
@@ -212,10 +186,10 @@ fn a_nonce_is_short_base64() {
 
 #[test]
 fn a_stand_in_is_always_the_same_and_looks_like_any_other() {
-    let stand_in = |seed| Verifier::stand_in(&[seed; 32], cheap());
+    let stand_in = |seed| Verifier::stand_in(&[seed; 32], Kdf::CHEAPEST);
     assert_eq!(stand_in(1), stand_in(1));
     assert_ne!(stand_in(1).salt, stand_in(2).salt);
-    let verifier = Verifier::derive(&Secret::new("x"), cheap(), &mut TestRng(1));
+    let verifier = Verifier::derive(&Secret::new("x"), Kdf::CHEAPEST, &mut TestRng(1));
     assert_eq!(stand_in(1).salt_text().len(), verifier.salt_text().len());
     assert!(!format!("{verifier:?}").contains(&format!("{:?}", verifier.keys.server.expose())));
 }

@@ -9,8 +9,11 @@ use super::{Memory, TestRng, ready};
 use crate::audit::{AuditEvent, Outcome, Reason};
 use crate::login::{Attempt, Claim, LoggedIn, LoginError, PasswordPool, PoolBusy};
 use crate::otp::{MintedOtp, OtpError, OtpRequest};
-use crate::password::PasswordHash;
+use crate::password::{PasswordHash, PasswordSecrets};
 use crate::permission::KeySessionDenials;
+use crate::proof::scram::{Kdf, Verifier};
+use crate::proof::wampcra::{self, SharedKey};
+use crate::proof::{SecretSettings, Secrets};
 use crate::repository::{FindUser, Run as _, UserChange};
 use crate::role::RoleName;
 use crate::user::User;
@@ -36,6 +39,19 @@ pub fn password_of(login: &str) -> String {
     format!("password of {login}")
 }
 
+/// What is kept of a password here: all there is, as cheaply as it can be derived.
+pub const SECRETS: SecretSettings =
+    SecretSettings { scram: Some(Kdf::CHEAPEST), wampcra_iterations: Some(wampcra::ITERATIONS_MIN) };
+
+/// What is stored of a password; [`FakePool`] takes the text for the hash.
+pub fn secrets(password: &str, rng: &mut TestRng) -> PasswordSecrets {
+    let proofs = Secrets {
+        scram: SECRETS.scram.map(|kdf| Verifier::derive(&Secret::new(password), kdf, rng)),
+        wampcra: SECRETS.wampcra_iterations.map(|rounds| SharedKey::derive(&Secret::new(password), rounds, rng)),
+    };
+    PasswordSecrets { hash: PasswordHash::from_stored(password.into()), proofs }
+}
+
 /// A request through the WAMP door from 127.0.0.1.
 pub fn context() -> RequestContext {
     RequestContext::new("cid-1", PeerAddress::Ip(IpAddr::from([127, 0, 0, 1])), "swampyer-1.0", "wamp")
@@ -57,9 +73,9 @@ impl Fixture {
         let identity = &fixture.identity;
         ready(identity.bootstrap("com.izaber.wamp", &context(), NOW, &mut fixture.rng())).unwrap().unwrap();
         for (login, role) in [(KRISTEN, "frontend"), (ZOE, "backend"), (TRUST, RoleName::TRUST), (LOCKED, "frontend")] {
-            let hash = Some(PasswordHash::from_stored(password_of(login)));
             let rng = &mut fixture.rng();
-            ready(identity.create_user(login, role, hash, &Actor::Operator, &context(), NOW, rng)).unwrap();
+            let secrets = Some(secrets(&password_of(login), rng));
+            ready(identity.create_user(login, role, secrets, &Actor::Operator, &context(), NOW, rng)).unwrap();
         }
         fixture.enable(LOCKED, false);
         identity.repository().forget();
@@ -77,6 +93,7 @@ impl Fixture {
             },
             otps_live_max: Self::OTPS_LIVE_MAX,
             spent_kept: IdentitySettings::SPENT_KEPT,
+            secrets: SECRETS,
             denials: KeySessionDenials::new("com.izaber.wamp"),
         };
         let identity = Identity::new(Memory::default(), settings);

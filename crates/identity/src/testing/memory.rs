@@ -6,16 +6,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::audit::{AuditEvent, AuditRow, Reason};
 use crate::permission::Rule;
+use crate::proof::Secrets;
+use crate::proof::scram::Verifier;
+use crate::proof::wampcra::SharedKey;
 use crate::repository::{
-    AcceptPassword, AcceptPasswordOutcome, Bootstrap, BootstrapOutcome, ChangeUser, ChangeUserOutcome, CreateRole,
-    CreateRoleOutcome, CreateUser, CreateUserOutcome, DeleteCredential, DeleteCredentialOutcome, FindCredential,
-    FindUser, ListCredentials, ListRoles, ListUsers, MintCredential, MintOutcome, Operation, ReapCredentials,
-    RecordAudit, RepositoryError, RuleChange, Run, SearchAudit, SetRule, SetRuleOutcome, SpendCredential, SpendOutcome,
-    UserChange,
+    AcceptLogin, AcceptLoginOutcome, AddUserKey, AddUserKeyOutcome, Bootstrap, BootstrapOutcome, ChangeUser,
+    ChangeUserOutcome, CreateRole, CreateRoleOutcome, CreateUser, CreateUserOutcome, DeleteCredential,
+    DeleteCredentialOutcome, Evidence, FindCredential, FindKeyOwner, FindSharedKey, FindUser, FindVerifier,
+    ListCredentials, ListRoles, ListUserKeys, ListUsers, MintCredential, MintOutcome, Operation, ReapCredentials,
+    RecordAudit, RemoveUserKey, RemoveUserKeyOutcome, RepositoryError, RuleChange, Run, SearchAudit, SetRule,
+    SetRuleOutcome, SpendCredential, SpendOutcome, UserChange,
 };
 use crate::role::{Role, RoleName};
-use crate::user::User;
-use crate::{Credential, LoginName, Timestamp};
+use crate::user::{User, UserKey};
+use crate::{Credential, LoginName, Timestamp, UserId};
 
 /// Everything in one place. Futures are ready at once.
 #[derive(Debug, Default)]
@@ -37,6 +41,8 @@ struct State {
     is_bootstrapped: bool,
     users: BTreeMap<LoginName, User>,
     roles: BTreeMap<RoleName, Vec<Rule>>,
+    secrets: BTreeMap<UserId, Secrets>,
+    keys: Vec<(UserId, UserKey)>,
     credentials: Vec<Credential>,
     trail: Vec<AuditRow>,
     executed: Vec<&'static str>,
@@ -112,7 +118,7 @@ impl State {
         self.trail.push(AuditRow { sequence, event });
     }
 
-    fn user(&self, id: crate::UserId) -> Option<&User> {
+    fn user(&self, id: UserId) -> Option<&User> {
         self.users.values().find(|user| user.id == id)
     }
 }
@@ -142,6 +148,7 @@ impl Execute for CreateUser {
         } else if !state.roles.contains_key(&self.user.role) {
             (CreateUserOutcome::NoSuchRole, Some(Reason::NotFound))
         } else {
+            state.secrets.insert(self.user.id, self.proofs);
             state.users.insert(self.user.login.clone(), self.user);
             (CreateUserOutcome::Created, None)
         };
@@ -179,11 +186,16 @@ impl Execute for ChangeUser {
                 return ChangeUserOutcome::NoSuchRole;
             }
             UserChange::Role(role) => user.role = role,
-            UserChange::Password(hash) => user.password = Some(hash),
+            UserChange::Password(secrets) => {
+                user.password = Some(secrets.hash);
+                state.secrets.insert(user.id, secrets.proofs);
+            }
             UserChange::Delete => {
                 let user = user.clone();
                 state.users.remove(&self.login);
                 state.credentials.retain(|credential| credential.owner != user.id);
+                state.keys.retain(|(owner, _)| *owner != user.id);
+                state.secrets.remove(&user.id);
                 state.record(self.audit, None);
                 return ChangeUserOutcome::Changed(user);
             }
@@ -194,16 +206,98 @@ impl Execute for ChangeUser {
     }
 }
 
-impl Execute for AcceptPassword {
-    fn execute(self, state: &mut State) -> AcceptPasswordOutcome {
+impl Execute for AcceptLogin {
+    fn execute(self, state: &mut State) -> AcceptLoginOutcome {
+        let secrets = state.secrets.get(&self.user);
         let refused = match state.user(self.user) {
             None => Err(Reason::UnknownUser),
             Some(user) if !user.enabled => Err(Reason::UserDisabled),
-            Some(user) if user.password.as_ref() != Some(&self.checked) => Err(Reason::WrongTicket),
-            Some(user) => Ok(user.clone()),
+            Some(user) => {
+                let has = match &self.by {
+                    Evidence::Password(hash) => user.password.as_ref() == Some(hash),
+                    Evidence::Verifier(salt) => {
+                        secrets.and_then(|secrets| secrets.scram.as_ref()).is_some_and(|scram| scram.salt == *salt)
+                    }
+                    Evidence::SharedKey(salt) => {
+                        secrets.and_then(|secrets| secrets.wampcra.as_ref()).is_some_and(|key| key.salt == *salt)
+                    }
+                    Evidence::PublicKey(key) => {
+                        state.keys.iter().any(|(owner, known)| *owner == self.user && known.key == *key)
+                    }
+                };
+                if has { Ok(user.clone()) } else { Err(self.by.missing()) }
+            }
         };
         state.record(self.audit, refused.as_ref().err().copied());
-        refused.map_or_else(AcceptPasswordOutcome::Refused, AcceptPasswordOutcome::Accepted)
+        refused.map_or_else(AcceptLoginOutcome::Refused, AcceptLoginOutcome::Accepted)
+    }
+}
+
+impl Execute for FindVerifier {
+    fn execute(self, state: &mut State) -> Option<(User, Option<Verifier>)> {
+        let user = state.users.get(&self.login)?.clone();
+        let scram = state.secrets.get(&user.id).and_then(|secrets| secrets.scram.clone());
+        Some((user, scram))
+    }
+}
+
+impl Execute for FindSharedKey {
+    fn execute(self, state: &mut State) -> Option<(User, Option<SharedKey>)> {
+        let user = state.users.get(&self.login)?.clone();
+        let wampcra = state.secrets.get(&user.id).and_then(|secrets| secrets.wampcra.clone());
+        Some((user, wampcra))
+    }
+}
+
+impl Execute for FindKeyOwner {
+    fn execute(self, state: &mut State) -> Option<User> {
+        let (owner, _) = state.keys.iter().find(|(_, known)| known.key == self.key)?;
+        state.user(*owner).cloned()
+    }
+}
+
+impl Execute for AddUserKey {
+    fn execute(self, state: &mut State) -> AddUserKeyOutcome {
+        let user = state.users.get(&self.login).cloned();
+        let count = |user: &User| state.keys.iter().filter(|(owner, _)| *owner == user.id).count();
+        let (outcome, refused) = match user {
+            None => (AddUserKeyOutcome::NoSuchUser, Some(Reason::NotFound)),
+            Some(_) if state.keys.iter().any(|(_, known)| known.key == self.key.key) => {
+                (AddUserKeyOutcome::Taken, Some(Reason::Exists))
+            }
+            Some(user) if count(&user) >= self.keys_max as usize => (AddUserKeyOutcome::TooMany, Some(Reason::TooMany)),
+            Some(user) => {
+                state.keys.push((user.id, self.key));
+                (AddUserKeyOutcome::Added(user), None)
+            }
+        };
+        state.record(self.audit, refused);
+        outcome
+    }
+}
+
+impl Execute for RemoveUserKey {
+    fn execute(self, state: &mut State) -> RemoveUserKeyOutcome {
+        let (outcome, refused) = match state.users.get(&self.login).cloned() {
+            None => (RemoveUserKeyOutcome::NoSuchUser, Some(Reason::NotFound)),
+            Some(user) => {
+                let before = state.keys.len();
+                state.keys.retain(|(owner, known)| *owner != user.id || known.key != self.key);
+                if state.keys.len() < before {
+                    (RemoveUserKeyOutcome::Removed(user), None)
+                } else {
+                    (RemoveUserKeyOutcome::NotFound, Some(Reason::NotFound))
+                }
+            }
+        };
+        state.record(self.audit, refused);
+        outcome
+    }
+}
+
+impl Execute for ListUserKeys {
+    fn execute(self, state: &mut State) -> Vec<UserKey> {
+        state.keys.iter().filter(|(owner, _)| *owner == self.owner).map(|(_, key)| key.clone()).collect()
     }
 }
 

@@ -32,6 +32,27 @@ pub enum Command {
         /// What to change.
         edit: UserEdit,
     },
+    /// `user pubkey add`
+    UserKeyAdd {
+        /// The login name.
+        login: String,
+        /// The key in hexadecimal digits.
+        key: String,
+        /// What to call it.
+        label: String,
+    },
+    /// `user pubkey list`
+    UserKeyList {
+        /// The login name.
+        login: String,
+    },
+    /// `user pubkey remove`
+    UserKeyRemove {
+        /// The login name.
+        login: String,
+        /// The key in hexadecimal digits.
+        key: String,
+    },
     /// `role list`
     RoleList,
     /// `role show`

@@ -4,9 +4,10 @@ use countersign_identity::admin::AdminError;
 use countersign_identity::audit::{Operation, Outcome};
 use countersign_identity::login::PoolBusy;
 use countersign_identity::otp::{OtpError, OtpRequest};
-use countersign_identity::password::NewPassword;
+use countersign_identity::password::{NewPassword, PasswordSecrets};
 use countersign_identity::repository::{RepositoryError, Run as _, SearchAudit, UserChange};
 use countersign_identity::role::RoleName;
+use countersign_identity::user::User;
 use countersign_identity::{Actor, ExpiresInput, LoginName, PeerAddress, RequestContext, Secret, Timestamp};
 use serde_json::Value;
 
@@ -33,6 +34,11 @@ pub async fn execute(app: &App, hub: Option<&Hub>, command: Command) -> Result<V
         Command::UserList => operator.list_users().await,
         Command::UserShow { login } => Ok(json::user(&app.identity.user(&login).await?)),
         Command::UserEdit { login, edit } => operator.edit_user(&login, edit).await,
+        Command::UserKeyAdd { login, key, label } => operator.add_key(&login, &key, &label).await,
+        Command::UserKeyList { login } => {
+            Ok(app.identity.user_keys(&login).await?.iter().map(json::user_key).collect())
+        }
+        Command::UserKeyRemove { login, key } => operator.remove_key(&login, &key).await,
         Command::RoleList => Ok(app.identity.roles().await?.iter().map(json::role).collect()),
         Command::RoleShow { role } => Ok(json::role(&app.identity.role(&role).await?)),
         Command::RoleAdd { role } => operator.edit_role(&role, RoleEdit::Create).await,
@@ -65,13 +71,13 @@ struct Operator<'a> {
 
 impl Operator<'_> {
     async fn add_user(&self, login: &str, role: &str, password: Option<ClearText>) -> Result<Value, Refused> {
-        let hash = match password {
-            Some(password) => Some(self.hash(&password).await?),
+        let secrets = match password {
+            Some(password) => Some(self.derive(&password).await?),
             None => None,
         };
         let identity = &self.app.identity;
         let user =
-            identity.create_user(login, role, hash, &Actor::Operator, &self.context, now(), &mut random()).await?;
+            identity.create_user(login, role, secrets, &Actor::Operator, &self.context, now(), &mut random()).await?;
         Ok(json::user(&user))
     }
 
@@ -93,7 +99,7 @@ impl Operator<'_> {
             UserEdit::Lock => UserChange::Enabled(false),
             UserEdit::Unlock => UserChange::Enabled(true),
             UserEdit::Delete => UserChange::Delete,
-            UserEdit::Password(password) => UserChange::Password(self.hash(&password).await?),
+            UserEdit::Password(password) => UserChange::Password(self.derive(&password).await?),
             UserEdit::Role(role) => UserChange::Role(RoleName::parse(&role).map_err(AdminError::from)?),
         };
         let ends_sessions = match &change {
@@ -104,16 +110,36 @@ impl Operator<'_> {
             UserChange::Delete => Some("the user was deleted"),
         };
         let changed = self.app.identity.change_user(login, change, &Actor::Operator, &self.context, now()).await;
-        let user = match &changed {
+        if let Some(message) = ends_sessions {
+            self.end_sessions(login, &changed, message).await;
+        }
+        Ok(json::user(&changed?))
+    }
+
+    /// Ends the live sessions of a user who was changed.
+    async fn end_sessions(&self, login: &str, changed: &Result<User, AdminError>, message: &str) {
+        let user = match changed {
             Ok(user) => Some(user.clone()),
             // The change may have been stored although its answer was lost: rather end sessions
             // for nothing.
             Err(AdminError::Storage(_)) => self.app.identity.user(login).await.ok(),
             Err(_) => None,
         };
-        if let (Some(user), Some(message), Some(hub)) = (user, ends_sessions, self.hub) {
+        if let (Some(user), Some(hub)) = (user, self.hub) {
             hub.revoke_user(user.id, message);
         }
+    }
+
+    async fn add_key(&self, login: &str, key: &str, label: &str) -> Result<Value, Refused> {
+        let (identity, operator) = (&self.app.identity, &Actor::Operator);
+        let added = identity.add_user_key(login, key, label, operator, &self.context, now()).await?;
+        Ok(json::user_key(&added))
+    }
+
+    async fn remove_key(&self, login: &str, key: &str) -> Result<Value, Refused> {
+        let identity = &self.app.identity;
+        let changed = identity.remove_user_key(login, key, &Actor::Operator, &self.context, now()).await;
+        self.end_sessions(login, &changed, "a public key of the user was removed").await;
         Ok(json::user(&changed?))
     }
 
@@ -146,9 +172,9 @@ impl Operator<'_> {
         Ok(json::minted(&minted))
     }
 
-    async fn hash(&self, password: &ClearText) -> Result<countersign_identity::password::PasswordHash, Refused> {
+    async fn derive(&self, password: &ClearText) -> Result<PasswordSecrets, Refused> {
         let password = NewPassword::check(Secret::new(password.expose())).map_err(|error| wrong(error.to_string()))?;
-        Ok(self.app.passwords.hash(password).await?)
+        Ok(self.app.passwords.derive(password).await?)
     }
 }
 

@@ -3,7 +3,7 @@
 use countersign_identity::audit::AuditRow;
 use countersign_identity::otp::MintedOtp;
 use countersign_identity::role::Role;
-use countersign_identity::user::User;
+use countersign_identity::user::{User, UserKey};
 use countersign_identity::{Credential, LoginName, Secret};
 use countersign_wamp::Value as WampValue;
 use serde_json::{Value, json};
@@ -20,6 +20,11 @@ pub fn user(user: &User) -> Value {
         "has_password": user.password.is_some(),
         "created": user.created.to_rfc3339(),
     })
+}
+
+/// A public key of a user.
+pub fn user_key(key: &UserKey) -> Value {
+    json!({ "public_key": key.key.to_hex(), "label": key.label, "created": key.created.to_rfc3339() })
 }
 
 /// A role with its rules.

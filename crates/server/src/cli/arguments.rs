@@ -106,6 +106,38 @@ pub enum UserCommand {
         /// Role
         role: String,
     },
+    /// Manage the public keys by which a user logs in (cryptosign)
+    #[command(subcommand)]
+    Pubkey(PubkeyCommand),
+}
+
+/// `user pubkey …`
+#[derive(Debug, Subcommand)]
+pub enum PubkeyCommand {
+    /// Give a user a public key
+    Add {
+        /// Login name
+        login: String,
+        /// The Ed25519 public key, 64 hexadecimal digits
+        #[arg(value_name = "HEX")]
+        key: String,
+        /// What to call it
+        #[arg(long, default_value = "", hide_default_value = true)]
+        label: String,
+    },
+    /// List a user's public keys
+    List {
+        /// Login name
+        login: String,
+    },
+    /// Take a public key from a user, and end the user's sessions
+    Remove {
+        /// Login name
+        login: String,
+        /// The key, 64 hexadecimal digits
+        #[arg(value_name = "HEX")]
+        key: String,
+    },
 }
 
 /// `role …`

@@ -20,7 +20,7 @@ use crate::control;
 use crate::open::{Installation, load_config, lock, open, open_data};
 use crate::output::say;
 use crate::serve::{ServeOptions, serve};
-use arguments::{AuditCommand, Cli, CliCommand, OtpCommand, RoleCommand, UserCommand};
+use arguments::{AuditCommand, Cli, CliCommand, OtpCommand, PubkeyCommand, RoleCommand, UserCommand};
 
 /// What is logged unless `RUST_LOG` says otherwise.
 const LOG_DEFAULT: &str = "warn,countersign_server=info";
@@ -122,6 +122,9 @@ fn user(command: UserCommand) -> Result<Command, String> {
         UserCommand::Unlock { login } => edit(login, UserEdit::Unlock),
         UserCommand::Delete { login } => edit(login, UserEdit::Delete),
         UserCommand::Role { login, role } => edit(login, UserEdit::Role(role)),
+        UserCommand::Pubkey(PubkeyCommand::Add { login, key, label }) => Command::UserKeyAdd { login, key, label },
+        UserCommand::Pubkey(PubkeyCommand::List { login }) => Command::UserKeyList { login },
+        UserCommand::Pubkey(PubkeyCommand::Remove { login, key }) => Command::UserKeyRemove { login, key },
         UserCommand::Passwd { login, password_stdin } => {
             // There is nothing else that could be meant by a pipe here.
             let from_stdin = password_stdin || !io::stdin().is_terminal();

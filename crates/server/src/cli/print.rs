@@ -12,6 +12,8 @@ use crate::admin::Command;
 pub enum Kind {
     /// One user or a list of them.
     Users,
+    /// One public key or a list of them.
+    Keys,
     /// One role or a list of them.
     Roles,
     /// A new one-time password.
@@ -26,9 +28,12 @@ impl Kind {
     /// What the answer to `command` shows.
     pub fn of(command: &Command) -> Self {
         match command {
-            Command::UserAdd { .. } | Command::UserList | Command::UserShow { .. } | Command::UserEdit { .. } => {
-                Self::Users
-            }
+            Command::UserAdd { .. }
+            | Command::UserList
+            | Command::UserShow { .. }
+            | Command::UserEdit { .. }
+            | Command::UserKeyRemove { .. } => Self::Users,
+            Command::UserKeyAdd { .. } | Command::UserKeyList { .. } => Self::Keys,
             Command::RoleList
             | Command::RoleShow { .. }
             | Command::RoleAdd { .. }
@@ -56,6 +61,7 @@ pub fn answer(kind: Kind, value: &Value, json: bool) -> String {
     let rows = value.as_array().map_or(one, Vec::as_slice);
     match kind {
         Kind::Users => table(&["login", "role", "enabled", "has_password", "created"], rows),
+        Kind::Keys => table(&["public_key", "label", "created"], rows),
         Kind::Otps => table(&["uuid", "login", "origin", "expires"], rows),
         Kind::Audit => {
             table(&["at", "operation", "outcome", "reason", "actor", "target", "address", "cid", "detail"], rows)

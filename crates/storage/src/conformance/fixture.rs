@@ -4,15 +4,20 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use countersign_identity::audit::{AuditEvent, AuditRow, Operation as Audited, Outcome};
+use countersign_identity::password::{PasswordHash, PasswordSecrets};
 use countersign_identity::permission::Rule;
+use countersign_identity::proof::cryptosign::PublicKey;
+use countersign_identity::proof::scram::{Kdf, Keys, SALT_BYTES, Verifier};
+use countersign_identity::proof::wampcra::SharedKey;
+use countersign_identity::proof::{Key, Secrets};
 use countersign_identity::repository::{
     CreateRole, CreateRoleOutcome, CreateUser, CreateUserOutcome, MintCredential, MintOutcome, Operation, Repository,
     Run, SearchAudit,
 };
 use countersign_identity::role::RoleName;
-use countersign_identity::user::User;
+use countersign_identity::user::{User, UserKey};
 use countersign_identity::{
-    Credential, CredentialId, CredentialKind, Digest, Expires, LoginName, OffsetSeconds, Timestamp, UserId,
+    Credential, CredentialId, CredentialKind, Digest, Expires, LoginName, OffsetSeconds, Secret, Timestamp, UserId,
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -96,6 +101,32 @@ pub fn mint(credential: Credential) -> MintCredential {
     MintCredential { credential, live_max: 100, now: NOW, audit: event(Audited::OtpMint) }
 }
 
+/// What a password brings, in as many values as this number can tell apart.
+pub fn secrets(number: u8) -> PasswordSecrets {
+    let keys =
+        |offset: u8| Keys { stored: Key::new([number; 32]), server: Key::new([number.wrapping_add(offset); 32]) };
+    let verifier = Verifier {
+        kdf: Kdf::argon2id13(number.into(), 1_024).unwrap(),
+        salt: [number; SALT_BYTES],
+        keys: keys(100),
+        text_keys: Some(keys(101)),
+    };
+    let shared =
+        SharedKey { salt: format!("salt{number}"), iterations: 1_000, key: Secret::new(format!("key{number}")) };
+    let proofs = Secrets { scram: Some(verifier), wampcra: Some(shared) };
+    PasswordSecrets { hash: PasswordHash::from_stored(format!("hash{number}")), proofs }
+}
+
+/// A public key; some numbers give none, others the same.
+pub fn user_key(number: u8) -> UserKey {
+    let bytes = std::iter::repeat(number).map(|byte| [byte; 32]).zip(0_u8..).map(|(mut bytes, end)| {
+        bytes[0] = end;
+        bytes
+    });
+    let key = bytes.map(|bytes| PublicKey::from_bytes(&bytes)).find_map(Result::ok).unwrap();
+    UserKey { key, label: format!("key {number}"), created: NOW }
+}
+
 /// The roles `frontend` and `backend`, and users of these names with the first role.
 pub async fn people<R: Repository>(repository: &R, names: &[&str]) {
     for name in ["frontend", "backend"] {
@@ -103,7 +134,7 @@ pub async fn people<R: Repository>(repository: &R, names: &[&str]) {
         assert_eq!(repository.run(create).await.unwrap(), CreateRoleOutcome::Created);
     }
     for name in names {
-        let create = CreateUser { user: user(name), audit: event(Audited::UserCreate) };
+        let create = CreateUser { user: user(name), proofs: Secrets::default(), audit: event(Audited::UserCreate) };
         assert_eq!(repository.run(create).await.unwrap(), CreateUserOutcome::Created);
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use countersign_identity::audit::{Operation as Audited, Reason};
 use countersign_identity::password::PasswordHash;
+use countersign_identity::proof::Secrets;
 use countersign_identity::repository::{
-    AcceptPassword, AcceptPasswordOutcome, ChangeUser, CreateUser, Repository, UserChange,
+    AcceptLogin, AcceptLoginOutcome, ChangeUser, CreateUser, Evidence, Repository, UserChange,
 };
 use countersign_identity::user::User;
 
@@ -15,14 +16,15 @@ fn hash(text: &str) -> PasswordHash {
     PasswordHash::from_stored(text.to_owned())
 }
 
-fn accept(name: &str, checked: &str) -> AcceptPassword {
-    AcceptPassword { user: user_id(name), checked: hash(checked), audit: event(Audited::Login) }
+fn accept(name: &str, checked: &str) -> AcceptLogin {
+    AcceptLogin { user: user_id(name), by: Evidence::Password(hash(checked)), audit: event(Audited::Login) }
 }
 
 async fn alice_with_password<R: Repository>(repository: &R) -> User {
     people(repository, &["bob"]).await;
     let alice = User { password: Some(hash("first")), ..user("alice") };
-    repository.run(CreateUser { user: alice.clone(), audit: event(Audited::UserCreate) }).await.unwrap();
+    let create = CreateUser { user: alice.clone(), proofs: Secrets::default(), audit: event(Audited::UserCreate) };
+    repository.run(create).await.unwrap();
     alice
 }
 
@@ -30,7 +32,7 @@ async fn alice_with_password<R: Repository>(repository: &R) -> User {
 pub async fn accepts_the_password_that_is_set<R: Repository>(repository: Arc<R>) {
     let alice = alice_with_password(&*repository).await;
     for _ in 0..2 {
-        let outcome = AcceptPasswordOutcome::Accepted(alice.clone());
+        let outcome = AcceptLoginOutcome::Accepted(alice.clone());
         check(&*repository, accept("alice", "first"), outcome, &["login accepted"]).await;
     }
 }
@@ -40,7 +42,7 @@ pub async fn refuses_what_changed_since_the_check<R: Repository>(repository: Arc
     alice_with_password(&*repository).await;
     let refused = async |name: &str, reason: Reason| {
         let line = format!("login refused {}", reason.name());
-        let outcome = AcceptPasswordOutcome::Refused(reason);
+        let outcome = AcceptLoginOutcome::Refused(reason);
         check(&*repository, accept(name, "first"), outcome, &[line.as_str()]).await;
     };
     let change = async |change| {
@@ -49,7 +51,7 @@ pub async fn refuses_what_changed_since_the_check<R: Repository>(repository: Arc
     };
     refused("nobody", Reason::UnknownUser).await;
     refused("bob", Reason::WrongTicket).await;
-    change(UserChange::Password(hash("second"))).await;
+    change(UserChange::Password(hash("second").into())).await;
     refused("alice", Reason::WrongTicket).await;
     change(UserChange::Enabled(false)).await;
     refused("alice", Reason::UserDisabled).await;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use countersign_identity::audit::Operation as Audited;
 use countersign_identity::password::PasswordHash;
+use countersign_identity::proof::Secrets;
 use countersign_identity::repository::{
     ChangeUser, ChangeUserOutcome, CreateUser, CreateUserOutcome, FindCredential, FindUser, ListUsers, Repository,
     UserChange,
@@ -15,7 +16,7 @@ use super::fixture::{
 };
 
 fn create(user: User) -> CreateUser {
-    CreateUser { user, audit: event(Audited::UserCreate) }
+    CreateUser { user, proofs: Secrets::default(), audit: event(Audited::UserCreate) }
 }
 
 fn change(name: &str, change: UserChange) -> ChangeUser {
@@ -85,7 +86,7 @@ pub async fn changes_each_property<R: Repository>(repository: Arc<R>) {
         (UserChange::Enabled(false), locked),
         (UserChange::Enabled(true), user("alice")),
         (UserChange::Role(role("backend")), backend),
-        (UserChange::Password(hash), alice.clone()),
+        (UserChange::Password(hash.into()), alice.clone()),
     ];
     for (wanted, after) in changes {
         let outcome = ChangeUserOutcome::Changed(after);
@@ -98,8 +99,12 @@ pub async fn changes_each_property<R: Repository>(repository: Arc<R>) {
 pub async fn refuses_changes_of_what_is_not_there<R: Repository>(repository: Arc<R>) {
     people(&*repository, &["alice"]).await;
     let hash = PasswordHash::from_stored("x".to_owned());
-    let changes =
-        [UserChange::Enabled(true), UserChange::Role(role("strange")), UserChange::Password(hash), UserChange::Delete];
+    let changes = [
+        UserChange::Enabled(true),
+        UserChange::Role(role("strange")),
+        UserChange::Password(hash.into()),
+        UserChange::Delete,
+    ];
     for wanted in changes {
         let nobody = change("nobody", wanted);
         check(&*repository, nobody, ChangeUserOutcome::NoSuchUser, &["user.role refused not_found"]).await;

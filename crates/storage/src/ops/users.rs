@@ -3,14 +3,14 @@
 use countersign_identity::audit::Reason;
 use countersign_identity::password::PasswordHash;
 use countersign_identity::repository::{
-    AcceptPassword, AcceptPasswordOutcome, ChangeUser, ChangeUserOutcome, CreateUser, CreateUserOutcome, FindUser,
-    ListUsers, UserChange,
+    AcceptLogin, AcceptLoginOutcome, ChangeUser, ChangeUserOutcome, CreateUser, CreateUserOutcome, FindUser, ListUsers,
+    UserChange,
 };
 use countersign_identity::role::RoleName;
 use countersign_identity::user::User;
 use countersign_identity::{LoginName, UserId};
 
-use super::{audit, exists, first};
+use super::{audit, exists, first, proofs};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::tx::{Execute, Tx};
@@ -47,7 +47,18 @@ pub async fn by_id<T: Tx>(tx: &mut T, id: UserId) -> Result<Option<User>, TxErro
     first(tx, SQL, &[id.uuid().into()]).await?.map(user).transpose()
 }
 
-fn user(row: Row) -> Result<User, TxError> {
+/// Holds the row of a user until the end of the transaction, and reads it.
+pub async fn hold<T: Tx>(tx: &mut T, login: &LoginName) -> Result<Option<User>, TxError> {
+    const SQL: &str = concat!("UPDATE users SET enabled = enabled WHERE login = $1 RETURNING ", columns!());
+    first(tx, SQL, &[login.as_str().into()]).await?.map(user).transpose()
+}
+
+/// Columns of a user in a row that [`user`] reads, as many as [`COLUMNS_COUNT`].
+pub const COLUMNS: &str = columns!();
+/// How many they are.
+pub const COLUMNS_COUNT: usize = 6;
+
+pub fn user(row: Row) -> Result<User, TxError> {
     let mut record = Record::new("users", row);
     Ok(User {
         id: UserId::from_uuid(record.key_uuid()?),
@@ -66,6 +77,7 @@ async fn role_exists<T: Tx>(tx: &mut T, role: &RoleName) -> Result<bool, TxError
 impl Execute for CreateUser {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<CreateUserOutcome, TxError> {
         if insert(tx, &self.user).await? {
+            proofs::replace(tx, self.user.id, &self.proofs).await?;
             audit::accept(tx, &self.audit).await?;
             return Ok(CreateUserOutcome::Created);
         }
@@ -118,9 +130,9 @@ impl Execute for ChangeUser {
                 );
                 first(tx, SQL, &[login, role.as_str().into()]).await?
             }
-            UserChange::Password(hash) => {
+            UserChange::Password(secrets) => {
                 const SQL: &str = concat!("UPDATE users SET password = $2 WHERE login = $1 RETURNING ", columns!());
-                first(tx, SQL, &[login, hash.as_stored().into()]).await?
+                first(tx, SQL, &[login, secrets.hash.as_stored().into()]).await?
             }
             UserChange::Delete => {
                 const SQL: &str = concat!("DELETE FROM users WHERE login = $1 RETURNING ", columns!());
@@ -128,8 +140,12 @@ impl Execute for ChangeUser {
             }
         };
         if let Some(row) = changed {
+            let user = user(row)?;
+            if let UserChange::Password(secrets) = &self.change {
+                proofs::replace(tx, user.id, &secrets.proofs).await?;
+            }
             audit::accept(tx, &self.audit).await?;
-            return user(row).map(ChangeUserOutcome::Changed);
+            return Ok(ChangeUserOutcome::Changed(user));
         }
         let (outcome, reason) = if exists(tx, "SELECT 1 FROM users WHERE login = $1", &[login]).await? {
             (ChangeUserOutcome::NoSuchRole, Reason::BadRequest)
@@ -141,25 +157,24 @@ impl Execute for ChangeUser {
     }
 }
 
-impl Execute for AcceptPassword {
-    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<AcceptPasswordOutcome, TxError> {
-        // Changes nothing, but holds the row until the login is in the trail: who locks the
-        // user or sets the password comes before or after, never between.
-        const SQL: &str = concat!(
-            "UPDATE users SET enabled = enabled WHERE id = $1 AND enabled AND password = $2 RETURNING ",
-            columns!()
-        );
-        let params = [self.user.uuid().into(), self.checked.as_stored().into()];
-        if let Some(row) = first(tx, SQL, &params).await? {
-            audit::accept(tx, &self.audit).await?;
-            return user(row).map(AcceptPasswordOutcome::Accepted);
-        }
-        let reason = match by_id(tx, self.user).await? {
+impl Execute for AcceptLogin {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<AcceptLoginOutcome, TxError> {
+        // Changes nothing, but holds the row until the login is in the trail: who locks the user, sets the password or
+        // takes a key comes before or after, never between. All of them hold the row first.
+        const SQL: &str =
+            concat!("UPDATE users SET enabled = enabled WHERE id = $1 AND enabled RETURNING ", columns!());
+        let held = first(tx, SQL, &[self.user.uuid().into()]).await?.map(user).transpose()?;
+        let refused = match held {
+            // A statement of its own, which sees what was committed while the row was waited for.
+            Some(user) if proofs::has(tx, &user, &self.by).await? => {
+                audit::accept(tx, &self.audit).await?;
+                return Ok(AcceptLoginOutcome::Accepted(user));
+            }
+            Some(_) => self.by.missing(),
+            None if by_id(tx, self.user).await?.is_some() => Reason::UserDisabled,
             None => Reason::UnknownUser,
-            Some(user) if !user.enabled => Reason::UserDisabled,
-            Some(_) => Reason::WrongTicket,
         };
-        audit::refuse(tx, &self.audit, reason).await?;
-        Ok(AcceptPasswordOutcome::Refused(reason))
+        audit::refuse(tx, &self.audit, refused).await?;
+        Ok(AcceptLoginOutcome::Refused(refused))
     }
 }

@@ -10,6 +10,7 @@ use tokio_postgres::{Client, Error};
 
 use super::failed;
 use crate::error::{Cause, TxError};
+use crate::seal::Keyring;
 use crate::tx::Tx;
 use crate::value::{Column, Param, Row};
 
@@ -19,6 +20,8 @@ pub struct PostgresTx<'c> {
     pub client: &'c Client,
     /// What was prepared on it.
     pub statements: &'c StatementCache,
+    /// The keys under which secrets are sealed.
+    pub keyring: &'c Keyring,
 }
 
 impl Tx for PostgresTx<'_> {
@@ -35,6 +38,10 @@ impl Tx for PostgresTx<'_> {
             out.push((0..row.len()).map(|index| row.try_get(index)).collect::<Result<_, Error>>().map_err(failed)?);
         }
         Ok(out)
+    }
+
+    fn keyring(&self) -> &Keyring {
+        self.keyring
     }
 
     async fn script(&mut self, sql: &str) -> Result<(), TxError> {

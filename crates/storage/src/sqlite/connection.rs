@@ -8,6 +8,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, Statement, ToSql};
 
 use crate::error::{Cause, OpenError, TxError};
+use crate::seal::Keyring;
 use crate::tx::Tx;
 use crate::value::{Column, Param, Row};
 
@@ -65,19 +66,20 @@ fn failed(error: rusqlite::Error) -> TxError {
 pub struct SqliteTx<'c> {
     // Exclusive, because a connection may move between threads but not be shared by them.
     connection: &'c mut Connection,
+    keyring: &'c Keyring,
 }
 
 impl<'c> SqliteTx<'c> {
     /// Begins a transaction, waiting for other processes that write.
-    pub fn begin(connection: &'c mut Connection) -> Result<Self, TxError> {
-        let tx = Self { connection };
+    pub fn begin(connection: &'c mut Connection, keyring: &'c Keyring) -> Result<Self, TxError> {
+        let tx = Self { connection, keyring };
         tx.control("BEGIN IMMEDIATE").map_err(failed)?;
         Ok(tx)
     }
 
     /// Reads without a transaction around the statements.
-    pub fn reading(connection: &'c mut Connection) -> Self {
-        Self { connection }
+    pub fn reading(connection: &'c mut Connection, keyring: &'c Keyring) -> Self {
+        Self { connection, keyring }
     }
 
     /// Commits, or rolls back.
@@ -153,6 +155,10 @@ impl Tx for SqliteTx<'_> {
 
     fn query(&mut self, sql: &str, params: &[Param<'_>]) -> impl Future<Output = Result<Vec<Row>, TxError>> + Send {
         ready(self.query_now(sql, params).map_err(failed))
+    }
+
+    fn keyring(&self) -> &Keyring {
+        self.keyring
     }
 
     fn script(&mut self, sql: &str) -> impl Future<Output = Result<(), TxError>> + Send {

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::connection::{self, Mode, SqliteTx};
 use crate::error::OpenError;
+use crate::seal::SharedKeyring;
 use crate::tx::Execute;
 
 /// The connections, and as many permits.
@@ -16,24 +17,25 @@ use crate::tx::Execute;
 pub struct Readers {
     permits: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Connection>>>,
+    keyring: SharedKeyring,
 }
 
 impl Readers {
     /// Opens `count` connections.
-    pub fn open(path: &Path, count: usize) -> Result<Self, OpenError> {
+    pub fn open(path: &Path, count: usize, keyring: SharedKeyring) -> Result<Self, OpenError> {
         let connections = (0..count).map(|_| connection::open(path, Mode::Read)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { permits: Arc::new(Semaphore::new(count)), idle: Arc::new(Mutex::new(connections)) })
+        Ok(Self { permits: Arc::new(Semaphore::new(count)), idle: Arc::new(Mutex::new(connections)), keyring })
     }
 
     /// Executes an operation that only reads, on a thread that may block.
     pub async fn run<O: Execute>(&self, operation: O) -> Result<O::Outcome, RepositoryError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(unavailable)?;
-        let idle = Arc::clone(&self.idle);
+        let (idle, keyring) = (Arc::clone(&self.idle), self.keyring.clone());
         let read = move || {
             // Moved in here, because the caller may be gone before this ends.
             let _permit = permit;
             let mut connection = lock(&idle).pop().ok_or_else(|| unavailable("a reader is lost"))?;
-            let outcome = super::execute(&operation, &mut SqliteTx::reading(&mut connection));
+            let outcome = super::execute(&operation, &mut SqliteTx::reading(&mut connection, keyring.get()));
             lock(&idle).push(connection);
             outcome.map_err(RepositoryError::from)
         };

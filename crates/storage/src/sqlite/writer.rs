@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::connection::SqliteTx;
 use crate::error::TxError;
+use crate::seal::{Keyring, SharedKeyring};
 use crate::tx::Execute;
 
 /// The way to the thread. Dropping it commits what waits and closes the connection.
@@ -23,11 +24,11 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub fn start(connection: Connection, group_max: usize) -> std::io::Result<Self> {
+    pub fn start(connection: Connection, group_max: usize, keyring: SharedKeyring) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(group_max);
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || write(connection, jobs, group_max))?;
+            .spawn(move || write(connection, jobs, group_max, &keyring))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
@@ -91,10 +92,15 @@ impl<O: Execute> Job for Waiting<O> {
     }
 }
 
-fn write(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, group_max: usize) {
+fn write(
+    mut connection: Connection,
+    mut jobs: mpsc::Receiver<Box<dyn Job>>,
+    group_max: usize,
+    keyring: &SharedKeyring,
+) {
     let mut group = Vec::with_capacity(group_max);
     while jobs.blocking_recv_many(&mut group, group_max) > 0 {
-        let done = commit(&mut connection, &mut group).map_err(|error| GroupFailed(Arc::new(error)));
+        let done = commit(&mut connection, &mut group, keyring.get()).map_err(|error| GroupFailed(Arc::new(error)));
         if let Err(error) = &done {
             tracing::error!(error = %error.0, operations = group.len(), "a group was not committed");
         }
@@ -104,8 +110,8 @@ fn write(mut connection: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>, gro
     }
 }
 
-fn commit(connection: &mut Connection, group: &mut [Box<dyn Job>]) -> Result<(), TxError> {
-    let mut tx = SqliteTx::begin(connection)?;
+fn commit(connection: &mut Connection, group: &mut [Box<dyn Job>], keyring: &Keyring) -> Result<(), TxError> {
+    let mut tx = SqliteTx::begin(connection, keyring)?;
     let executed = group.iter_mut().try_for_each(|job| {
         tx.mark()?;
         // If the failure has rolled back the whole transaction (a full disk), this fails too.

@@ -1,0 +1,102 @@
+//! Keyrings and databases that belong together, and such that don't.
+
+use countersign_identity::audit::Operation as Audited;
+use countersign_identity::proof::Secrets;
+use countersign_identity::repository::{CreateUser, FindSharedKey, RepositoryError, Run as _};
+
+use super::database::{Kind, Sql, with_database};
+use crate::conformance::fixture::{event, login, people, secrets, user};
+use crate::{Keyring, KeyringError, SealKey, Store};
+
+fn ring(keys: &[u8]) -> Keyring {
+    Keyring::new(keys.iter().map(|byte| SealKey::new([*byte; SealKey::BYTES])).collect())
+}
+
+async fn add(store: &Store, name: &str) -> Result<(), RepositoryError> {
+    let create = CreateUser { user: user(name), proofs: secrets(1).proofs, audit: event(Audited::UserCreate) };
+    store.run(create).await.map(drop)
+}
+
+async fn is_opened(store: &Store, name: &str) -> bool {
+    let found = store.run(FindSharedKey { login: login(name) }).await;
+    found.is_ok_and(|found| found.unwrap().1 == secrets(1).proofs.wampcra)
+}
+
+#[tokio::test]
+async fn a_database_opens_with_its_keyring_and_with_one_that_has_more_keys() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        with_database(kind, async |database| {
+            let first = database.open().await.unwrap();
+            assert!(!first.has_seal_keys().await.unwrap());
+            first.unlock(ring(&[1])).await.unwrap();
+            people(&first, &[]).await;
+            assert!(!first.has_seal_keys().await.unwrap(), "nothing is sealed yet");
+            add(&first, "alice").await.unwrap();
+            drop(first);
+            let second = database.open().await.unwrap();
+            assert!(second.has_seal_keys().await.unwrap());
+            second.unlock(ring(&[2, 1])).await.unwrap();
+            add(&second, "bob").await.unwrap();
+            assert!(is_opened(&second, "alice").await && is_opened(&second, "bob").await);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_keyring_that_lacks_a_key_of_the_database_is_refused() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        with_database(kind, async |database| {
+            for (keys, name) in [(&[1][..], "alice"), (&[2, 1], "bob")] {
+                let store = database.open().await.unwrap();
+                store.unlock(ring(keys)).await.unwrap();
+                if name == "alice" {
+                    people(&store, &[]).await;
+                }
+                add(&store, name).await.unwrap();
+            }
+            for keys in [&[][..], &[1], &[2], &[3]] {
+                let refused = database.open().await.unwrap().unlock(ring(keys)).await;
+                assert!(matches!(refused, Err(KeyringError::Missing(_))), "{keys:?}: {refused:?}");
+            }
+            database.open().await.unwrap().unlock(ring(&[1, 2])).await.unwrap();
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_stored_in_the_clear_or_without_a_key() {
+    with_database(Kind::Sqlite, async |database| {
+        let store = database.open().await.unwrap();
+        people(&store, &[]).await;
+        assert!(matches!(add(&store, "alice").await, Err(RepositoryError::Corrupt(_))));
+        let plain = CreateUser { user: user("carol"), proofs: Secrets::default(), audit: event(Audited::UserCreate) };
+        store.run(plain).await.unwrap();
+        store.unlock(ring(&[1])).await.unwrap();
+        add(&store, "alice").await.unwrap();
+        add(&store, "bob").await.unwrap();
+        assert_eq!(store.run(Sql(&["SELECT 1 FROM shared_keys"])).await.unwrap(), 2);
+        let clear = Sql(&["SELECT 1 FROM shared_keys WHERE instr(shared_key, CAST('key1' AS BLOB)) > 0"]);
+        assert_eq!(store.run(clear).await.unwrap(), 0);
+    })
+    .await;
+}
+
+/// Gives everybody the same sealed bytes.
+const SWAP: &str = "UPDATE shared_keys SET shared_key = (SELECT min(shared_key) FROM shared_keys) RETURNING 1";
+
+#[tokio::test]
+async fn a_sealed_secret_can_not_be_moved_to_another_user() {
+    with_database(Kind::Sqlite, async |database| {
+        let store = database.open().await.unwrap();
+        store.unlock(ring(&[1])).await.unwrap();
+        people(&store, &[]).await;
+        add(&store, "alice").await.unwrap();
+        add(&store, "bob").await.unwrap();
+        assert!(is_opened(&store, "bob").await);
+        store.run(Sql(&[SWAP])).await.unwrap();
+        assert!(is_opened(&store, "alice").await != is_opened(&store, "bob").await);
+    })
+    .await;
+}
