@@ -32,8 +32,8 @@ impl App {
     /// Puts the parts together.
     pub fn new(identity: Identity<Store>, config: Config) -> Self {
         Self {
+            passwords: HashingPool::new(&config.password, identity.settings().secrets),
             identity,
-            passwords: HashingPool::new(&config.password),
             role_edits: tokio::sync::Mutex::default(),
             throttle: Mutex::new(Throttle::new(config.throttle())),
             config,
@@ -46,16 +46,21 @@ impl App {
     ///
     /// [`LoginError`], by then in the trail.
     pub async fn login(&self, attempt: &Attempt<'_>) -> Result<LoggedIn, LoginError> {
-        self.throttled(&attempt.claim, async { self.identity.login(attempt, &self.passwords, now()).await }).await
+        let rules = Box::pin(async { self.identity.login(attempt, &self.passwords, now()).await });
+        self.throttled(&attempt.claim, rules).await
     }
 
     /// The throttle before a login by any method, for every door: `rules` runs when it may, and
     /// its refusals count.
-    async fn throttled(
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError`], by then in the trail.
+    pub async fn throttled<T>(
         &self,
         claim: &Claim<'_>,
-        rules: impl Future<Output = Result<LoggedIn, LoginError>> + Send,
-    ) -> Result<LoggedIn, LoginError> {
+        rules: impl Future<Output = Result<T, LoginError>> + Send,
+    ) -> Result<T, LoginError> {
         let address = claim.context.address;
         if self.is_exempt(address) {
             return rules.await;

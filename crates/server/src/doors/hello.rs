@@ -24,6 +24,37 @@ pub struct Hello {
     pub features: ClientFeatures,
     /// How the session is to be opened.
     pub method: AuthMethod,
+    /// What methods of challenge and response need.
+    pub proof: ProofFields,
+}
+
+/// What HELLO's `authextra` says to methods of challenge and response.
+#[derive(Debug, Default)]
+pub struct ProofFields {
+    /// `nonce`, for SCRAM.
+    pub nonce: String,
+    /// `pubkey`, for Cryptosign.
+    pub pubkey: String,
+    /// `channel_binding`, if any is wanted; empty if it can't be read.
+    pub channel_binding: Option<String>,
+}
+
+/// Longest field of `authextra` that is kept, in characters. Longer than any that is right.
+const FIELD_CHARACTERS_MAX: usize = 256;
+
+impl ProofFields {
+    fn read(details: &Dict) -> Self {
+        let extra = details.get("authextra").and_then(Value::as_dict);
+        let field = |name| extra.and_then(|extra| extra.get(name));
+        let text =
+            |value: Option<&Value>| start(value.and_then(Value::as_str).unwrap_or_default(), FIELD_CHARACTERS_MAX);
+        let wanted = field("channel_binding").filter(|value| **value != Value::Null);
+        Self {
+            nonce: text(field("nonce")),
+            pubkey: text(field("pubkey")),
+            channel_binding: wanted.map(|value| text(Some(value))),
+        }
+    }
 }
 
 /// A refusal that ends the session's establishment with ABORT.
@@ -73,6 +104,7 @@ impl Hello {
             authid: start(text("authid"), LoginName::BYTES_MAX + 1),
             agent: agent(&start(text("agent"), RequestContext::AGENT_CHARACTERS_MAX), &peer.user_agent),
             features: ClientFeatures::from_hello(details),
+            proof: ProofFields::read(details),
             method: offer.choose(details, peer).map_err(HelloError::Refused)?,
         })
     }
@@ -106,12 +138,15 @@ mod tests {
             .with("roles", roles)
             .with("authid", &*long)
             .with("agent", &*long)
+            .with("authextra", Dict::new().with("nonce", &*long).with("pubkey", &*long).with("channel_binding", &*long))
             .with("authmethods", vec![Value::from("ticket")]);
         let config = Config::default();
         let peer = Peer { user_agent: "curl".into(), ..Peer::new(PeerAddress::Local, None) };
         let hello = Hello::read("izaber", &details, &peer, &config, &Offer::new(&config.auth)).unwrap();
         assert!(LoginName::parse(&hello.authid).is_err());
         assert!(hello.authid.len() < 200 && hello.agent.len() < 300);
+        assert!(hello.proof.nonce.len() < 300 && hello.proof.pubkey.len() < 300);
+        assert!(hello.proof.channel_binding.is_some_and(|text| text.len() < 300));
         assert!(hello.agent.ends_with(" [curl]"));
     }
 }

@@ -19,6 +19,7 @@ use super::Doors;
 use super::hello::{Abort, Hello};
 use super::methods::AuthMethod;
 use super::peer::Peer;
+use super::proof::{NoQuestion, ProofMethod, Question};
 use crate::cid;
 use crate::clock::now;
 
@@ -45,6 +46,15 @@ pub enum Step {
 /// A login that waits for the answer to its challenge.
 pub struct Pending {
     hello: Hello,
+    question: Asked,
+}
+
+/// What the client was asked.
+enum Asked {
+    /// For its ticket.
+    Ticket,
+    /// For a proof, of a session with this id.
+    Proof(Box<Question>, Id),
 }
 
 impl Pending {
@@ -90,7 +100,10 @@ struct Try {
 
 impl Try {
     fn new(doors: &Doors, peer: &Peer, hello: &Hello) -> Self {
-        let id = doors.hub.new_session_id();
+        Self::with_id(doors.hub.new_session_id(), peer, hello)
+    }
+
+    fn with_id(id: Id, peer: &Peer, hello: &Hello) -> Self {
         let context = RequestContext::new(cid::generate(), peer.address, &hello.agent, "wamp");
         Self { id, session: id.to_string(), context, began: Instant::now() }
     }
@@ -103,20 +116,53 @@ impl Try {
 /// Begins the login that a HELLO asks for.
 pub async fn begin(doors: &Doors, peer: &Peer, hello: Hello) -> Step {
     match hello.method {
-        AuthMethod::Ticket => Step::Challenge { pending: Pending { hello }, extra: Dict::new() },
+        AuthMethod::Ticket => {
+            Step::Challenge { pending: Pending { hello, question: Asked::Ticket }, extra: Dict::new() }
+        }
+        AuthMethod::Proof(method) => ask(doors, peer, hello, method).await,
         AuthMethod::Anonymous => anonymous(doors, Try::new(doors, peer, &hello), &hello).await,
     }
 }
 
+async fn ask(doors: &Doors, peer: &Peer, hello: Hello, method: ProofMethod) -> Step {
+    let attempted = Try::new(doors, peer, &hello);
+    match Question::ask(doors, peer, &hello, method, attempted.id).await {
+        Ok((question, extra)) => {
+            let question = Asked::Proof(Box::new(question), attempted.id);
+            Step::Challenge { pending: Pending { hello, question }, extra }
+        }
+        Err(NoQuestion::Refused(abort)) => Step::Refused { abort, again: None },
+        Err(NoQuestion::Storage(fault)) => failed(&attempted.context, &fault),
+    }
+}
+
 /// Goes on with the answer to a challenge.
-pub async fn authenticate(doors: &Doors, peer: &Peer, pending: Pending, signature: &Signature) -> Step {
-    let Pending { hello } = pending;
+pub async fn authenticate(doors: &Doors, peer: &Peer, pending: Pending, signature: &Signature, extra: &Dict) -> Step {
+    let Pending { hello, question } = pending;
+    match question {
+        Asked::Ticket => by_ticket(doors, peer, hello, signature).await,
+        Asked::Proof(question, id) => {
+            let attempted = Try::with_id(id, peer, &hello);
+            let login = question.login(&hello);
+            match question.settle(doors, signature.expose(), extra, &attempted.claim(&login)).await {
+                Ok((login, own)) => Step::Joined(Box::new(entry(doors, attempted, &hello, &login, own))),
+                // A challenge is answered once: for another answer there has to be another HELLO.
+                Err(LoginError::Refused(_)) => Step::Refused { abort: denied(doors), again: None },
+                Err(LoginError::Storage(fault)) => failed(&attempted.context, &fault),
+            }
+        }
+    }
+}
+
+async fn by_ticket(doors: &Doors, peer: &Peer, hello: Hello, signature: &Signature) -> Step {
     let attempted = Try::new(doors, peer, &hello);
     let ticket = Secret::new(signature.expose());
     let attempt = Attempt { claim: attempted.claim(&hello.authid), ticket: &ticket };
     match doors.app.login(&attempt).await {
-        Ok(login) => Step::Joined(Box::new(entry(doors, attempted, &hello, &login))),
-        Err(LoginError::Refused(_)) => Step::Refused { abort: denied(doors), again: Some(Pending { hello }) },
+        Ok(login) => Step::Joined(Box::new(entry(doors, attempted, &hello, &login, Dict::new()))),
+        Err(LoginError::Refused(_)) => {
+            Step::Refused { abort: denied(doors), again: Some(Pending { hello, question: Asked::Ticket }) }
+        }
         Err(LoginError::Storage(fault)) => failed(&attempted.context, &fault),
     }
 }
@@ -151,14 +197,19 @@ async fn anonymous(doors: &Doors, attempted: Try, hello: &Hello) -> Step {
     }))
 }
 
-fn entry(doors: &Doors, attempted: Try, hello: &Hello, login: &LoggedIn) -> Entry {
+/// `own`: what the method adds to `authextra`.
+fn entry(doors: &Doors, attempted: Try, hello: &Hello, login: &LoggedIn, own: Dict) -> Entry {
+    let mut extra = Dict::new().with("has_restrictions", login.has_restrictions()).with("authagent", &*hello.agent);
+    for (key, value) in own {
+        extra.push(key, value);
+    }
     Entry {
         id: attempted.id,
         actor: login.actor(),
         authid: login.user().login.as_str().into(),
         authrole: login.user().role.as_str().into(),
         method: hello.method,
-        extra: Dict::new().with("has_restrictions", login.has_restrictions()).with("authagent", &*hello.agent),
+        extra,
         restriction: login.restriction(),
         longest: match login.kind() {
             SessionKind::Otp(_) => Some(Duration::from_secs(doors.app.config.otp.session_seconds_max)),

@@ -14,6 +14,7 @@ mod longpoll;
 pub mod methods;
 pub mod peer;
 mod prefixed;
+mod proof;
 pub mod proxy_protocol;
 mod rawsocket;
 mod reception;

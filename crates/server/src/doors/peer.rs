@@ -13,7 +13,6 @@ pub struct Peer {
     /// The address.
     pub address: PeerAddress,
     /// What its TLS connection is known by; `None` without TLS.
-    #[expect(dead_code, reason = "for methods that bind a login to its channel")]
     pub tls: Option<Tls>,
     /// `User-Agent` of the HTTP request, if there was one.
     pub user_agent: String,
@@ -31,7 +30,6 @@ impl Peer {
 pub struct Tls {
     /// The channel binding `tls-exporter` (RFC 9266); `None` before TLS 1.3, where it is only
     /// good under an extension that can't be seen from here.
-    #[expect(dead_code, reason = "for methods that bind a login to its channel")]
     pub exporter: Option<[u8; Tls::EXPORTER_BYTES]>,
 }
 

@@ -164,9 +164,9 @@ impl Session {
             (Message::Hello { realm, details }, State::Opening | State::Challenged { was_refused: true, .. }) => {
                 self.hello(realm.as_str(), &details).await;
             }
-            (Message::Authenticate { signature, .. }, State::Challenged { pending, .. }) => {
+            (Message::Authenticate { signature, extra }, State::Challenged { pending, .. }) => {
                 // Boxed, as below: a connection that is idle doesn't keep room for it.
-                let step = Box::pin(login::authenticate(&self.doors, &self.peer, pending, &signature)).await;
+                let step = Box::pin(login::authenticate(&self.doors, &self.peer, pending, &signature, &extra)).await;
                 self.go_on(step).await;
             }
             // ABORT is not answered, whenever it comes (basic profile, "Session Closing").

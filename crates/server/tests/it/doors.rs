@@ -191,7 +191,7 @@ async fn anonymous_sessions_are_admitted_only_where_configured() {
         assert!(matches!(connection.recv().await, Ok(Message::Welcome { .. })));
     }
     let mut connection = RawConnection::connect(&reach(&open, Door::Tcp)).await.unwrap();
-    connection.send(&hello(Some(vec!["cryptosign".into()]))).await.unwrap();
+    connection.send(&hello(Some(vec!["wampcra".into()]))).await.unwrap();
     let Ok(Message::Abort { reason, .. }) = connection.recv().await else { panic!() };
     assert_eq!(reason.as_str(), "wamp.error.no_matching_auth_method");
 }

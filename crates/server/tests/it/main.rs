@@ -13,6 +13,7 @@ mod longpoll;
 mod meta;
 mod otp;
 mod peers;
+mod proofs;
 mod proxies;
 mod race;
 mod support;

@@ -90,7 +90,7 @@ pub async fn ends(session: &Session) -> Ended {
 }
 
 /// Longest time for the answer to a ticket: far longer than a server that is told nothing else lets anybody wait.
-const ANSWER_DEADLINE: Duration = Duration::from_mins(1);
+pub const ANSWER_DEADLINE: Duration = Duration::from_mins(1);
 /// What a stranger hears, whatever the cause.
 pub const DENIED: &str = "com.izaber.wamp.error.permissiondenied";
 
