@@ -184,14 +184,22 @@ class Bus:
 
         `receive_bytes_max`: longest message that it takes, over RawSocket.
         """
-        peer = Peer(user, realm, methods)
+        return await self.open(Peer(user, realm, methods), kind, serializer, receive_bytes_max)
+
+    async def open(
+        self, peer: Peer, kind: str = "ws", serializer: str = "json", receive_bytes_max: int | None = None
+    ) -> Peer:
+        """Connects a session that was made already; it has joined then, or it was refused."""
         await self._open(kind, peer, SERIALIZERS[serializer](), receive_bytes_max)
         await asyncio.wait([peer.joined, peer.left], return_when=asyncio.FIRST_COMPLETED)
         return peer
 
     async def join(self, user: User | None, kind: str = "ws", serializer: str = "json", **options: Any) -> Peer:
         """A session that has to be welcomed; it is left with the scenario."""
-        peer = await self.connect(user, kind, serializer, **options)
+        return self.admitted(await self.connect(user, kind, serializer, **options))
+
+    def admitted(self, peer: Peer) -> Peer:
+        """A session that has to be welcomed; it is left with the scenario."""
         assert peer.joined.done(), f"refused: {peer.left.result()}"
         self._peers.append(peer)
         return peer

@@ -99,6 +99,14 @@ def admitting_server(tmp_path_factory) -> Iterator[Server]:
         yield with_users(server)
 
 
+@pytest.fixture(scope="session")
+def proving_server(tmp_path_factory) -> Iterator[Server]:
+    """A server with the users of `USERS` that takes every method of challenge and response."""
+    settings = "[auth]\nwampcra = true\n"
+    with countersign_server.running(tmp_path_factory.mktemp("s"), None, settings) as server:
+        yield with_users(server)
+
+
 @pytest.fixture
 def bus(admitting_server) -> Bus:
     """The sessions of one scenario of autobahn-python."""
