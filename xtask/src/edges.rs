@@ -27,7 +27,12 @@ const TABLE: &[Row] = &[
         tests_use: &["countersign-testkit"],
         pure_core: false,
     },
-    Row { name: "countersign-client", uses: &["countersign-wamp"], tests_use: &[], pure_core: false },
+    Row {
+        name: "countersign-client",
+        uses: &["countersign-wamp", "countersign-websocket"],
+        tests_use: &[],
+        pure_core: false,
+    },
     Row {
         name: "countersign-server",
         uses: &[

@@ -1,13 +1,15 @@
 //! From a URL to a transport that carries frames.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use countersign_wamp::rawsocket::{HANDSHAKE_BYTES, Handshake, HandshakeError};
+use bytes::{Buf as _, BytesMut};
+use countersign_wamp::rawsocket::{self, HANDSHAKE_BYTES, Handshake};
+use countersign_websocket::deflate::{self, ResponseError};
+use countersign_websocket::handshake::{ClientHandshake, HandshakeError, NONCE_BYTES};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{ClientRequestBuilder, Error as WsError};
 
 use crate::auth::Channel;
 use crate::error::ConnectError;
@@ -112,17 +114,49 @@ async fn tcp_to(address: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStr
     Ok(stream)
 }
 
-async fn web_socket(stream: BoxedIo, options: &ConnectOptions) -> Result<Transport, ConnectError> {
-    let uri = options.url.parse().map_err(|_| ConnectError::Url("it is malformed"))?;
-    let request = ClientRequestBuilder::new(uri).with_sub_protocol(options.encoding.subprotocol());
-    let bytes_max = Some(options.frame_limit.bytes());
-    let config = WebSocketConfig::default().max_message_size(bytes_max).max_frame_size(bytes_max);
-    match tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await {
-        Ok((socket, _)) => Ok(Transport::web_socket(socket, options.encoding)),
-        Err(WsError::Io(error)) => Err(ConnectError::Transport(error)),
-        Err(WsError::Http(response)) => Err(ConnectError::Http(response.status().as_u16())),
-        Err(WsError::Url(_)) => Err(ConnectError::Url("it is malformed")),
-        Err(error) => Err(ConnectError::ProtocolViolation(error.to_string())),
+/// Host with port, and path with query, as they stand in a request for a URL that [`parse`] took.
+fn authority_and_target(url: &str) -> (&str, Cow<'_, str>) {
+    let (_, rest) = url.split_once("://").unwrap_or_default();
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (authority, target) = rest.split_at_checked(rest.find(['/', '?']).unwrap_or(rest.len())).unwrap_or_default();
+    let target = if target.starts_with('/') { target.into() } else { format!("/{target}").into() };
+    (authority, target)
+}
+
+async fn web_socket(mut stream: BoxedIo, options: &ConnectOptions) -> Result<Transport, ConnectError> {
+    let (authority, target) = authority_and_target(&options.url);
+    let mut nonce = [0; NONCE_BYTES];
+    getrandom::fill(&mut nonce).map_err(|error| ConnectError::Transport(io::Error::other(error.to_string())))?;
+    let offer = [("Sec-WebSocket-Extensions", deflate::OFFER)];
+    let fields = if options.compression { &offer[..] } else { &[] };
+    let subprotocol = options.encoding.subprotocol();
+    let (handshake, request) =
+        ClientHandshake::begin(nonce, authority, &target, subprotocol, fields).map_err(refused)?;
+    stream.write_all(&request).await.map_err(ConnectError::Transport)?;
+    stream.flush().await.map_err(ConnectError::Transport)?;
+    let mut received = BytesMut::new();
+    let response = loop {
+        if stream.read_buf(&mut received).await.map_err(ConnectError::Transport)? == 0 {
+            return Err(ConnectError::ProtocolViolation("the answer ended before its end".into()));
+        }
+        if let Some(response) = handshake.finish(&received).map_err(refused)? {
+            break response;
+        }
+    };
+    received.advance(response.head_bytes);
+    let extensions = response.extensions.iter().map(String::as_str);
+    let agreement = deflate::agreed(extensions).map_err(|error| ConnectError::ProtocolViolation(error.to_string()))?;
+    if agreement.is_some() && !options.compression {
+        return Err(ConnectError::ProtocolViolation(ResponseError.to_string()));
+    }
+    Ok(Transport::web_socket(stream, received, options.encoding, options.frame_limit, agreement))
+}
+
+fn refused(error: HandshakeError) -> ConnectError {
+    match error {
+        HandshakeError::Status(status) => ConnectError::Http(status),
+        HandshakeError::Request(_) => ConnectError::Url("it is malformed"),
+        error => ConnectError::ProtocolViolation(error.to_string()),
     }
 }
 
@@ -134,7 +168,7 @@ async fn raw_socket(mut stream: BoxedIo, options: &ConnectOptions) -> Result<Tra
     stream.read_exact(&mut reply).await.map_err(ConnectError::Transport)?;
     match Handshake::parse_reply(reply, options.encoding) {
         Ok(theirs) => Ok(Transport::raw_socket(stream, ours.limit, theirs.limit)),
-        Err(HandshakeError::Refused(refusal)) => Err(ConnectError::RawSocket(refusal)),
+        Err(rawsocket::HandshakeError::Refused(refusal)) => Err(ConnectError::RawSocket(refusal)),
         Err(error) => Err(ConnectError::ProtocolViolation(error.to_string())),
     }
 }
@@ -155,6 +189,17 @@ mod tests {
         check("tcps://[::1]:1", Endpoint::Tcp { host: "::1", port: 1, tls: true });
         check("unix:/run/x.sock", Endpoint::Unix { path: "/run/x.sock" });
         check("unix:///run/x.sock", Endpoint::Unix { path: "/run/x.sock" });
+    }
+
+    #[test]
+    fn asks_for_the_path_and_query_of_the_url() {
+        let check = |url, authority, target: &str| {
+            assert_eq!(authority_and_target(url), (authority, target.into()), "{url}");
+        };
+        check("ws://h:1/ws", "h:1", "/ws");
+        check("ws://h", "h", "/");
+        check("wss://[::1]:9?a=b", "[::1]:9", "/?a=b");
+        check("ws://h/a/b?c=d/e#f", "h", "/a/b?c=d/e");
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub struct ConnectOptions {
     pub(crate) client_certificate: Option<ClientCertificate>,
     pub(crate) local_address: Option<IpAddr>,
     pub(crate) frame_limit: FrameLimit,
+    pub(crate) compression: bool,
     pub(crate) keep_alive: Option<Duration>,
     pub(crate) connect_timeout: Duration,
     pub(crate) request_timeout: Duration,
@@ -85,6 +86,7 @@ impl ConnectOptions {
             client_certificate: None,
             local_address: None,
             frame_limit: FrameLimit::LARGEST,
+            compression: false,
             keep_alive: None,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_mins(1),
@@ -108,6 +110,9 @@ impl ConnectOptions {
         trust: Trust;
         /// The longest message to accept. Default: 16 MiB.
         frame_limit: FrameLimit;
+        /// Whether to offer compression of messages (permessage-deflate) on `ws` and `wss`. The
+        /// login is never compressed. Default: no.
+        compression: bool;
         /// Longest time until the server's WELCOME, name resolution included. Default: 10 s.
         connect_timeout: Duration;
         /// Longest time that a call or another request waits for its answer. Default: 60 s.

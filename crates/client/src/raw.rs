@@ -102,7 +102,9 @@ impl RawConnection {
         &self.channel
     }
 
-    pub(crate) fn into_transport(self) -> Transport {
+    /// The transport of a session that was opened on this connection.
+    pub(crate) fn into_transport(mut self) -> Transport {
+        self.transport.sender.signed_in();
         self.transport
     }
 

@@ -2,18 +2,15 @@
 //!
 //! All that is WebSocket or RawSocket ends here.
 
+mod web_socket;
+
 use std::io;
 
 use bytes::{Bytes, BytesMut};
 use countersign_wamp::Encoding;
 use countersign_wamp::rawsocket::{self, FrameKind, FrameLimit};
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt as _, StreamExt as _};
+use countersign_websocket::deflate::Agreement;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
-use tokio_tungstenite::tungstenite::{Error as WsError, Message as WsMessage};
 
 use crate::error::Closed;
 
@@ -21,8 +18,6 @@ use crate::error::Closed;
 const WRITE_BYTES_MAX: usize = 64 * 1024;
 /// Room made for each read, in bytes.
 const READ_BYTES: usize = 16 * 1024;
-/// Close code for a close frame that has none (RFC 6455, section 7.4.1).
-const CLOSE_CODE_NONE: u16 = 1005;
 
 /// Any byte stream.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -31,8 +26,6 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 pub(crate) type BoxedIo = Box<dyn Io>;
 
-type WebSocket = WebSocketStream<BoxedIo>;
-
 /// Both directions of a connection.
 pub(crate) struct Transport {
     pub(crate) sender: FrameSender,
@@ -40,10 +33,16 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    pub(crate) fn web_socket(socket: WebSocket, encoding: Encoding) -> Self {
-        let (sink, stream) = socket.split();
-        let data = if encoding.is_text() { Data::Text } else { Data::Binary };
-        Self { sender: FrameSender::WebSocket { sink, data }, receiver: FrameReceiver::WebSocket { stream } }
+    /// A WebSocket that was opened on `stream`, of which `early` was read already.
+    pub(crate) fn web_socket(
+        stream: BoxedIo,
+        early: BytesMut,
+        encoding: Encoding,
+        ours: FrameLimit,
+        agreement: Option<Agreement>,
+    ) -> Self {
+        let (sender, receiver) = web_socket::halves(stream, early, encoding, ours.bytes(), agreement);
+        Self { sender: FrameSender::WebSocket(Box::new(sender)), receiver: FrameReceiver::WebSocket(receiver) }
     }
 
     pub(crate) fn raw_socket(stream: BoxedIo, ours: FrameLimit, theirs: FrameLimit) -> Self {
@@ -57,7 +56,7 @@ impl Transport {
 
 /// The direction to the server.
 pub(crate) enum FrameSender {
-    WebSocket { sink: SplitSink<WebSocket, WsMessage>, data: Data },
+    WebSocket(Box<web_socket::Sender>),
     RawSocket { writer: WriteHalf<BoxedIo>, buffer: BytesMut, limit: FrameLimit },
 }
 
@@ -65,8 +64,15 @@ impl FrameSender {
     /// The longest frame that the server accepts, as far as it said so.
     pub(crate) fn limit_bytes(&self) -> usize {
         match self {
-            Self::WebSocket { .. } => usize::MAX,
+            Self::WebSocket(_) => usize::MAX,
             Self::RawSocket { limit, .. } => limit.bytes(),
+        }
+    }
+
+    /// There is a session: from here on messages may be compressed.
+    pub(crate) fn signed_in(&mut self) {
+        if let Self::WebSocket(sender) = self {
+            sender.compress_from_now();
         }
     }
 
@@ -74,19 +80,15 @@ impl FrameSender {
     /// held against the server's limit.
     pub(crate) async fn feed(&mut self, content: Bytes) -> io::Result<()> {
         match self {
-            Self::WebSocket { sink, data } => {
-                // As a frame, because it may be a test's wish to send text that is not UTF-8.
-                let frame = Frame::message(content, OpCode::Data(*data), true);
-                sink.feed(WsMessage::Frame(frame)).await.map_err(to_io)
-            }
+            Self::WebSocket(sender) => sender.feed(content).await,
             Self::RawSocket { .. } => self.feed_raw(FrameKind::Message, &content).await,
         }
     }
 
-    /// Answers a ping. A WebSocket does so by itself.
+    /// Answers a ping.
     pub(crate) async fn feed_pong(&mut self, content: &[u8]) -> io::Result<()> {
         match self {
-            Self::WebSocket { .. } => Ok(()),
+            Self::WebSocket(sender) => sender.feed_pong(content),
             Self::RawSocket { .. } => self.feed_raw(FrameKind::Pong, content).await,
         }
     }
@@ -94,7 +96,7 @@ impl FrameSender {
     /// Asks for a sign of life.
     pub(crate) async fn feed_ping(&mut self) -> io::Result<()> {
         match self {
-            Self::WebSocket { sink, .. } => sink.feed(WsMessage::Ping(Bytes::new())).await.map_err(to_io),
+            Self::WebSocket(sender) => sender.feed_ping(),
             Self::RawSocket { .. } => self.feed_raw(FrameKind::Ping, &[]).await,
         }
     }
@@ -114,7 +116,7 @@ impl FrameSender {
     /// Sends what was taken.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::WebSocket { sink, .. } => sink.flush().await.map_err(to_io),
+            Self::WebSocket(sender) => sender.flush().await,
             Self::RawSocket { writer, buffer, .. } => {
                 writer.write_all_buf(buffer).await?;
                 writer.flush().await
@@ -126,7 +128,7 @@ impl FrameSender {
     pub(crate) async fn close(&mut self) -> io::Result<()> {
         self.flush().await?;
         match self {
-            Self::WebSocket { sink, .. } => sink.close().await.map_err(to_io),
+            Self::WebSocket(sender) => sender.close().await,
             Self::RawSocket { writer, .. } => writer.shutdown().await,
         }
     }
@@ -134,7 +136,7 @@ impl FrameSender {
 
 /// The direction from the server.
 pub(crate) enum FrameReceiver {
-    WebSocket { stream: SplitStream<WebSocket> },
+    WebSocket(web_socket::Receiver),
     RawSocket { reader: ReadHalf<BoxedIo>, buffer: BytesMut, limit: FrameLimit },
 }
 
@@ -152,26 +154,9 @@ impl FrameReceiver {
     /// Waits for the next frame. Nothing is lost when the future is dropped.
     pub(crate) async fn next(&mut self) -> Result<Incoming, Closed> {
         match self {
-            Self::WebSocket { stream } => next_message(stream).await,
+            Self::WebSocket(receiver) => receiver.next().await,
             Self::RawSocket { reader, buffer, limit } => next_frame(reader, buffer, *limit).await,
         }
-    }
-}
-
-async fn next_message(stream: &mut SplitStream<WebSocket>) -> Result<Incoming, Closed> {
-    loop {
-        return match stream.next().await {
-            Some(Ok(WsMessage::Text(text))) => Ok(Incoming::Frame(text.into())),
-            Some(Ok(WsMessage::Binary(bytes))) => Ok(Incoming::Frame(bytes)),
-            Some(Ok(WsMessage::Close(Some(frame)))) => {
-                Err(Closed::WebSocket { code: frame.code.into(), reason: frame.reason.to_string() })
-            }
-            Some(Ok(WsMessage::Close(None))) => Err(Closed::WebSocket { code: CLOSE_CODE_NONE, reason: String::new() }),
-            Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_))) => Ok(Incoming::Pong),
-            Some(Ok(WsMessage::Frame(_))) => continue,
-            None | Some(Err(WsError::ConnectionClosed | WsError::AlreadyClosed)) => Err(Closed::EndOfStream),
-            Some(Err(error)) => Err(Closed::Broken(error.to_string())),
-        };
     }
 }
 
@@ -197,12 +182,5 @@ async fn next_frame(
             }
             Err(error) => return Err(Closed::Broken(error.to_string())),
         }
-    }
-}
-
-fn to_io(error: WsError) -> io::Error {
-    match error {
-        WsError::Io(error) => error,
-        other => io::Error::other(other),
     }
 }

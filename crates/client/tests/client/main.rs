@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod calls;
+mod compression;
 mod connecting;
 mod ending;
 mod lasting;

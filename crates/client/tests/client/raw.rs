@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use countersign_client::{Closed, ConnectOptions, Dict, Encoding, Message, RawConnection, RecvError};
 use countersign_wamp::rawsocket::{FrameKind, FrameLimit};
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpListener;
+use tokio_tungstenite::tungstenite::Message as WsMessage;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -49,7 +51,7 @@ async fn sends_text_that_is_not_utf8_on_a_web_socket() {
     let (mut connection, mut peer) = connected("ws", Encoding::Json).await;
     connection.send_frame(&b"\xFF"[..]).await.unwrap();
     let Wire::WebSocket(socket) = &mut peer.wire else { panic!() };
-    let received = futures_util::StreamExt::next(socket).await;
+    let received = socket.next().await;
     assert!(received.unwrap().is_err());
 }
 
@@ -58,12 +60,37 @@ async fn shows_how_the_server_closed() {
     let (mut connection, mut peer) = connected("ws", Encoding::Cbor).await;
     let Wire::WebSocket(socket) = &mut peer.wire else { panic!() };
     let frame = CloseFrame { code: CloseCode::Protocol, reason: "why".into() };
-    socket.close(Some(frame)).await.unwrap();
+    (**socket).close(Some(frame)).await.unwrap();
     let closed = Closed::WebSocket { code: 1002, reason: "why".into() };
     assert_eq!(connection.recv().await, Err(RecvError::Closed(closed)));
     let (mut connection, peer) = connected("tcp", Encoding::Cbor).await;
     drop(peer);
     assert_eq!(connection.recv_frame().await, Err(Closed::EndOfStream));
+}
+
+#[tokio::test]
+async fn answers_pings_of_a_web_socket() {
+    let (mut connection, mut peer) = connected("ws", Encoding::Cbor).await;
+    let Wire::WebSocket(socket) = &mut peer.wire else { panic!() };
+    for message in [WsMessage::Ping("x".into()), WsMessage::Pong("y".into()), WsMessage::binary("z")] {
+        socket.send(message).await.unwrap();
+    }
+    assert_eq!(connection.recv_frame().await, Ok(Bytes::from_static(b"z")));
+    let answer = socket.next().await.unwrap().unwrap();
+    assert_eq!(answer, WsMessage::Pong("x".into()));
+}
+
+#[tokio::test]
+async fn answers_a_closing_frame_with_its_code() {
+    for code in [CloseCode::Protocol, CloseCode::Away] {
+        let (mut connection, mut peer) = connected("ws", Encoding::Cbor).await;
+        let Wire::WebSocket(socket) = &mut peer.wire else { panic!() };
+        (**socket).close(Some(CloseFrame { code, reason: "".into() })).await.unwrap();
+        connection.recv_frame().await.unwrap_err();
+        connection.close().await.unwrap();
+        let Some(Ok(WsMessage::Close(Some(answer)))) = socket.next().await else { panic!() };
+        assert_eq!(answer.code, code);
+    }
 }
 
 #[tokio::test]
