@@ -308,6 +308,8 @@ pub struct TlsConfig {
 pub struct HttpConfig {
     /// Origins whose pages may use long-poll and the bridge, as `https://app.example`.
     pub origins: Vec<String>,
+    /// Longest time for a request of the bridge, from its login on.
+    pub call_seconds_max: u64,
     /// Long-poll transports that are open at the same time.
     pub longpoll_transports_max: usize,
     /// Longest wait of a long-poll request for a message.
@@ -320,6 +322,7 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             origins: Vec::new(),
+            call_seconds_max: 60,
             longpoll_transports_max: 10_000,
             // Browsers' clients give a request 12 seconds.
             longpoll_receive_seconds_max: 10,
@@ -472,7 +475,7 @@ impl Config {
     }
 
     /// What has to be a number from 1 to a highest one.
-    fn counts(&self) -> [(&'static str, u64, u64); 21] {
+    fn counts(&self) -> [(&'static str, u64, u64); 22] {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let (otp, limits, throttle, password) = (&self.otp, &self.limits, &self.throttle, &self.password);
         let http = &self.http;
@@ -487,6 +490,7 @@ impl Config {
             ("password.queue_max", count(password.queue_max.unwrap_or(1)), COUNT_MAX),
             ("password.queue_seconds_max", password.queue_seconds_max.unwrap_or(1), SECONDS_MAX),
             ("storage.connections_max", count(self.storage.connections_max.unwrap_or(1)), COUNT_MAX),
+            ("http.call_seconds_max", http.call_seconds_max, SECONDS_MAX),
             ("http.longpoll_transports_max", count(http.longpoll_transports_max), COUNT_MAX),
             ("http.longpoll_receive_seconds_max", http.longpoll_receive_seconds_max, SECONDS_MAX),
             ("http.longpoll_idle_seconds_max", http.longpoll_idle_seconds_max, SECONDS_MAX),
@@ -630,6 +634,7 @@ mod tests {
         for origin in ["*", "app.example", "https://app.example/", "https://a.example/x", "HTTPS://a.example", "null"] {
             check(&format!("[http]\norigins = ['{origin}']"), "http.origins");
         }
+        check("[http]\ncall_seconds_max = 0", "http.call_seconds_max");
         check("[http]\nlongpoll_idle_seconds_max = 0", "http.longpoll_idle_seconds_max");
     }
 

@@ -23,7 +23,7 @@ use tower::ServiceExt as _;
 use super::connection::Visitor;
 use super::gate::Pass;
 use super::peer::Peer;
-use super::{Doors, forwarded, longpoll, websocket};
+use super::{Doors, bridge, forwarded, longpoll, websocket};
 use crate::config::WebSocketConfig;
 
 /// Longest time for answers that are under way when the server stops, as the last words of
@@ -48,13 +48,13 @@ impl PassSlot {
 
 /// The routes.
 pub fn routes(doors: Arc<Doors>) -> Router {
-    let longpoll = longpoll::routes(&doors);
+    let (bridge, longpoll) = (bridge::routes(&doors), longpoll::routes(&doors));
     let mut routes = Router::new().route("/ws", get(upgrade)).route("/healthz", get(|| async { "ok\n" }));
     if let Some(path) = &doors.app.config.test.echo_path {
         routes = routes.route(path, get(echo));
     }
     let not_found = || async { (StatusCode::NOT_FOUND, "there is nothing at this path\n") };
-    routes.layer(Extension(doors)).merge(longpoll).fallback(not_found)
+    routes.layer(Extension(doors)).merge(bridge).merge(longpoll).fallback(not_found)
 }
 
 /// Turns a connection away unread: there are too many from its address.

@@ -2,6 +2,7 @@
 
 mod address;
 mod batched;
+mod bridge;
 mod connection;
 mod cors;
 mod forwarded;

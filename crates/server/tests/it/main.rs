@@ -3,6 +3,7 @@
 mod autobahn;
 mod bad_input;
 mod batched;
+mod bridge;
 mod cli;
 mod client;
 mod crash;
