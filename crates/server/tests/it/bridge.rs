@@ -454,3 +454,26 @@ async fn pages_of_other_origins_may_use_the_bridge_only_where_they_are_listed() 
     let reply = ask(&server, "POST", "/call", &from_page, b"{}").await;
     assert_eq!((reply.status, reply.header("access-control-allow-origin")), (401, "https://app.example"));
 }
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_the_client_counts_and_is_recorded() {
+    let config = "[proxies]\ntrusted = [\"127.0.0.1\"]\n[limits]\nunauthenticated_connections_max = 2";
+    let server = started(config).await;
+    let from = |last: u8| format!("{}X-Forwarded-For: 203.0.113.{last}\r\n", json_with(&basic(LOGIN, PASSWORD)));
+    let body = whoami().to_string();
+    let mut kept = Vec::new();
+    // More connections than one address may have, each for a client of its own.
+    for last in 1..=4 {
+        let mut http = Http::connect(&server).await;
+        assert_eq!(http.ask("POST", "/call", &from(last), body.as_bytes()).await.status, 200, "{last}");
+        kept.push(http);
+    }
+    let logins = audit(&server, &["--operation", "login", "--outcome", "accepted"]).await;
+    assert_eq!(logins.iter().filter(|row| row["address"] == "203.0.113.3").count(), 1, "{logins:?}");
+    // One client with too many is told so, on whichever connection.
+    let mut third = Http::connect(&server).await;
+    for (http, status) in kept.iter_mut().zip([200, 200]) {
+        assert_eq!(http.ask("POST", "/call", &from(9), body.as_bytes()).await.status, status);
+    }
+    assert_eq!(third.ask("POST", "/call", &from(9), body.as_bytes()).await.status, 503);
+}
