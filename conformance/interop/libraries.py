@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 PEERS = Path(__file__).parent / "peers"
+# Where cargo puts the example `scenario_peer` of the crate countersign-client.
+RUST_PEER = PEERS.parent.parent.parent / "target" / "debug" / "examples" / "scenario_peer"
 
 # Kinds of doors, as `Server.url` names them.
 TRANSPORTS = {
@@ -275,7 +277,17 @@ WAMPY = Library(
     changes={**_JSON_IN_JAVASCRIPT, **_rounds("cbor")},
 )
 
-LIBRARIES = [SWAMPYER, AUTOBAHN_PYTHON, AUTOBAHN_JS, WAMPY]
+# This project's own.
+RUST = Library(
+    "rust-client",
+    "countersign-client",
+    (os.environ.get("COUNTERSIGN_SCENARIO_PEER", RUST_PEER),),
+    offers={transport: tuple(SERIALIZERS) for transport in TRANSPORTS},
+    thrown=("wamp.error.runtime_error", ["out of paper"]),
+    missing={},
+)
+
+LIBRARIES = [SWAMPYER, AUTOBAHN_PYTHON, AUTOBAHN_JS, WAMPY, RUST]
 # The other end of every scenario: the library that offers most, over a connection that carries every value.
 OTHER, OTHER_TRANSPORT, OTHER_SERIALIZER = AUTOBAHN_PYTHON, "unix", "cbor"
 

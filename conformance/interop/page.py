@@ -6,7 +6,7 @@ import json
 from itertools import groupby
 from pathlib import Path
 
-from interop.libraries import LIBRARIES, NOT_SENT, SERIALIZERS, TRANSPORTS, Library
+from interop.libraries import LIBRARIES, NOT_SENT, RUST, SERIALIZERS, TRANSPORTS, Library
 
 CONFORMANCE = Path(__file__).parent.parent
 PAGE = CONFORMANCE.parent / "docs" / "interoperability.md"
@@ -16,8 +16,9 @@ NEEDED_TO_TIDY_UP = {"subscribe.unsubscribe_pattern"}
 HEAD = """\
 # Interoperability
 
-What is proven with client libraries of other people. One list of scenarios is run by each of them, over every transport and
-serializer that it offers, against the built server; the other end is always autobahn-python, over a Unix socket and CBOR.
+What is proven with client libraries of other people, and with the Rust client. One list of scenarios is run by
+each of them, over every transport and serializer that it offers, against the built server; the other end is always
+autobahn-python, over a Unix socket and CBOR.
 `cargo xtask conformance -k interop` runs it. This page is made from the same lists (`conformance/interop/`), and a test holds
 it to them: a scenario that a library doesn't run is here with the reason, and the reason is the library's.
 """
@@ -45,6 +46,11 @@ class Reasons:
 
     def lines(self) -> list[str]:
         return [f"{number}. {library}: {reason}." for (library, reason), number in self._numbers.items()]
+
+
+def headline(library: Library) -> str:
+    """The name of the library and the version that is pinned; the Rust client is of this version."""
+    return library.name if library is RUST else f"{library.name} {version(library)}"
 
 
 def version(library: Library) -> str:
@@ -102,7 +108,7 @@ def text() -> str:
     from interop.scenarios import LIST
 
     reasons = Reasons()
-    names = [f"{library.name} {version(library)}" for library in LIBRARIES]
+    names = [headline(library) for library in LIBRARIES]
     connections = [
         [title, *[connection(library, transport, reasons) for library in LIBRARIES]]
         for transport, title in TRANSPORTS.items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 TAG = "$"
@@ -13,7 +12,7 @@ PLAIN_INTEGER_MAX = 2**53 - 1
 def to_line(value: Any) -> Any:
     """`value` as JSON."""
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return {TAG: "bytes", "base64": base64.b64encode(value).decode("ascii")}
+        return {TAG: "bytes", "hex": bytes(value).hex()}
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > PLAIN_INTEGER_MAX:
         return {TAG: "integer", "decimal": str(value)}
     if isinstance(value, dict):
@@ -27,7 +26,7 @@ def from_line(value: Any) -> Any:
     """What `to_line` was given."""
     if isinstance(value, dict):
         if value.get(TAG) == "bytes":
-            return base64.b64decode(value["base64"])
+            return bytes.fromhex(value["hex"])
         if value.get(TAG) == "integer":
             return int(value["decimal"])
         return {key: from_line(each) for key, each in value.items()}

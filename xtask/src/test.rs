@@ -8,6 +8,9 @@ use crate::metadata::Workspace;
 use crate::steps::Steps;
 use crate::{node, python, tidy, tools};
 
+/// The example of the client that runs the conformance scenarios.
+const SCENARIO_PEER: &str = "scenario_peer";
+
 const FIX_FORMAT: &str = "Run `cargo fmt --all` and commit what it changed.";
 const FIX_LINT: &str = "Fix the first complaint above; `cargo clippy --fix` can do some of them.";
 const FIX_DOCS: &str = "Fix the first complaint above: a broken link or a missing documentation comment.";
@@ -36,7 +39,10 @@ pub fn everything() -> Outcome {
 pub fn conformance_alone(arguments: &[String]) -> Outcome {
     let mut steps = Steps::new(5);
     let postgres = steps.run("Tools", tools_installed)?;
-    steps.run("Build", || run(&mut cargo(&["build", "--package", "countersign-server"]), FIX_BUILD))?;
+    steps.run("Build", || {
+        run(&mut cargo(&["build", "--package", "countersign-server"]), FIX_BUILD)?;
+        run(&mut cargo(&["build", "--package", "countersign-client", "--example", SCENARIO_PEER]), FIX_BUILD)
+    })?;
     let workspace = Workspace::load()?;
     let clients = Clients::installed(&workspace, &mut steps)?;
     steps.run("Conformance", || {
@@ -108,6 +114,7 @@ fn conformance(workspace: &Workspace, clients: &Clients, cluster: &Cluster, argu
     pytest
         .args(arguments)
         .current_dir(workspace.root.join("conformance"))
+        .env("COUNTERSIGN_SCENARIO_PEER", workspace.target.join("debug").join("examples").join(SCENARIO_PEER))
         .env("COUNTERSIGN_NODE_PACKAGES", &clients.node)
         .env("COUNTERSIGN_BIN", workspace.target.join("debug").join("countersign"))
         .env(URL_VARIABLE, cluster.url());

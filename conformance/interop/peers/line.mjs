@@ -27,7 +27,7 @@ export function toLine(value) {
     return { [TAG]: "integer", decimal: value.toString() };
   }
   if (value instanceof Uint8Array) {
-    return { [TAG]: "bytes", base64: Buffer.from(value).toString("base64") };
+    return { [TAG]: "bytes", hex: Buffer.from(value).toString("hex") };
   }
   if (Array.isArray(value)) {
     return value.map(toLine);
@@ -47,7 +47,7 @@ export function fromLine(value) {
   }
   if (value !== null && typeof value === "object") {
     if (value[TAG] === "bytes") {
-      return Buffer.from(value.base64, "base64");
+      return Buffer.from(value.hex, "hex");
     }
     if (value[TAG] === "integer") {
       return BigInt(value.decimal);
