@@ -22,13 +22,15 @@ use crate::meta::MetaEvent;
 use crate::options;
 use crate::refusal::{Gate, Refusal};
 use crate::session::{PUBLISHER, SessionDetails, Sessions, introduce};
-use crate::{Action, Effect, RealmSettings, Receivers, Target};
+use crate::{Action, Effect, Limit, RealmSettings, Receivers, Target};
 use history::History;
 use receivers::ReceiverRules;
-use retained::{KeptEvent, Retained};
+use retained::Retained;
 use subscriptions::Subscriptions;
 
-pub(crate) use history::{Bounds, PastEvent, Query};
+pub use history::PastEvent;
+pub(crate) use history::{Bounds, Query};
+pub use retained::KeptEvent;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -68,9 +70,9 @@ impl Broker {
     /// No subscriptions but those that have a history.
     pub fn new(settings: &RealmSettings) -> Self {
         let mut broker = Self::default();
-        for history in &settings.history {
+        for (place, history) in settings.history.iter().enumerate() {
             let id = broker.subscriptions.create_permanent(history.pattern.clone());
-            broker.history.add(id, history.clone());
+            broker.history.add(id, place, history.clone());
         }
         broker
     }
@@ -160,7 +162,7 @@ impl Broker {
             self.retained.keep(topic.clone(), kept(), sessions, gate.settings);
         }
         if is_past {
-            self.history.keep(&matching, PastEvent { at: gate.at, topic: topic.clone(), event: kept() });
+            out.extend(self.history.keep(&matching, PastEvent { at: gate.at, topic: topic.clone(), event: kept() }));
         }
         self.deliver(deliveries, publication, details, topic.as_str(), &payload, out);
         Ok(())
@@ -213,6 +215,11 @@ impl Broker {
         }
     }
 
+    /// See [`History::restore`].
+    pub fn restore_history(&mut self, place: usize, events: impl IntoIterator<Item = PastEvent>) {
+        self.history.restore(place, events);
+    }
+
     /// The meta events since the last time.
     pub fn take_events(&mut self) -> Vec<MetaEvent> {
         std::mem::take(&mut self.subscriptions.events)
@@ -220,6 +227,11 @@ impl Broker {
 
     pub fn retained_count(&self) -> usize {
         self.retained.len()
+    }
+
+    /// How often an event was not retained for lack of room.
+    pub fn limit_count(&self, limit: Limit) -> u64 {
+        self.retained.limit_count(limit)
     }
 
     pub fn subscription_count(&self) -> usize {

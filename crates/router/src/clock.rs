@@ -5,13 +5,23 @@ use std::time::Instant;
 
 /// Microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct WallTime(i64);
+pub struct WallTime(i64);
 
 impl WallTime {
-    pub const EPOCH: Self = Self(0);
+    pub(crate) const EPOCH: Self = Self(0);
+
+    /// The time of so many microseconds.
+    pub fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Its microseconds.
+    pub fn micros(self) -> i64 {
+        self.0
+    }
 
     /// Reads RFC 3339 text. What is finer than a microsecond is cut off.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Some(Self(text.parse::<jiff::Timestamp>().ok()?.as_microsecond()))
     }
 }

@@ -1,10 +1,17 @@
 //! What a realm wants done: the output of the state machine.
 
+use std::sync::Arc;
+
 use countersign_wamp::{Id, Message, UriText};
 use smallvec::SmallVec;
 
+use crate::PastEvent;
+
 /// The sessions that get the same message. Inline up to eight.
 pub type Receivers = SmallVec<[Id; 8]>;
+
+/// Places in [`RealmSettings::history`](crate::RealmSettings::history).
+pub type Histories = SmallVec<[usize; 2]>;
 
 /// One thing to do. Effects are carried out in the order of the list.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,5 +50,12 @@ pub enum Effect {
         reason: UriText,
         /// `GOODBYE.Details.message`, if whoever killed it gave one.
         message: Option<String>,
+    },
+    /// Store an event of histories that are to outlive the realm, behind those before it.
+    Record {
+        /// Which histories.
+        histories: Histories,
+        /// The event.
+        event: Arc<PastEvent>,
     },
 }

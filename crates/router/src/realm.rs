@@ -12,11 +12,12 @@ use countersign_wamp::{Id, Message, MessageType, UriPattern, uris::error};
 use crate::broker::{Broker, Publish, Publisher};
 use crate::clock::WallClock;
 use crate::dealer::{Answer, Call, Dealer};
+use crate::limit::LimitCounts;
 use crate::meta::MetaEvent;
 use crate::random::Random;
 use crate::refusal::{Gate, Violation};
 use crate::session::{Session, Sessions};
-use crate::{Action, Authorizer, Effect, RealmSettings, SessionDetails, Target, options};
+use crate::{Action, Authorizer, Effect, Limit, PastEvent, RealmSettings, SessionDetails, Target, options};
 
 /// A realm: its sessions, subscriptions, registrations and calls.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub struct Realm {
     pub(crate) sessions: Sessions,
     pub(crate) dealer: Dealer,
     pub(crate) broker: Broker,
+    pub(crate) limits: LimitCounts,
 }
 
 /// How a session leaves.
@@ -49,6 +51,7 @@ impl Realm {
             clock: WallClock::default(),
             sessions: Sessions::default(),
             dealer: Dealer::new(seed),
+            limits: LimitCounts::default(),
         }
     }
 
@@ -61,6 +64,12 @@ impl Realm {
         if is_first {
             self.broker.begin(self.clock.at(now));
         }
+    }
+
+    /// Gives back to a history, by its place in the settings, what was recorded of it
+    /// ([`Effect::Record`]), oldest first. For before anybody joins.
+    pub fn restore_history(&mut self, place: usize, events: impl IntoIterator<Item = PastEvent>) {
+        self.broker.restore_history(place, events);
     }
 
     /// Adds a session that was welcomed. One that has this id already leaves first, without a word
@@ -201,7 +210,7 @@ impl Realm {
         {
             self.check_request(from, *request)?;
         }
-        let Self { settings, clock, sessions, dealer, broker, .. } = self;
+        let Self { settings, clock, sessions, dealer, broker, limits, .. } = self;
         let gate = Gate { settings, at: clock.at(now), authorizer };
         let mut retained = None;
         let (request, answer) = match message {
@@ -233,7 +242,7 @@ impl Realm {
         };
         match answer {
             Ok(message) => out.push(Effect::Send { to: from, message }),
-            Err(refusal) => out.push(refusal.into_effect(from, request_type, request)),
+            Err(refusal) => out.push(refusal.counted(limits).into_effect(from, request_type, request)),
         }
         if let Some(subscription) = retained {
             broker.send_retained(sessions, from, subscription, out);
@@ -269,6 +278,11 @@ impl Realm {
     /// Retained events of all topics.
     pub fn retained_event_count(&self) -> usize {
         self.broker.retained_count()
+    }
+
+    /// How often somebody went beyond a limit.
+    pub fn limit_count(&self, limit: Limit) -> u64 {
+        self.limits.get(limit) + self.broker.limit_count(limit)
     }
 
     /// Registrations.

@@ -3,7 +3,8 @@
 use countersign_wamp::{Id, Message, MessageType, Payload, UriError, uris::error};
 
 use crate::clock::WallTime;
-use crate::{Action, Authorizer, Decision, Effect, RealmSettings, SessionDetails, Target};
+use crate::limit::LimitCounts;
+use crate::{Action, Authorizer, Decision, Effect, Limit, RealmSettings, SessionDetails, Target};
 
 /// ERROR URI for a request beyond a limit of its session: too many subscriptions and
 /// registrations, or too many unanswered calls.
@@ -27,11 +28,18 @@ const ECHOED_CHARACTERS_MAX: usize = 128;
 pub(crate) struct Refusal {
     error: &'static str,
     message: String,
+    /// The limit that was passed, if that was it.
+    limit: Option<Limit>,
 }
 
 impl Refusal {
     pub fn new(error: &'static str, message: impl Into<String>) -> Self {
-        Self { error, message: message.into() }
+        Self { error, message: message.into(), limit: None }
+    }
+
+    /// For a request beyond a limit of its session.
+    pub fn limit(limit: Limit, message: impl Into<String>) -> Self {
+        Self { limit: Some(limit), ..Self::new(LIMIT_EXCEEDED, message) }
     }
 
     /// For what can't happen: the realm looks a session up before anything else.
@@ -41,7 +49,17 @@ impl Refusal {
 
     pub fn invalid_uri(text: &str, cause: UriError) -> Self {
         let start: String = text.chars().take(ECHOED_CHARACTERS_MAX).collect();
-        Self::new(error::INVALID_URI, format!("{start:?} is no valid URI: {cause}"))
+        let limit = matches!(cause, UriError::TooLong { .. }).then_some(Limit::UriBytes);
+        Self { limit, ..Self::new(error::INVALID_URI, format!("{start:?} is no valid URI: {cause}")) }
+    }
+
+    /// Counts the limit that was passed.
+    #[must_use]
+    pub fn counted(self, limits: &mut LimitCounts) -> Self {
+        if let Some(limit) = self.limit {
+            limits.add(limit);
+        }
+        self
     }
 
     /// The ERROR for `request`.

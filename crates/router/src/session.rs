@@ -11,7 +11,7 @@ use crate::holdings::Holdings;
 use crate::refusal::Refusal;
 use crate::request_ids::RequestIds;
 use crate::testaments::Testaments;
-use crate::{ClientFeatures, LIMIT_EXCEEDED, RealmSettings};
+use crate::{ClientFeatures, Limit, RealmSettings};
 
 /// Whose session it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,25 +97,25 @@ impl Session {
     pub fn check_holdings(&self, settings: &RealmSettings, policy: MatchPolicy) -> Result<(), Refusal> {
         let max = settings.subscriptions_and_registrations_max;
         let held = self.subscriptions.len() + self.registrations.len();
-        self.check_limit(held, max, "subscriptions and registrations together")?;
+        self.check_limit(held, max, Limit::SubscriptionsAndRegistrations, "subscriptions and registrations together")?;
         if policy != MatchPolicy::Wildcard {
             return Ok(());
         }
         let wildcards = self.subscriptions.wildcards_len() + self.registrations.wildcards_len();
-        self.check_limit(wildcards, settings.wildcards_max, "wildcard patterns")
+        self.check_limit(wildcards, settings.wildcards_max, Limit::Wildcards, "wildcard patterns")
     }
 
     /// Refuses one more unanswered call above the limit.
     pub fn check_pending_calls(&self, settings: &RealmSettings) -> Result<(), Refusal> {
-        self.check_limit(self.calls.placed_len(), settings.pending_calls_max, "unanswered calls")
+        self.check_limit(self.calls.placed_len(), settings.pending_calls_max, Limit::PendingCalls, "unanswered calls")
     }
 
     /// The server's own session has no limits.
-    fn check_limit(&self, held: usize, max: usize, what: &str) -> Result<(), Refusal> {
+    fn check_limit(&self, held: usize, max: usize, limit: Limit, what: &str) -> Result<(), Refusal> {
         if held < max || self.details.is_service() {
             return Ok(());
         }
-        Err(Refusal::new(LIMIT_EXCEEDED, format!("a session may have at most {max} {what}")))
+        Err(Refusal::limit(limit, format!("a session may have at most {max} {what}")))
     }
 }
 

@@ -46,6 +46,9 @@ pub struct HistorySettings {
     pub events_max: usize,
     /// Bytes of these events together, about.
     pub bytes_max: usize,
+    /// Whether its events are recorded ([`Effect::Record`](crate::Effect::Record)), so that they
+    /// can be given back to another realm ([`Realm::restore_history`](crate::Realm::restore_history)).
+    pub is_stored: bool,
 }
 
 impl RealmSettings {

@@ -7,7 +7,7 @@
 
 use crate::broker::Publish;
 use crate::refusal::Refusal;
-use crate::{LIMIT_EXCEEDED, RealmSettings};
+use crate::{Limit, RealmSettings};
 
 /// When a testament is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,11 +51,14 @@ impl Testaments {
         let held = || self.detached.iter().chain(&self.destroyed);
         let (count_max, bytes_max) = (settings.testaments_max, settings.testament_bytes_max);
         if held().count() >= count_max {
-            return Err(Refusal::new(LIMIT_EXCEEDED, format!("a session may have at most {count_max} testaments")));
+            return Err(Refusal::limit(
+                Limit::Testaments,
+                format!("a session may have at most {count_max} testaments"),
+            ));
         }
         if held().map(|testament| testament.bytes).sum::<usize>() + bytes > bytes_max {
             let text = format!("the testaments of a session may have at most {bytes_max} bytes together");
-            return Err(Refusal::new(LIMIT_EXCEEDED, text));
+            return Err(Refusal::limit(Limit::TestamentBytes, text));
         }
         self.list(scope).push(Testament { publish, bytes });
         Ok(())

@@ -1,6 +1,6 @@
 //! The rules with everything they run on: storage, password pool, throttle, settings.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use countersign_identity::audit::Reason;
@@ -12,6 +12,7 @@ use countersign_storage::Store;
 
 use crate::clock::now;
 use crate::config::Config;
+use crate::metrics::Metrics;
 use crate::password_pool::HashingPool;
 
 /// What every door and command works on.
@@ -23,6 +24,8 @@ pub struct App {
     pub passwords: HashingPool,
     /// The settings.
     pub config: Config,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Held while a role is edited.
     pub role_edits: tokio::sync::Mutex<()>,
     throttle: Mutex<Throttle>,
@@ -31,9 +34,11 @@ pub struct App {
 impl App {
     /// Puts the parts together.
     pub fn new(identity: Identity<Store>, config: Config) -> Self {
+        let metrics = Arc::new(Metrics::default());
         Self {
-            passwords: HashingPool::new(&config.password, identity.settings().secrets),
+            passwords: HashingPool::new(&config.password, identity.settings().secrets, Arc::clone(&metrics)),
             identity,
+            metrics,
             role_edits: tokio::sync::Mutex::default(),
             throttle: Mutex::new(Throttle::new(config.throttle())),
             config,
@@ -71,6 +76,7 @@ impl App {
         match admission {
             Admission::Now => {}
             Admission::After(delay) => {
+                self.metrics.login_delayed();
                 let _turn = Waiting { app: self, address };
                 tokio::time::sleep(delay).await;
             }

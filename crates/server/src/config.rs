@@ -64,6 +64,8 @@ pub struct Config {
     pub websocket: WebSocketConfig,
     /// For tests of the server alone.
     pub test: TestConfig,
+    /// What the server tells of itself.
+    pub metrics: MetricsConfig,
 }
 
 /// `[realm]`
@@ -78,7 +80,7 @@ pub struct RealmConfig {
     pub strict_uris: bool,
     /// Whether request ids have to count from 1, one by one. Some clients' don't.
     pub strict_ids: bool,
-    /// Topics whose last events are kept in memory.
+    /// Topics whose last events are kept.
     pub history: Vec<HistoryConfig>,
 }
 
@@ -95,6 +97,9 @@ pub struct HistoryConfig {
     pub events_max: Option<usize>,
     /// Bytes that they take together, about.
     pub bytes_max: Option<usize>,
+    /// Whether they are stored in the database as well, so that a restart keeps them.
+    #[serde(default)]
+    pub store: bool,
 }
 
 /// How a pattern is compared.
@@ -331,6 +336,20 @@ impl Default for HttpConfig {
     }
 }
 
+/// `[metrics]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsConfig {
+    /// Networks or single addresses from which `/metrics` may be read.
+    pub allow: Networks,
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self { allow: Networks::loopback() }
+    }
+}
+
 /// `[limits]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -364,6 +383,10 @@ pub struct LimitsConfig {
     pub retained_bytes_max: usize,
     /// Bytes of one answer about past events.
     pub history_answer_bytes_max: usize,
+    /// Past events that wait to be stored.
+    pub history_queue_events_max: usize,
+    /// Bytes of these together.
+    pub history_queue_bytes_max: usize,
     /// From connecting to WELCOME.
     pub hello_seconds_max: u64,
     /// Connections of one address that are not signed in yet.
@@ -389,6 +412,8 @@ impl Default for LimitsConfig {
             retained_events_max: RealmSettings::RETAINED_EVENTS_MAX_DEFAULT,
             retained_bytes_max: RealmSettings::RETAINED_BYTES_MAX_DEFAULT,
             history_answer_bytes_max: RealmSettings::HISTORY_ANSWER_BYTES_MAX_DEFAULT,
+            history_queue_events_max: 10_000,
+            history_queue_bytes_max: 64 * 1024 * 1024,
             hello_seconds_max: 10,
             unauthenticated_connections_max: 256,
             login_attempts_max: 3,
@@ -583,6 +608,8 @@ mod tests {
         assert_eq!(config.otp.lifetime_seconds, 600);
         assert!(!config.auth.anonymous);
         assert!(config.throttle.exempt.is_empty());
+        assert!(config.metrics.allow.contains([127, 0, 0, 1].into()));
+        assert!(!config.metrics.allow.contains([10, 0, 0, 1].into()));
         assert!(config.proxies.trusted.is_empty() && !config.proxies.proxy_protocol);
     }
 

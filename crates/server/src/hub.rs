@@ -13,13 +13,15 @@ use arc_swap::ArcSwap;
 use countersign_identity::permission::{self, Refusal, SessionRights, UriMatch};
 use countersign_identity::{Actor, RequestContext, UserId};
 use countersign_router::{
-    Action, Authorizer, ClientFeatures, Decision, Effect, Realm, RealmSettings, SessionDetails, SessionKind, Target,
+    Action, Authorizer, ClientFeatures, Decision, Effect, Limit, PastEvent, Realm, RealmSettings, SessionDetails,
+    SessionKind, Target,
 };
 use countersign_wamp::{Dict, Id, MatchPolicy, Message, uris};
 use rand_core::Rng as _;
 use tokio::sync::Notify;
 
 use crate::clock::{now, random};
+use crate::history::HistoryQueue;
 use crate::outbox::{Ending, Outbox, SharedMessage};
 use crate::roles::RoleTable;
 
@@ -77,6 +79,23 @@ pub struct RevokedMeanwhile;
 /// Calls of the server's own procedures, with the session that made them.
 pub type ServiceCalls = Vec<(Message, Option<Arc<Live>>)>;
 
+/// How much is in the realm.
+#[derive(Debug)]
+pub struct RealmCounts {
+    /// Calls that are not answered yet.
+    pub pending_calls: usize,
+    /// Topics and patterns with subscribers or history.
+    pub subscriptions: usize,
+    /// Procedures and patterns that are registered.
+    pub registrations: usize,
+    /// Retained events.
+    pub retained_events: usize,
+    /// Past events that wait to be stored.
+    pub history_queued: usize,
+    /// How often each limit was passed.
+    pub limits: [(Limit, u64); Limit::ALL.len()],
+}
+
 /// The realm and who is in it.
 #[derive(Debug)]
 pub struct Hub {
@@ -93,20 +112,41 @@ struct Inner {
     revoked: HashMap<UserId, Instant>,
     effects: Vec<Effect>,
     next_timeout: Option<Instant>,
+    history: Arc<HistoryQueue>,
 }
 
 impl Hub {
-    /// A realm with nobody in it but the server's own session.
-    pub fn new(settings: RealmSettings, roles: RoleTable) -> Self {
+    /// A realm with nobody in it but the server's own session. Events of histories that are stored
+    /// go into the queue.
+    pub fn new(settings: RealmSettings, roles: RoleTable, history: Arc<HistoryQueue>) -> Self {
         let mut realm = Realm::new(settings, random().next_u64());
         let service = Id::from_random(random().next_u64());
         let started = Instant::now();
         realm.set_clock(started, now().micros());
         let details = SessionDetails::new(SessionKind::Service, "countersign", "service");
         realm.join(started, service, details, &mut Vec::new());
-        let inner =
-            Inner { realm, sessions: HashMap::new(), revoked: HashMap::new(), effects: Vec::new(), next_timeout: None };
+        let (sessions, revoked) = (HashMap::new(), HashMap::new());
+        let inner = Inner { realm, sessions, revoked, effects: Vec::new(), next_timeout: None, history };
         Self { inner: Mutex::new(inner), roles, timeouts_changed: Notify::new(), service }
+    }
+
+    /// Gives back to a history what was stored of it.
+    pub fn restore_history(&self, place: usize, events: Vec<PastEvent>) {
+        self.lock().realm.restore_history(place, events);
+    }
+
+    /// How much is in the realm.
+    pub fn counts(&self) -> RealmCounts {
+        let inner = self.lock();
+        let realm = &inner.realm;
+        RealmCounts {
+            pending_calls: realm.pending_call_count(),
+            subscriptions: realm.subscription_count(),
+            registrations: realm.registration_count(),
+            retained_events: realm.retained_event_count(),
+            history_queued: inner.history.len(),
+            limits: Limit::ALL.map(|limit| (limit, realm.limit_count(limit))),
+        }
     }
 
     /// The server's own session, which has registered its procedures.
@@ -296,7 +336,7 @@ impl Inner {
 
     fn deliver(&mut self, service: Id) -> ServiceCalls {
         let mut calls = Vec::new();
-        let Self { effects, sessions, .. } = self;
+        let Self { effects, sessions, history, .. } = self;
         for effect in effects.drain(..) {
             match effect {
                 Effect::Send { to, message } if to == service => {
@@ -314,6 +354,7 @@ impl Inner {
                         live.outbox.send_shared(Arc::clone(&shared));
                     }
                 }
+                Effect::Record { histories, event } => history.push(histories, event),
                 Effect::Goodbye { session, reason, message } => {
                     if let Some(live) = sessions.remove(&session) {
                         let details = message.map_or_else(Dict::new, |message| Dict::new().with("message", message));

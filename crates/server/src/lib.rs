@@ -15,8 +15,10 @@ mod demo;
 mod doors;
 #[doc(hidden)]
 pub mod fuzzing;
+mod history;
 mod hub;
 mod keyring;
+mod metrics;
 mod networks;
 mod open;
 mod outbox;

@@ -1,8 +1,8 @@
 //! Sets of networks, as they stand in the configuration.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -11,6 +11,12 @@ use serde::{Deserialize, Deserializer};
 pub struct Networks(Vec<IpNet>);
 
 impl Networks {
+    /// This machine.
+    pub fn loopback() -> Self {
+        let v4 = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
+        Self(vec![v4.into(), IpAddr::V6(Ipv6Addr::LOCALHOST).into()])
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

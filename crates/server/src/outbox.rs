@@ -8,8 +8,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use countersign_wamp::{Dict, Encoding, Message, encode};
+use countersign_wamp::{Dict, Encoding, Message, MessageType, encode};
 use tokio::sync::Notify;
+
+use crate::metrics::ServerLimit;
 
 /// What a message takes in the queue beside its texts, options and payload, in bytes. An
 /// estimate; exact figures would need encoding under the realm's lock.
@@ -41,6 +43,38 @@ pub enum Ending {
     Policy,
 }
 
+/// Which limit a queue passed that was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CutBy {
+    /// [`OutboxLimits::messages_max`]
+    Messages,
+    /// [`OutboxLimits::bytes_max`]
+    Bytes,
+}
+
+impl From<CutBy> for ServerLimit {
+    fn from(by: CutBy) -> Self {
+        match by {
+            CutBy::Messages => Self::OutboundMessages,
+            CutBy::Bytes => Self::OutboundBytes,
+        }
+    }
+}
+
+impl Ending {
+    /// Its name in the metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::ProtocolError => "protocol_error",
+            Self::GoingAway => "going_away",
+            Self::TooLong => "too_long",
+            Self::NotUtf8 => "not_utf8",
+            Self::Policy => "policy",
+        }
+    }
+}
+
 /// One thing to send.
 #[derive(Debug)]
 pub enum Outgoing {
@@ -65,6 +99,11 @@ impl SharedMessage {
     /// Takes the message; nothing is encoded yet.
     pub fn new(message: Message) -> Self {
         Self { message, encoded: Default::default() }
+    }
+
+    /// Its type.
+    pub fn message_type(&self) -> MessageType {
+        self.message.message_type()
     }
 
     /// The frame for receivers with this serializer.
@@ -107,7 +146,7 @@ struct State {
     queue: VecDeque<Outgoing>,
     bytes: usize,
     ending: Option<Ending>,
-    is_cut: bool,
+    cut: Option<CutBy>,
 }
 
 impl Outbox {
@@ -166,21 +205,30 @@ impl Outbox {
     }
 
     /// Waits until the session was cut off for reading too slowly.
-    pub async fn cut(&self) {
-        while !self.lock().is_cut {
-            self.cut.notified().await;
+    pub async fn cut(&self) -> CutBy {
+        loop {
+            let cut = self.lock().cut;
+            match cut {
+                Some(by) => return by,
+                None => self.cut.notified().await,
+            }
         }
     }
 
     fn push(&self, outgoing: Outgoing, bytes: usize) {
         let mut state = self.lock();
-        if state.ending.is_some() || state.is_cut {
+        if state.ending.is_some() || state.cut.is_some() {
             return;
         }
-        if state.queue.len() >= self.limits.messages_max || state.bytes + bytes > self.limits.bytes_max {
+        let passed = if state.queue.len() >= self.limits.messages_max {
+            Some(CutBy::Messages)
+        } else {
+            (state.bytes + bytes > self.limits.bytes_max).then_some(CutBy::Bytes)
+        };
+        if passed.is_some() {
             // What waits is lost with the connection; keeping it would only hold memory.
             state.queue.clear();
-            state.is_cut = true;
+            state.cut = passed;
             drop(state);
             self.cut.notify_one();
             return;
@@ -236,7 +284,7 @@ mod tests {
         outbox.send(event(1));
         assert!(outbox.cut().now_or_never().is_none());
         outbox.send(event(1));
-        assert!(outbox.cut().now_or_never().is_some());
+        assert_eq!(outbox.cut().now_or_never(), Some(CutBy::Messages));
     }
 
     #[test]
@@ -245,7 +293,7 @@ mod tests {
         outbox.pong(Bytes::from(vec![0; 300]));
         assert!(outbox.cut().now_or_never().is_none());
         outbox.pong(Bytes::from_static(b"x"));
-        assert!(outbox.cut().now_or_never().is_some());
+        assert_eq!(outbox.cut().now_or_never(), Some(CutBy::Bytes));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock::random;
 use crate::config::PasswordConfig;
+use crate::metrics::{Metrics, ServerLimit};
 
 /// Checks that wait for their turn, unless set otherwise.
 const QUEUE_MAX: usize = 256;
@@ -30,11 +31,12 @@ pub struct HashingPool {
     queue_max: usize,
     deadline: Duration,
     secrets: SecretSettings,
+    metrics: Arc<Metrics>,
 }
 
 impl HashingPool {
-    /// A pool as configured, which derives these secrets.
-    pub fn new(config: &PasswordConfig, secrets: SecretSettings) -> Self {
+    /// A pool as configured, which derives these secrets and counts those whom it refuses.
+    pub fn new(config: &PasswordConfig, secrets: SecretSettings, metrics: Arc<Metrics>) -> Self {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             workers: Arc::new(Semaphore::new(config.workers.unwrap_or_else(cores).max(1))),
@@ -42,6 +44,7 @@ impl HashingPool {
             queue_max: config.queue_max.unwrap_or(QUEUE_MAX),
             deadline: Duration::from_secs(config.queue_seconds_max.unwrap_or(QUEUE_SECONDS_MAX)),
             secrets,
+            metrics,
         }
     }
 
@@ -55,10 +58,20 @@ impl HashingPool {
         self.run(move || password.derive(settings, &mut random())).await
     }
 
+    /// Checks that run or wait.
+    pub fn queued(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PoolBusy> {
-        let _place = Place::take(&self.waiting, self.queue_max)?;
+        let _place = Place::take(&self.waiting, self.queue_max)
+            .inspect_err(|_| self.metrics.limit_reached(ServerLimit::PasswordQueue))?;
         let turn = Arc::clone(&self.workers).acquire_owned();
-        let permit = tokio::time::timeout(self.deadline, turn).await.map_err(|_| PoolBusy)?.map_err(|_| PoolBusy)?;
+        let Ok(turn) = tokio::time::timeout(self.deadline, turn).await else {
+            self.metrics.limit_reached(ServerLimit::PasswordQueueSeconds);
+            return Err(PoolBusy);
+        };
+        let permit = turn.map_err(|_| PoolBusy)?;
         let work = move || {
             let result = work();
             drop(permit);
@@ -99,7 +112,7 @@ mod tests {
 
     fn pool(queue_max: usize) -> Arc<HashingPool> {
         let config = PasswordConfig { workers: Some(1), queue_max: Some(queue_max), queue_seconds_max: Some(1) };
-        Arc::new(HashingPool::new(&config, SecretSettings::default()))
+        Arc::new(HashingPool::new(&config, SecretSettings::default(), Arc::default()))
     }
 
     #[tokio::test]
@@ -122,8 +135,22 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert_eq!(pool.verify(None, Secret::new("x")).await, Err(PoolBusy));
+        assert_eq!(pool.metrics.times_reached(ServerLimit::PasswordQueue), 1);
         drop(release);
         assert_eq!(busy.await.unwrap(), Ok(true));
         assert_eq!(pool.verify(None, Secret::new("x")).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn refuses_what_waits_too_long() {
+        let pool = pool(2);
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let busy = pool.run(move || held.recv().is_err());
+        let waiting = async {
+            assert_eq!(pool.verify(None, Secret::new("x")).await, Err(PoolBusy));
+            assert_eq!(pool.metrics.times_reached(ServerLimit::PasswordQueueSeconds), 1);
+            drop(release);
+        };
+        assert_eq!(tokio::join!(busy, waiting), (Ok(true), ()));
     }
 }

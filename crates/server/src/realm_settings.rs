@@ -46,6 +46,7 @@ fn history(config: &Config, one: &HistoryConfig) -> Result<HistorySettings, Conf
         pattern,
         events_max: one.events_max.unwrap_or(HISTORY_EVENTS_MAX),
         bytes_max: one.bytes_max.unwrap_or(HISTORY_BYTES_MAX),
+        is_stored: one.store,
     })
 }
 

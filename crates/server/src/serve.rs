@@ -18,6 +18,7 @@ use crate::control;
 use crate::data_dir::DataDir;
 use crate::demo;
 use crate::doors::{BindError, BoundSocket, Doors, ListenUrl, ListenUrlError, Listener};
+use crate::history::{self, HistoryQueue, QueueLimits, Recording, StoredHistory};
 use crate::hub::Hub;
 use crate::open::{Installation, OpenFailed, load_config, lock, open, open_data};
 use crate::output::say;
@@ -107,7 +108,7 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
 
     let app = Arc::new(app);
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    let hub = Arc::new(hub(&app).await?);
+    let (hub, mut recording) = hub(&app).await?;
     let procedures = Arc::new(Procedures::new(Arc::clone(&app), tasks.clone()));
     procedures.register(&hub)?;
 
@@ -144,6 +145,7 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     let result = tokio::select! {
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
+        () = recording.ended() => Err(ServeFailed::PartEnded),
         // Rather no server than a deaf one: whoever watches over it starts it again.
         _ = vital.join_next() => Err(ServeFailed::PartEnded),
     };
@@ -155,6 +157,7 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     if tokio::time::timeout(SHUTDOWN_GRACE, tasks.wait()).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
+    recording.finish().await;
     result
 }
 
@@ -173,11 +176,21 @@ async fn bind(
     Ok((control, listeners))
 }
 
-async fn hub(app: &App) -> Result<Hub, ServeFailed> {
+/// The realm, with what is stored of its histories, and the task that stores further events.
+async fn hub(app: &App) -> Result<(Arc<Hub>, Recording), ServeFailed> {
     let settings = realm_settings(&app.config)?;
+    let (histories, uri_rules) = (StoredHistory::all(&settings.name, &settings.history), settings.uri_rules);
+    let limits = &app.config.limits;
+    let limits = QueueLimits { events_max: limits.history_queue_events_max, bytes_max: limits.history_queue_bytes_max };
+    let queue = Arc::new(HistoryQueue::new(limits, Arc::clone(&app.metrics)));
     let roles = RoleTable::default();
     app.load_roles(&roles).await?;
-    Ok(Hub::new(settings, roles))
+    let hub = Hub::new(settings, roles, Arc::clone(&queue));
+    for history in &histories {
+        let events = history::load(app.identity.repository(), history, uri_rules).await?;
+        hub.restore_history(history.place, events);
+    }
+    Ok((Arc::new(hub), Recording::start(&queue, histories, app)))
 }
 
 fn listen_urls(given: &[String], config: &Config, data: &DataDir) -> Result<Vec<ListenUrl>, ListenUrlError> {

@@ -15,12 +15,14 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
+mod history;
 mod migrate;
 mod ops;
 mod postgres;
 mod record;
 mod seal;
 mod sqlite;
+mod stats;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -28,7 +30,9 @@ mod tx;
 mod value;
 
 pub use error::{KeyringError, OpenError};
+pub use history::{AppendHistory, HistoryEvent, HistoryKey, ReadHistory, TrimHistory};
 pub use postgres::PostgresSettings;
 pub use seal::{Keyring, SealKey};
 pub use sqlite::SqliteSettings;
-pub use store::Store;
+pub use stats::StoreStats;
+pub use store::{Ping, Store};

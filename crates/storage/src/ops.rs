@@ -3,6 +3,7 @@
 mod audit;
 mod bootstrap;
 mod credentials;
+mod history;
 mod proofs;
 mod roles;
 mod seals;

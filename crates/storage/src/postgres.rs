@@ -19,6 +19,7 @@ use tokio_postgres::{Client, Config, IsolationLevel, NoTls};
 use crate::error::{OpenError, TxError};
 use crate::migrate::{Migration, Migrations, migrate};
 use crate::seal::SharedKeyring;
+use crate::stats::{Counts, StoreStats};
 use crate::tx::{Execute, Tx};
 use statements::PostgresTx;
 
@@ -27,6 +28,7 @@ const MIGRATIONS: Migrations = Migrations {
     steps: &[
         Migration { version: 1, name: "identity", sql: include_str!("../migrations/postgres/0001_identity.sql") },
         Migration { version: 2, name: "proofs", sql: include_str!("../migrations/postgres/0002_proofs.sql") },
+        Migration { version: 4, name: "history", sql: include_str!("../migrations/postgres/0004_history.sql") },
     ],
 };
 
@@ -77,12 +79,13 @@ impl std::fmt::Debug for PostgresSettings {
 pub struct Postgres {
     pool: Pool,
     keyring: SharedKeyring,
+    counts: Counts,
 }
 
 impl Postgres {
     /// Connects and brings the database to the newest schema.
     pub async fn connect(settings: &PostgresSettings, keyring: SharedKeyring) -> Result<Self, OpenError> {
-        let postgres = Self { pool: pool(settings)?, keyring };
+        let postgres = Self { pool: pool(settings)?, keyring, counts: Counts::default() };
         let mut client = postgres.client().await?;
         let transaction = client.transaction().await.map_err(failed)?;
         let mut tx = postgres.statements(transaction.client(), &transaction.statement_cache);
@@ -99,12 +102,22 @@ impl Postgres {
         for _ in 0..RETRIES_MAX {
             match self.attempt(&operation).await {
                 Err(TxError::Interrupted(cause)) => tracing::debug!(%cause, "an operation is executed again"),
-                ended => return ended.map_err(RepositoryError::from),
+                ended => return self.answer(ended),
             }
             tokio::time::sleep(delay).await;
             delay *= 2;
         }
-        self.attempt(&operation).await.map_err(RepositoryError::from)
+        let ended = self.attempt(&operation).await;
+        self.answer(ended)
+    }
+
+    /// How much was done.
+    pub fn stats(&self) -> StoreStats {
+        self.counts.read()
+    }
+
+    fn answer<T>(&self, ended: Result<T, TxError>) -> Result<T, RepositoryError> {
+        ended.inspect_err(|_| self.counts.failed()).map_err(RepositoryError::from)
     }
 
     async fn attempt<O: Execute>(&self, operation: &O) -> Result<O::Outcome, TxError> {
@@ -117,12 +130,14 @@ impl Postgres {
         let transaction = builder.start().await.map_err(failed)?;
         let mut tx = self.statements(transaction.client(), &transaction.statement_cache);
         let outcome = operation.execute(&mut tx).await?;
+        let audit_rows = tx.audit_rows();
         transaction.commit().await.map_err(commit_failed)?;
+        self.counts.committed(1, audit_rows);
         Ok(outcome)
     }
 
     fn statements<'c>(&'c self, client: &'c Client, statements: &'c StatementCache) -> PostgresTx<'c> {
-        PostgresTx { client, statements, keyring: self.keyring.get() }
+        PostgresTx::new(client, statements, self.keyring.get())
     }
 
     async fn client(&self) -> Result<Object, TxError> {

@@ -16,6 +16,7 @@ use futures_util::FutureExt;
 use crate::error::{OpenError, TxError};
 use crate::migrate::{Migration, Migrations, migrate};
 use crate::seal::SharedKeyring;
+use crate::stats::{Counts, StoreStats};
 use crate::tx::Execute;
 use connection::{Mode, SqliteTx};
 use readers::Readers;
@@ -26,6 +27,7 @@ const MIGRATIONS: Migrations = Migrations {
     steps: &[
         Migration { version: 1, name: "identity", sql: include_str!("../migrations/sqlite/0001_identity.sql") },
         Migration { version: 2, name: "proofs", sql: include_str!("../migrations/sqlite/0002_proofs.sql") },
+        Migration { version: 4, name: "history", sql: include_str!("../migrations/sqlite/0004_history.sql") },
     ],
 };
 
@@ -54,6 +56,7 @@ pub struct Sqlite {
     // Fields are dropped in this order; the writer closes last and so empties the log.
     readers: Readers,
     writer: Writer,
+    counts: Counts,
 }
 
 impl Sqlite {
@@ -73,9 +76,15 @@ impl Sqlite {
         tx.end(migrated.is_ok())?;
         migrated?;
         let readers = Readers::open(&settings.path, settings.readers, keyring.clone())?;
-        let writer = Writer::start(connection, settings.group_max, keyring.clone())
+        let counts = Counts::default();
+        let writer = Writer::start(connection, settings.group_max, keyring.clone(), counts.clone())
             .map_err(|source| OpenError::File { path: settings.path.clone(), source })?;
-        Ok(Self { readers, writer })
+        Ok(Self { readers, writer, counts })
+    }
+
+    /// How much was done.
+    pub fn stats(&self) -> StoreStats {
+        self.counts.read()
     }
 
     /// Executes one operation.

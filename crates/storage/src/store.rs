@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use countersign_identity::repository::{RepositoryError, Run};
+use countersign_identity::repository::{Operation, RepositoryError, Run};
 use data_encoding::HEXLOWER;
 
-use crate::error::{KeyringError, OpenError};
+use crate::error::{KeyringError, OpenError, TxError};
 use crate::ops::SealKeys;
 use crate::postgres::{Postgres, PostgresSettings};
 use crate::seal::{Keyring, SharedKeyring};
 use crate::sqlite::{Sqlite, SqliteSettings};
-use crate::tx::Execute;
+use crate::stats::StoreStats;
+use crate::tx::{Execute, Tx};
 
 /// A database that is ready for work: a
 /// [`Repository`](countersign_identity::repository::Repository). Clones share it; it is closed
@@ -70,6 +71,30 @@ impl Store {
         }
         self.keyring.set(keyring);
         Ok(())
+    }
+}
+
+impl Store {
+    /// How much was done since it was opened.
+    pub fn stats(&self) -> StoreStats {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.stats(),
+            Engine::Postgres(postgres) => postgres.stats(),
+        }
+    }
+}
+
+/// Asks whether the database takes operations that write, and writes nothing.
+#[derive(Debug)]
+pub struct Ping;
+
+impl Operation for Ping {
+    type Outcome = ();
+}
+
+impl Execute for Ping {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<(), TxError> {
+        tx.query("SELECT 1", &[]).await.map(drop)
     }
 }
 

@@ -19,6 +19,9 @@ pub trait Tx: Send {
     /// The keys under which secrets are sealed.
     fn keyring(&self) -> &Keyring;
 
+    /// Notes that a row was added to the audit trail, to be counted if it is committed.
+    fn note_audit_row(&mut self);
+
     /// Executes several statements without placeholders.
     fn script(&mut self, sql: &str) -> impl Future<Output = Result<(), TxError>> + Send;
 }

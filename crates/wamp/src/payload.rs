@@ -101,6 +101,35 @@ impl Payload {
         }
     }
 
+    /// The parts as bytes, to be stored, and their serializer; values are written in `otherwise`.
+    /// `None`: there are no arguments at all.
+    ///
+    /// # Errors
+    ///
+    /// As [`Payload::values`].
+    pub fn to_parts(&self, otherwise: Encoding) -> Result<Option<(Encoding, Bytes, Bytes)>, DecodeError> {
+        match &self.0 {
+            Content::Absent => Ok(None),
+            Content::Encoded { encoding, args, kwargs } => Ok(Some((*encoding, args.clone(), kwargs.clone()))),
+            Content::Values(_) => self.encoded(otherwise)?.to_parts(otherwise),
+        }
+    }
+
+    /// A payload of parts that were stored; they are checked.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`]: the bytes are not what [`Payload::to_parts`] gives.
+    pub fn from_stored(
+        encoding: Encoding,
+        args: impl Into<Bytes>,
+        kwargs: impl Into<Bytes>,
+    ) -> Result<Self, DecodeError> {
+        let payload = Self::from_parts(encoding, args.into(), kwargs.into());
+        payload.values()?;
+        Ok(payload)
+    }
+
     /// About how many bytes this takes in a queue.
     pub fn len_hint(&self) -> usize {
         match &self.0 {

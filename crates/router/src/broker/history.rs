@@ -1,4 +1,5 @@
-//! Event history: the last events of those topics that the settings name, in memory.
+//! Event history: the last events of those topics that the settings name, in memory. Those of a
+//! history that is stored are recorded as well, and given back at the next start.
 //!
 //! A history belongs to a subscription that is there from the start, whether anybody subscribes
 //! or not. Other subscriptions can be asked for their history too, if one that is kept covers them.
@@ -14,14 +15,17 @@ use countersign_wamp::{Dict, Id, MatchPolicy, Uri, UriPattern, UriRules};
 
 use super::retained::KeptEvent;
 use crate::clock::WallTime;
-use crate::{HistorySettings, SessionDetails};
+use crate::{Effect, Histories, HistorySettings, SessionDetails};
 
 /// One event in the history.
-#[derive(Debug)]
-pub(crate) struct PastEvent {
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastEvent {
+    /// When it was published.
     pub at: WallTime,
+    /// Its topic.
     pub topic: Uri,
-    pub(super) event: KeptEvent,
+    /// The event.
+    pub event: KeptEvent,
 }
 
 /// What to look for.
@@ -75,6 +79,20 @@ struct Store {
     /// In the order in which they came.
     events: VecDeque<Arc<PastEvent>>,
     bytes: usize,
+    /// Where it stands in the settings.
+    place: usize,
+}
+
+impl Store {
+    fn push(&mut self, past: Arc<PastEvent>) {
+        self.bytes += past.bytes();
+        self.events.push_back(past);
+        let HistorySettings { events_max, bytes_max, .. } = self.settings;
+        while self.events.len() > events_max || self.bytes > bytes_max {
+            let Some(oldest) = self.events.pop_front() else { break };
+            self.bytes -= oldest.bytes();
+        }
+    }
 }
 
 /// See the module.
@@ -85,8 +103,17 @@ pub(super) struct History {
 }
 
 impl History {
-    pub fn add(&mut self, subscription: Id, settings: HistorySettings) {
-        self.stores.insert(subscription, Store { settings, events: VecDeque::new(), bytes: 0 });
+    /// `place` is where it stands in the settings.
+    pub fn add(&mut self, subscription: Id, place: usize, settings: HistorySettings) {
+        self.stores.insert(subscription, Store { settings, events: VecDeque::new(), bytes: 0, place });
+    }
+
+    /// Puts back what was recorded.
+    pub fn restore(&mut self, place: usize, events: impl IntoIterator<Item = PastEvent>) {
+        let Some(store) = self.stores.values_mut().find(|store| store.place == place) else { return };
+        for past in events {
+            store.push(Arc::new(past));
+        }
     }
 
     /// Whether the events of a subscription are kept.
@@ -94,19 +121,20 @@ impl History {
         self.stores.contains_key(&subscription)
     }
 
-    /// Keeps an event for each of these subscriptions that has a history.
-    pub fn keep(&mut self, subscriptions: &[Id], past: PastEvent) {
-        let past = Arc::new(past);
+    /// Keeps an event for each of these subscriptions that has a history. Answers what is to be
+    /// recorded.
+    pub fn keep(&mut self, subscriptions: &[Id], past: PastEvent) -> Option<Effect> {
+        let event = Arc::new(past);
+        let mut histories = Histories::new();
         for subscription in subscriptions {
             let Some(store) = self.stores.get_mut(subscription) else { continue };
-            store.bytes += past.event.bytes();
-            store.events.push_back(Arc::clone(&past));
-            let HistorySettings { events_max, bytes_max, .. } = store.settings;
-            while store.events.len() > events_max || store.bytes > bytes_max {
-                let Some(oldest) = store.events.pop_front() else { break };
-                store.bytes -= oldest.event.bytes();
+            store.push(Arc::clone(&event));
+            // One that is too long for its history is not kept in memory either.
+            if store.settings.is_stored && !store.events.is_empty() {
+                histories.push(store.place);
             }
         }
+        (!histories.is_empty()).then_some(Effect::Record { histories, event })
     }
 
     /// The events of a subscription that answer the query and that a user may see, in the order
@@ -149,7 +177,7 @@ fn covers(outer: &UriPattern, inner: &UriPattern, rules: UriRules) -> bool {
 
 impl PastEvent {
     /// The event as `wamp.subscription.get_events` shows it.
-    pub fn describe(&self, subscription: Id, pattern: &UriPattern) -> Dict {
+    pub(crate) fn describe(&self, subscription: Id, pattern: &UriPattern) -> Dict {
         let mut details = self.event.details.clone();
         if pattern.policy() != MatchPolicy::Exact {
             details.push("topic", self.topic.as_str());
@@ -167,7 +195,7 @@ impl PastEvent {
         dict
     }
 
-    /// What it takes in an answer, about.
+    /// What it takes in a history and in an answer, in bytes, about.
     pub fn bytes(&self) -> usize {
         self.event.bytes()
     }

@@ -13,8 +13,9 @@ use std::ops::Bound;
 use countersign_wamp::{Dict, Id, MatchPolicy, Payload, Uri, UriPattern};
 
 use super::receivers::ReceiverRules;
-use crate::RealmSettings;
+use crate::limit::LimitCounts;
 use crate::session::Sessions;
+use crate::{Limit, RealmSettings};
 
 /// Events of one topic that are kept beside each other at most.
 const EVENTS_PER_TOPIC_MAX: usize = 8;
@@ -22,19 +23,23 @@ const EVENTS_PER_TOPIC_MAX: usize = 8;
 pub(super) const EVENT_BYTES: usize = 512;
 
 /// An event as it was published, without what depends on the subscription.
-#[derive(Debug)]
-pub(super) struct KeptEvent {
+#[derive(Debug, Clone, PartialEq)]
+pub struct KeptEvent {
+    /// The publication's id.
     pub publication: Id,
+    /// The publisher's session id.
     pub publisher: Id,
     /// The options that restrict its receivers.
     pub restrictions: Dict,
+    /// The EVENT's details, but for the topic.
     pub details: Dict,
+    /// Its arguments, as their sender wrote them.
     pub payload: Payload,
 }
 
 impl KeptEvent {
     /// Options that were read once can be read again.
-    pub fn rules(&self) -> Option<ReceiverRules<'_>> {
+    pub(super) fn rules(&self) -> Option<ReceiverRules<'_>> {
         ReceiverRules::read(&self.restrictions, self.publisher).ok()
     }
 
@@ -42,7 +47,7 @@ impl KeptEvent {
         self.rules().is_some_and(|rules| rules.admits(session, sessions))
     }
 
-    pub fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         EVENT_BYTES + self.payload.len_hint()
     }
 }
@@ -56,6 +61,8 @@ pub(super) struct Retained {
     count: u64,
     events: usize,
     bytes: usize,
+    /// Events for which there was no room.
+    limits: LimitCounts,
 }
 
 impl Retained {
@@ -77,9 +84,11 @@ impl Retained {
             events.remove(events.iter().position(is_restricted).unwrap_or(0));
         }
         let bytes: usize = events.iter().map(|(_, event)| event.bytes()).sum();
-        let is_room = self.events + events.len() <= settings.retained_events_max
-            && self.bytes + bytes <= settings.retained_bytes_max;
-        if is_room {
+        if self.events + events.len() > settings.retained_events_max {
+            self.limits.add(Limit::RetainedEvents);
+        } else if self.bytes + bytes > settings.retained_bytes_max {
+            self.limits.add(Limit::RetainedBytes);
+        } else {
             self.events += events.len();
             self.bytes += bytes;
             self.topics.insert(topic, events);
@@ -124,6 +133,10 @@ impl Retained {
 
     pub fn len(&self) -> usize {
         self.events
+    }
+
+    pub fn limit_count(&self, limit: Limit) -> u64 {
+        self.limits.get(limit)
     }
 }
 

@@ -10,7 +10,7 @@ use super::procedures::Question;
 use super::subscriptions::no_such_subscription;
 use crate::broker::{Bounds, Query};
 use crate::refusal::{Gate, Refusal};
-use crate::{Action, Realm, RealmSettings, Target};
+use crate::{Action, Limit, Realm, RealmSettings, Target};
 
 /// Events in one answer, whatever limit the caller names.
 const EVENTS_PER_ANSWER_MAX: u64 = 1_000;
@@ -41,7 +41,7 @@ impl Realm {
     /// Whoever may subscribe may see the history, but for the events that lists of users and roles
     /// keep from it.
     pub(super) fn get_events(&mut self, question: &Question<'_>) -> Result<Payload, Refusal> {
-        let Self { settings, clock, sessions, broker, .. } = self;
+        let Self { settings, clock, sessions, broker, limits, .. } = self;
         let id = question.arguments.id(0, "subscription")?.ok_or_else(no_such_subscription)?;
         let pattern = broker.shown_pattern(id).ok_or_else(no_such_subscription)?;
         let user = &sessions.get(&question.caller).ok_or_else(Refusal::unknown_session)?.details;
@@ -57,8 +57,12 @@ impl Realm {
         let mut events = Vec::new();
         for event in past.into_iter().flatten() {
             bytes += event.bytes();
-            if events.len() == count_max || (!events.is_empty() && bytes > settings.history_answer_bytes_max) {
+            let is_too_long = !events.is_empty() && bytes > settings.history_answer_bytes_max;
+            if events.len() == count_max || is_too_long {
                 has_more = true;
+                if is_too_long {
+                    limits.add(Limit::HistoryAnswerBytes);
+                }
                 break;
             }
             events.push(Value::Dict(event.describe(id, pattern)));

@@ -93,7 +93,7 @@ impl Realm {
                 let message = Message::Result { request, details: Dict::new(), payload };
                 Effect::Send { to: caller, message }
             }
-            Err(refusal) => refusal.into_effect(caller, MessageType::Call, request),
+            Err(refusal) => refusal.counted(&mut self.limits).into_effect(caller, MessageType::Call, request),
         });
     }
 

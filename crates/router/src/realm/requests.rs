@@ -21,7 +21,7 @@ impl Realm {
         authorizer: &dyn Authorizer,
         out: &mut Vec<Effect>,
     ) -> Result<(), Violation> {
-        let Self { settings, clock, sessions, dealer, .. } = self;
+        let Self { settings, clock, sessions, dealer, limits, .. } = self;
         let Some(caller) = sessions.get_mut(&from) else { return Ok(()) };
         let request = call.request;
         let features = caller.details.features;
@@ -43,7 +43,7 @@ impl Realm {
         match dealer.call(now, sessions, &gate, from, call, out) {
             Ok(None) => {}
             Ok(Some(call)) => self.answer(now, from, &call, authorizer, out),
-            Err(refusal) => out.push(refusal.into_effect(from, MessageType::Call, request)),
+            Err(refusal) => out.push(refusal.counted(limits).into_effect(from, MessageType::Call, request)),
         }
         Ok(())
     }
@@ -66,7 +66,7 @@ impl Realm {
         out: &mut Vec<Effect>,
     ) -> Result<(), Violation> {
         self.check_request(from, request)?;
-        let Self { settings, clock, random, sessions, broker, .. } = self;
+        let Self { settings, clock, random, sessions, broker, limits, .. } = self;
         let Some(publisher) = sessions.get(&from) else { return Ok(()) };
         let publisher = Publisher { id: from, details: &publisher.details };
         if options::is_passthru(&publish.options) && !publisher.details.features.has(Feature::PassthruAsPublisher) {
@@ -77,8 +77,10 @@ impl Realm {
             let publication = random.id();
             match broker.publish(sessions, &gate, publisher, publication, publish, out) {
                 Ok(()) => Ok(wanted.then_some(publication)),
-                Err(refusal) if wanted => Err(refusal),
-                Err(_) => Ok(None),
+                Err(refusal) => {
+                    let refusal = refusal.counted(limits);
+                    if wanted { Err(refusal) } else { Ok(None) }
+                }
             }
         });
         match answer {

@@ -3,13 +3,13 @@
 use countersign_wamp::{MatchPolicy, UriPattern, UriRules};
 
 use super::*;
-use crate::HistorySettings;
+use crate::{HistorySettings, PastEvent};
 
 const GET: &str = "wamp.subscription.get_events";
 
 fn history(policy: MatchPolicy, pattern: &str, events_max: usize) -> HistorySettings {
     let pattern = UriPattern::parse(pattern, policy, UriRules::default()).unwrap();
-    HistorySettings { pattern, events_max, bytes_max: 1 << 20 }
+    HistorySettings { pattern, events_max, bytes_max: 1 << 20, is_stored: false }
 }
 
 /// Subscription 1 is `app.log` with everything below, 2 is `app.one`, of which one event is kept.
@@ -234,4 +234,78 @@ fn bad_arguments_are_refused() {
     check(one(), with("from_publication", 0_u64), "invalid_argument");
     check(one(), with("topic", "app..x"), "invalid_uri");
     check(one(), with("topic", 1_u64), "invalid_argument");
+}
+
+/// Subscriptions 1 and 3 are of histories that are stored, 2 is not.
+fn recording_world(events_max: usize) -> World {
+    let mut world = World::with(|settings| {
+        let stored = |policy, pattern| HistorySettings { is_stored: true, ..history(policy, pattern, events_max) };
+        settings.history = vec![
+            stored(MatchPolicy::Prefix, "app.log"),
+            history(MatchPolicy::Exact, "app.log.b", 100),
+            HistorySettings { bytes_max: 700, ..stored(MatchPolicy::Exact, "app.log.c") },
+        ];
+    });
+    world.realm.set_clock(world.now, 1_700_000_000_000_000);
+    world.join(1, all_features());
+    world.join(2, all_features());
+    world
+}
+
+impl World {
+    /// What is recorded of a publication.
+    fn recorded(&mut self, options: Dict, topic: &str, text: &str) -> Vec<(Vec<usize>, PastEvent)> {
+        let message = Message::Publish { request: id(1), options, topic: topic.into(), payload: Payload::of(text) };
+        let effects = self.effects(1, message).into_iter();
+        let record = |effect| match effect {
+            Effect::Record { histories, event } => Some((histories.to_vec(), (*event).clone())),
+            _ => None,
+        };
+        effects.filter_map(record).collect()
+    }
+}
+
+#[test]
+fn the_events_of_stored_histories_are_recorded() {
+    let mut world = recording_world(100);
+    let mut check = |options: Dict, topic: &str, text: &str, want: &[&[usize]]| {
+        let recorded = world.recorded(options, topic, text);
+        let places: Vec<_> = recorded.iter().map(|(places, _)| places.as_slice()).collect();
+        assert_eq!(places, want, "{topic}");
+    };
+    check(none(), "app.log", "a", &[&[0]]);
+    check(none(), "app.log.b", "b", &[&[0]]);
+    check(none(), "app.log.c", "c", &[&[2, 0]]);
+    check(none(), "app.other", "d", &[]);
+    check(with("exclude", Value::List(vec![2_u64.into()])), "app.log", "e", &[]);
+    // Too long for its history, so not in memory either.
+    check(none(), "app.log.c", &"x".repeat(200), &[&[0]]);
+}
+
+#[test]
+fn what_was_recorded_can_be_given_back_to_another_realm() {
+    let mut first = recording_world(100);
+    let mut all = Vec::new();
+    for (topic, text) in [("app.log", "a"), ("app.log.b", "b"), ("app.log.c", "c")] {
+        first.pass(1_000);
+        let options = with("_trace_id", text).with("exclude_authrole", Value::List(vec!["odd".into()]));
+        all.extend(first.recorded(options, topic, text));
+    }
+    let of = |place: usize| all.iter().filter(move |(places, _)| places.contains(&place)).map(|(_, past)| past.clone());
+    let want = first.past_events(2, 1, none());
+    assert_eq!(want.0.len(), 3);
+
+    let mut second = recording_world(100);
+    for place in [0, 2, 9] {
+        second.realm.restore_history(place, of(place));
+    }
+    assert_eq!(second.past_events(2, 1, none()), want);
+    assert_eq!(second.past(1, 1, none()).0, [""; 0], "the lists of receivers still hold");
+    assert_eq!(second.past(2, 3, none()).0, ["c"]);
+    second.log(none(), "app.log", "d");
+    assert_eq!(second.past(2, 1, none()).0, ["a", "b", "c", "d"]);
+
+    let mut small = recording_world(2);
+    small.realm.restore_history(0, of(0));
+    assert_eq!(small.past(2, 1, none()).0, ["b", "c"]);
 }

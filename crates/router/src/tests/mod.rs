@@ -153,6 +153,9 @@ impl World {
                 let message = message.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
                 format!("{session} killed {}{message}", reason.as_str())
             }
+            Effect::Record { histories, event } => {
+                format!("record {} in {histories:?}", self.publication(event.event.publication))
+            }
         }
     }
 

@@ -23,6 +23,18 @@ pub enum ListenUrl {
 #[error("can't listen on {0:?}: give http://HOST:PORT, https://HOST:PORT, tcp://HOST:PORT or unix:PATH")]
 pub struct ListenUrlError(String);
 
+impl ListenUrl {
+    /// How it begins.
+    pub fn scheme(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+            Self::Https(_) => "https",
+            Self::Tcp(_) => "tcp",
+            Self::Unix(_) => "unix",
+        }
+    }
+}
+
 impl FromStr for ListenUrl {
     type Err = ListenUrlError;
 

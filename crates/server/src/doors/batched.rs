@@ -73,6 +73,8 @@ impl<B: Sink> BatchedSink<B> {
 }
 
 impl<B: Sink> Sink for BatchedSink<B> {
+    const TRANSPORT: &'static str = B::TRANSPORT;
+
     fn frame_bytes_max(&self) -> usize {
         self.sink.frame_bytes_max().saturating_sub(batch::OVERHEAD_BYTES_MAX)
     }
@@ -130,6 +132,8 @@ mod tests {
     }
 
     impl Sink for Wire {
+        const TRANSPORT: &'static str = "wire";
+
         fn frame_bytes_max(&self) -> usize {
             self.frame_bytes_max
         }

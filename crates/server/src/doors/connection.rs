@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_wamp::{Encoding, Message, MessageType, Payload, Subprotocol, Value, decode, uris};
+use countersign_wamp::{DecodeError, Encoding, Id, Message, MessageType, Payload, Subprotocol, Value, decode, uris};
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, sleep_until};
 
@@ -13,6 +13,7 @@ use super::gate::Pass;
 use super::peer::Peer;
 use super::session::{CurrentSession, Session};
 use super::transport::{Incoming, ReadError, Sink, Source, WriteError};
+use crate::metrics::{ServerLimit, Traffic, Via};
 use crate::outbox::{Batch, Ending, Outbox, Outgoing, frame};
 
 /// Most messages that are handed to the realm under one lock.
@@ -59,38 +60,53 @@ pub async fn run_as(
 }
 
 /// Carries one connection to its end.
-pub async fn run(
+pub async fn run<S: Sink>(
     doors: Arc<Doors>,
     mut source: impl Source,
-    mut sink: impl Sink,
+    mut sink: S,
     encoding: Encoding,
     visitor: Visitor,
 ) {
+    let metrics = &doors.app.metrics;
+    let traffic = metrics.traffic();
     let outbox = Arc::new(Outbox::new(doors.outbox_limits()));
     let Visitor { peer, pass, current } = visitor;
-    let mut session = Session::new(Arc::clone(&doors), peer, Arc::clone(&outbox), pass, current.clone());
-    let reading = read(&doors, &mut source, encoding, &mut session, &outbox);
-    let writing = write(&mut sink, encoding, &outbox, |unsendable| {
+    let via = Via { transport: S::TRANSPORT, encoding };
+    let address = peer.address;
+    let mut session = Session::new(Arc::clone(&doors), peer, Arc::clone(&outbox), pass, current.clone(), via);
+    let reading = read(&doors, &mut source, encoding, &mut session, &outbox, &traffic);
+    let writing = write(&mut sink, encoding, &outbox, &traffic, |unsendable| {
         if let (Some(id), Some(answer)) = (current.get(), answer_for(unsendable)) {
             doors.procedures.start(&doors.hub, doors.hub.handle(id, [answer]));
         }
     });
-    let may_still_send = {
+    let (how, may_still_send) = {
         tokio::pin!(reading, writing);
         tokio::select! {
             // The peer went or broke the framing: say what is left to say, then go.
             read = &mut reading => {
-                let _ = tokio::time::timeout(CLOSE_SECONDS_MAX, &mut writing).await;
-                read != Err(ReadError::Closed)
+                let written = tokio::time::timeout(CLOSE_SECONDS_MAX, &mut writing).await;
+                let is_lost = read == Err(ReadError::Closed);
+                (written.map_or("peer_closed", |written| if is_lost { "peer_closed" } else { written.name() }), !is_lost)
             }
-            () = &mut writing => true,
-            () = outbox.cut() => {
-                tracing::info!("session cut off: its peer reads too slowly");
-                false
+            written = &mut writing => {
+                if written == Written::TooSlow {
+                    metrics.limit_reached(ServerLimit::WriteSeconds);
+                    tracing::info!(peer = %address, "session cut off: its peer takes nothing any more");
+                }
+                (written.name(), true)
+            }
+            by = outbox.cut() => {
+                let limit = ServerLimit::from(by);
+                metrics.limit_reached(limit);
+                let session = current.get().map(Id::get);
+                tracing::info!(peer = %address, session, limit = limit.name(), "session cut off: its peer reads too slowly");
+                ("cut_off", false)
             }
         }
     };
     drop(session);
+    metrics.ended(how);
     if may_still_send {
         linger(&doors, source.discard()).await;
     }
@@ -108,8 +124,9 @@ async fn read(
     encoding: Encoding,
     session: &mut Session,
     outbox: &Outbox,
+    traffic: &Traffic,
 ) -> Result<(), ReadError> {
-    let limits = doors.decode_limits();
+    let (limits, metrics) = (doors.decode_limits(), &doors.app.metrics);
     // Empty at first: most connections are idle most of the time.
     let mut messages = Vec::new();
     while !session.is_over() {
@@ -132,8 +149,16 @@ async fn read(
                 Ok(Incoming::Ping(payload)) => outbox.pong(payload),
                 Ok(Incoming::Silence) => outbox.ping(),
                 Ok(Incoming::Frame(frame)) => match decode(encoding, &frame, limits) {
-                    Ok(message) => messages.push(message),
+                    Ok(message) => {
+                        traffic.received(message.message_type(), frame.len());
+                        messages.push(message);
+                    }
                     Err(error) => {
+                        match error {
+                            DecodeError::TooDeep { .. } => metrics.limit_reached(ServerLimit::MessageDepth),
+                            DecodeError::TooManyValues { .. } => metrics.limit_reached(ServerLimit::OptionValues),
+                            _ => {}
+                        }
                         unreadable = Some(error);
                         break;
                     }
@@ -153,6 +178,9 @@ async fn read(
             session.lost(Ending::ProtocolError, &error.to_string());
         }
         if let Err(error) = broken {
+            if error == ReadError::Silent {
+                metrics.limit_reached(ServerLimit::PingSeconds);
+            }
             session.lost(ending_for(error), &error.to_string());
             return broken;
         }
@@ -181,22 +209,50 @@ pub fn ending_for(error: ReadError) -> Ending {
     }
 }
 
-async fn write(sink: &mut impl Sink, encoding: Encoding, outbox: &Outbox, mut unsendable: impl FnMut(&Message)) {
+/// How writing ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// All was written, and the connection closed like this.
+    Closed(Ending),
+    /// The peer went.
+    Lost,
+    /// The peer took too long.
+    TooSlow,
+}
+
+impl Written {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Closed(ending) => ending.name(),
+            Self::Lost => "peer_closed",
+            Self::TooSlow => "cut_off",
+        }
+    }
+}
+
+async fn write(
+    sink: &mut impl Sink,
+    encoding: Encoding,
+    outbox: &Outbox,
+    traffic: &Traffic,
+    mut unsendable: impl FnMut(&Message),
+) -> Written {
     loop {
         let Batch { outgoing, ending } = outbox.take().await;
         let sending = async {
             for one in outgoing {
-                send(sink, encoding, one, &mut unsendable).await?;
+                send(sink, encoding, one, traffic, &mut unsendable).await?;
             }
             sink.flush().await
         };
         match tokio::time::timeout(WRITE_SECONDS_MAX, sending).await {
             Ok(Ok(())) => {}
-            Ok(Err(WriteError)) | Err(_) => return,
+            Ok(Err(WriteError)) => return Written::Lost,
+            Err(_) => return Written::TooSlow,
         }
         if let Some(ending) = ending {
             let _ = tokio::time::timeout(CLOSE_SECONDS_MAX, sink.close(ending)).await;
-            return;
+            return Written::Closed(ending);
         }
     }
 }
@@ -205,6 +261,7 @@ async fn send(
     sink: &mut impl Sink,
     encoding: Encoding,
     outgoing: Outgoing,
+    traffic: &Traffic,
     unsendable: &mut impl FnMut(&Message),
 ) -> Result<(), WriteError> {
     let bytes_max = sink.frame_bytes_max();
@@ -214,16 +271,25 @@ async fn send(
         Outgoing::Shared(shared) => {
             let frame = shared.frame(encoding);
             // An event that is too long for this subscriber is skipped for it.
-            if frame.len() > bytes_max { Ok(()) } else { sink.feed(frame).await }
+            if frame.len() > bytes_max {
+                return Ok(());
+            }
+            traffic.sent(shared.message_type(), frame.len());
+            sink.feed(frame).await
         }
         Outgoing::Message(message) => {
             let encoded = frame(&message, encoding);
             if encoded.len() <= bytes_max {
+                traffic.sent(message.message_type(), encoded.len());
                 return sink.feed(encoded).await;
             }
             unsendable(&message);
             match replacement(&message) {
-                Some(error) => sink.feed(frame(&error, encoding)).await,
+                Some(error) => {
+                    let encoded = frame(&error, encoding);
+                    traffic.sent(error.message_type(), encoded.len());
+                    sink.feed(encoded).await
+                }
                 None => Ok(()),
             }
         }
@@ -250,7 +316,7 @@ fn answer_for(message: &Message) -> Option<Message> {
     }
 }
 
-fn too_long(request_type: MessageType, request: countersign_wamp::Id, what: &str) -> Message {
+fn too_long(request_type: MessageType, request: Id, what: &str) -> Message {
     let payload = Payload::of(format!("{what} is longer than its receiver takes"));
     Message::error(request_type, request, uris::error::PAYLOAD_SIZE_EXCEEDED, payload)
 }

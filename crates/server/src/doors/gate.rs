@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use countersign_identity::PeerAddress;
 
+use crate::metrics::{Metrics, ServerLimit};
+
 /// Counts the connections of each address that have no session yet.
 #[derive(Debug, Clone)]
 pub struct Gate {
     counts: Arc<Mutex<HashMap<PeerAddress, usize>>>,
     max: usize,
+    metrics: Arc<Metrics>,
 }
 
 /// One connection's place at the gate; given back on drop, or once it has a session.
@@ -21,8 +24,8 @@ pub struct Pass {
 
 impl Gate {
     /// A gate that lets `max` connections of an address wait for their login.
-    pub fn new(max: usize) -> Self {
-        Self { counts: Arc::default(), max }
+    pub fn new(max: usize, metrics: Arc<Metrics>) -> Self {
+        Self { counts: Arc::default(), max, metrics }
     }
 
     /// Lets a connection in; `None` if its address has too many that are not signed in.
@@ -31,6 +34,7 @@ impl Gate {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_default();
         if *count >= self.max {
+            self.metrics.limit_reached(ServerLimit::UnauthenticatedConnections);
             return None;
         }
         *count += 1;
@@ -75,7 +79,7 @@ mod tests {
 
     #[test]
     fn refuses_one_past_the_limit_per_address_only() {
-        let gate = Gate::new(2);
+        let gate = Gate::new(2, Arc::default());
         let address = |last| PeerAddress::Ip([127, 0, 0, last].into());
         let first = gate.enter(address(1));
         let second = gate.enter(address(1));
@@ -90,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_place_that_moves_counts_for_its_new_address_only() {
-        let gate = Gate::new(1);
+        let gate = Gate::new(1, Arc::default());
         let address = |last| PeerAddress::Ip([127, 0, 0, last].into());
         let mut first = gate.enter(address(1)).unwrap();
         assert!(first.move_to(address(1)));

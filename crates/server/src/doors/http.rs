@@ -1,4 +1,4 @@
-//! HTTP: WebSocket at `/ws`, and a health check.
+//! HTTP: WebSocket at `/ws`, and what watches the server.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +23,7 @@ use tower::ServiceExt as _;
 use super::connection::Visitor;
 use super::gate::Pass;
 use super::peer::Peer;
+use super::status::{self, TransportPeer};
 use super::{Doors, bridge, forwarded, longpoll, websocket};
 use crate::config::WebSocketConfig;
 
@@ -46,15 +47,17 @@ impl PassSlot {
     }
 }
 
+/// The answer to a request for what isn't there.
+pub const NOTHING_HERE: (StatusCode, &str) = (StatusCode::NOT_FOUND, "there is nothing at this path\n");
+
 /// The routes.
 pub fn routes(doors: Arc<Doors>) -> Router {
     let (bridge, longpoll) = (bridge::routes(&doors), longpoll::routes(&doors));
-    let mut routes = Router::new().route("/ws", get(upgrade)).route("/healthz", get(|| async { "ok\n" }));
+    let mut routes = Router::new().route("/ws", get(upgrade)).merge(status::routes());
     if let Some(path) = &doors.app.config.test.echo_path {
         routes = routes.route(path, get(echo));
     }
-    let not_found = || async { (StatusCode::NOT_FOUND, "there is nothing at this path\n") };
-    routes.layer(Extension(doors)).merge(bridge).merge(longpoll).fallback(not_found)
+    routes.layer(Extension(doors)).merge(bridge).merge(longpoll).fallback(|| async { NOTHING_HERE })
 }
 
 /// Turns a connection away unread: there are too many from its address.
@@ -70,11 +73,13 @@ pub async fn serve(
     doors: Arc<Doors>,
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     peer: Peer,
+    transport: TransportPeer,
     pass: Pass,
 ) {
     let slot = PassSlot(Arc::new(Mutex::new(Some(pass))));
     let service = service_fn(|mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer.clone());
+        request.extensions_mut().insert(transport);
         request.extensions_mut().insert(slot.clone());
         routes.clone().oneshot(request.map(axum::body::Body::new))
     });
@@ -91,6 +96,9 @@ pub async fn serve(
         tokio::time::timeout(LAST_ANSWERS_SECONDS_MAX, connection).await.unwrap_or(Ok(()))
     };
     if let Err(error) = result {
+        if error.is_timeout() {
+            doors.too_late();
+        }
         tracing::debug!(%error, "HTTP connection ended");
     }
 }
@@ -98,7 +106,10 @@ pub async fn serve(
 async fn upgrade(Extension(doors): Extension<Arc<Doors>>, mut request: Request) -> Response {
     let handshake = match Handshake::read(request.headers(), &doors.app.config.websocket) {
         Ok(handshake) => handshake,
-        Err(refusal) => return refusal.into_response(),
+        Err(refusal) => {
+            doors.app.metrics.refused("handshake");
+            return refusal.into_response();
+        }
     };
     let (on_upgrade, visitor) = match take_over(&doors, &mut request) {
         Ok(taken) => taken,

@@ -99,9 +99,13 @@ impl Listener {
             ListenUrl::Https(_) => TurnAway::Silently,
             ListenUrl::Tcp(_) | ListenUrl::Unix(_) => TurnAway::RawSocket,
         };
+        let scheme = self.url.scheme();
         let reception = Arc::new(Reception::new(Arc::clone(&doors), self.tls, turn_away));
         while let Some(accepted) = doors.stop.run_until_cancelled(self.socket.accept()).await {
             let reception = Arc::clone(&reception);
+            if accepted.is_ok() {
+                doors.app.metrics.connection(scheme);
+            }
             match accepted {
                 Ok(Accepted::Tcp(stream, address)) => {
                     doors.tasks.spawn(async move { reception.receive(stream, address).await });

@@ -23,6 +23,19 @@ use super::proof::{NoQuestion, ProofMethod, Question};
 use crate::cid;
 use crate::clock::now;
 
+/// How the metrics name a login that opened a session.
+pub const ACCEPTED: &str = "accepted";
+/// How the metrics name a login that could not be decided.
+const FAILED: &str = "failed";
+
+/// How the metrics name a login that opened no session.
+pub fn outcome(error: &LoginError) -> &'static str {
+    match error {
+        LoginError::Refused(reason) => reason.name(),
+        LoginError::Storage(_) => FAILED,
+    }
+}
+
 /// What comes next.
 pub enum Step {
     /// The client has to answer this CHALLENGE.
@@ -40,6 +53,10 @@ pub enum Step {
         abort: Abort,
         /// What another AUTHENTICATE would be for, if it may send one without a new HELLO.
         again: Option<Pending>,
+        /// The method that was tried.
+        method: AuthMethod,
+        /// How the metrics name the outcome: the reason's name, or [`FAILED`].
+        outcome: &'static str,
     },
 }
 
@@ -131,8 +148,10 @@ async fn ask(doors: &Doors, peer: &Peer, hello: Hello, method: ProofMethod) -> S
             let question = Asked::Proof(Box::new(question), attempted.id);
             Step::Challenge { pending: Pending { hello, question }, extra }
         }
-        Err(NoQuestion::Refused(abort)) => Step::Refused { abort, again: None },
-        Err(NoQuestion::Storage(fault)) => failed(&attempted.context, &fault),
+        Err(NoQuestion::Refused(abort)) => {
+            Step::Refused { abort, again: None, method: hello.method, outcome: Reason::BadRequest.name() }
+        }
+        Err(NoQuestion::Storage(fault)) => failed(hello.method, &attempted.context, &fault),
     }
 }
 
@@ -147,8 +166,11 @@ pub async fn authenticate(doors: &Doors, peer: &Peer, pending: Pending, signatur
             match question.settle(doors, signature.expose(), extra, &attempted.claim(&login)).await {
                 Ok((login, own)) => Step::Joined(Box::new(entry(doors, attempted, &hello, &login, own))),
                 // A challenge is answered once: for another answer there has to be another HELLO.
-                Err(LoginError::Refused(_)) => Step::Refused { abort: denied(doors), again: None },
-                Err(LoginError::Storage(fault)) => failed(&attempted.context, &fault),
+                Err(LoginError::Refused(reason)) => {
+                    let (method, outcome) = (hello.method, reason.name());
+                    Step::Refused { abort: denied(doors), again: None, method, outcome }
+                }
+                Err(LoginError::Storage(fault)) => failed(hello.method, &attempted.context, &fault),
             }
         }
     }
@@ -160,10 +182,12 @@ async fn by_ticket(doors: &Doors, peer: &Peer, hello: Hello, signature: &Signatu
     let attempt = Attempt { claim: attempted.claim(&hello.authid), ticket: &ticket };
     match doors.app.login(&attempt).await {
         Ok(login) => Step::Joined(Box::new(entry(doors, attempted, &hello, &login, Dict::new()))),
-        Err(LoginError::Refused(_)) => {
-            Step::Refused { abort: denied(doors), again: Some(Pending { hello, question: Asked::Ticket }) }
+        Err(LoginError::Refused(reason)) => {
+            let (method, outcome) = (hello.method, reason.name());
+            let again = Some(Pending { hello, question: Asked::Ticket });
+            Step::Refused { abort: denied(doors), again, method, outcome }
         }
-        Err(LoginError::Storage(fault)) => failed(&attempted.context, &fault),
+        Err(LoginError::Storage(fault)) => failed(hello.method, &attempted.context, &fault),
     }
 }
 
@@ -180,7 +204,7 @@ async fn anonymous(doors: &Doors, attempted: Try, hello: &Hello) -> Step {
     let authid = cid::serial();
     let Try { id, session, context, began } = attempted;
     if let Err(fault) = doors.app.identity.record_anonymous(&authid, &session, &context, now()).await {
-        return failed(&context, &fault);
+        return failed(hello.method, &context, &fault);
     }
     Step::Joined(Box::new(Entry {
         id,
@@ -227,8 +251,9 @@ fn denied(doors: &Doors) -> Abort {
 }
 
 /// Our own fault: the cause goes to the log, the client hears under which reference.
-fn failed(context: &RequestContext, fault: &RepositoryError) -> Step {
+fn failed(method: AuthMethod, context: &RequestContext, fault: &RepositoryError) -> Step {
     tracing::error!(cid = context.cid, error = ?fault, "a login failed on our side");
     let message = format!("the login failed on the server's side; reference {}", context.cid);
-    Step::Refused { abort: Abort::new(uris::error::AUTHENTICATION_FAILED, message), again: None }
+    let abort = Abort::new(uris::error::AUTHENTICATION_FAILED, message);
+    Step::Refused { abort, again: None, method, outcome: FAILED }
 }

@@ -21,6 +21,7 @@ mod rawsocket;
 mod reception;
 mod request;
 mod session;
+mod status;
 mod tls;
 mod transport;
 mod unix;
@@ -41,11 +42,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::hub::Hub;
+use crate::metrics::ServerLimit;
 use crate::outbox::OutboxLimits;
 use crate::procedures::Procedures;
 use gate::Gate;
 use longpoll::Transports;
 use methods::Offer;
+use status::Readiness;
 
 /// What every connection needs; one for the whole server.
 #[derive(Debug)]
@@ -56,6 +59,7 @@ pub struct Doors {
     gate: Gate,
     offer: Offer,
     transports: Transports,
+    readiness: Readiness,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -69,10 +73,11 @@ impl Doors {
         tasks: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
-        let gate = Gate::new(app.config.limits.unauthenticated_connections_max);
+        let gate = Gate::new(app.config.limits.unauthenticated_connections_max, Arc::clone(&app.metrics));
         let offer = Offer::new(&app.config.auth);
         let transports = Transports::new(app.config.http.longpoll_transports_max);
-        Self { app, hub, procedures, gate, offer, transports, tasks, stop }
+        let readiness = Readiness::default();
+        Self { app, hub, procedures, gate, offer, transports, readiness, tasks, stop }
     }
 
     fn decode_limits(&self) -> DecodeLimits {
@@ -90,6 +95,12 @@ impl Doors {
             PeerAddress::Ip(address) => self.app.config.proxies.trusted.contains(address),
             PeerAddress::Unix { .. } | PeerAddress::Local => false,
         }
+    }
+
+    /// A connection took too long before it could carry a session.
+    fn too_late(&self) {
+        self.app.metrics.limit_reached(ServerLimit::HelloSeconds);
+        self.app.metrics.refused("timeout");
     }
 
     fn hello_deadline(&self) -> Duration {

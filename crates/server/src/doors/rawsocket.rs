@@ -22,7 +22,12 @@ pub async fn serve(doors: Arc<Doors>, stream: impl AsyncRead + AsyncWrite + Send
     let (mut reader, mut writer) = tokio::io::split(stream);
     let limit = FrameLimit::at_most(doors.app.config.limits.message_bytes_max);
     let shaking = tokio::time::timeout(doors.hello_deadline(), shake_hands(&mut reader, &mut writer, limit));
-    let Some(Ok(Some(theirs))) = doors.stop.run_until_cancelled(shaking).await else { return };
+    let theirs = match doors.stop.run_until_cancelled(shaking).await {
+        Some(Ok(Some(theirs))) => theirs,
+        Some(Ok(None)) => return doors.app.metrics.refused("handshake"),
+        Some(Err(_)) => return doors.too_late(),
+        None => return,
+    };
     let source = RawSource {
         reader,
         buffer: BytesMut::with_capacity(READ_BYTES),
@@ -123,6 +128,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> RawSink<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Sink for RawSink<S> {
+    const TRANSPORT: &'static str = "rawsocket";
+
     fn frame_bytes_max(&self) -> usize {
         self.limit.bytes()
     }

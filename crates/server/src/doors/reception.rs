@@ -21,6 +21,7 @@ use super::connection::Visitor;
 use super::gate::Pass;
 use super::peer::{Peer, Tls};
 use super::prefixed::Prefixed;
+use super::status::TransportPeer;
 use super::{Doors, http, proxy_protocol, rawsocket};
 
 /// What a listener says to those whom it doesn't read: there are too many from their address.
@@ -67,7 +68,7 @@ impl Reception {
         };
         let mut address = transport;
         if self.doors.app.config.proxies.proxy_protocol && self.doors.is_trusted_proxy(transport) {
-            let source = self.in_time(deadline, proxy_protocol::read(&mut stream)).await?;
+            let source = self.in_time(deadline, "proxy_header", proxy_protocol::read(&mut stream)).await?;
             address = source.map_or(transport, PeerAddress::Ip);
             if !pass.move_to(address) {
                 self.turn_away(stream).await;
@@ -76,41 +77,59 @@ impl Reception {
         }
         match &self.tls {
             Some(acceptor) => {
-                let stream = self.in_time(deadline, acceptor.accept(stream)).await?;
+                let stream = self.in_time(deadline, "tls", acceptor.accept(stream)).await?;
                 let tls = Tls::of(stream.get_ref().1)?;
-                self.serve(stream, deadline, Peer::new(address, Some(tls)), pass).await
+                self.serve(stream, deadline, transport, Peer::new(address, Some(tls)), pass).await
             }
-            None => self.serve(stream, deadline, Peer::new(address, None), pass).await,
+            None => self.serve(stream, deadline, transport, Peer::new(address, None), pass).await,
         }
     }
 
     /// Hands the connection to the protocol that its first byte belongs to.
-    async fn serve<S>(&self, mut stream: S, deadline: Instant, peer: Peer, pass: Pass) -> io::Result<()>
+    async fn serve<S>(
+        &self,
+        mut stream: S,
+        deadline: Instant,
+        transport: PeerAddress,
+        peer: Peer,
+        pass: Pass,
+    ) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let first = self.in_time(deadline, stream.read_u8()).await?;
+        let first = self.in_time(deadline, "silent", stream.read_u8()).await?;
         let stream = Prefixed::new(first, stream);
         let doors = Arc::clone(&self.doors);
         // In a task of its own: what it took to come here is more than an idle session takes.
         if first == MAGIC {
             self.doors.tasks.spawn(rawsocket::serve(doors, stream, Visitor::new(peer, pass)));
         } else {
-            self.doors.tasks.spawn(http::serve(self.routes.clone(), doors, stream, peer, pass));
+            let transport = TransportPeer { address: transport, is_proxying: transport != peer.address };
+            self.doors.tasks.spawn(http::serve(self.routes.clone(), doors, stream, peer, transport, pass));
         }
         Ok(())
     }
 
-    /// A step that has to be done before the deadline, and before the server stops.
-    async fn in_time<T>(&self, deadline: Instant, step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    /// A step that has to be done before the deadline, and before the server stops. Failures are
+    /// counted under `reason`.
+    async fn in_time<T>(
+        &self,
+        deadline: Instant,
+        reason: &'static str,
+        step: impl Future<Output = io::Result<T>>,
+    ) -> io::Result<T> {
         match self.doors.stop.run_until_cancelled(timeout_at(deadline, step)).await {
-            Some(Ok(result)) => result,
-            Some(Err(_)) => Err(io::ErrorKind::TimedOut.into()),
+            Some(Ok(result)) => result.inspect_err(|_| self.doors.app.metrics.refused(reason)),
+            Some(Err(_)) => {
+                self.doors.too_late();
+                Err(io::ErrorKind::TimedOut.into())
+            }
             None => Err(io::Error::other("the server is going down")),
         }
     }
 
     async fn turn_away(&self, stream: impl AsyncWrite + Unpin) {
+        self.doors.app.metrics.refused("too_many");
         match self.turn_away {
             TurnAway::Http => http::turn_away(stream).await,
             TurnAway::RawSocket => rawsocket::turn_away(stream).await,

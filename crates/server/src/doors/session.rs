@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use countersign_identity::Actor;
+use countersign_identity::audit::Reason;
 use countersign_router::announced_roles;
 use countersign_wamp::{Dict, Id, Message, uris};
 
@@ -18,6 +19,7 @@ use super::hello::{Abort, Hello, HelloError};
 use super::login::{self, Entry, Pending, Step};
 use super::peer::Peer;
 use crate::hub::{Joining, Live};
+use crate::metrics::{OpenSession, ServerLimit, Via};
 use crate::outbox::{Ending, Outbox};
 
 /// How WELCOME names this server.
@@ -48,6 +50,9 @@ pub struct Session {
     attempts: u32,
     deadline: Option<tokio::time::Instant>,
     current: CurrentSession,
+    via: Via,
+    /// Counts the session as open.
+    counted: Option<OpenSession>,
 }
 
 enum State {
@@ -63,9 +68,17 @@ enum State {
 
 impl Session {
     /// A session that waits for HELLO.
-    pub fn new(doors: Arc<Doors>, peer: Peer, outbox: Arc<Outbox>, pass: Pass, current: CurrentSession) -> Self {
+    pub fn new(
+        doors: Arc<Doors>,
+        peer: Peer,
+        outbox: Arc<Outbox>,
+        pass: Pass,
+        current: CurrentSession,
+        via: Via,
+    ) -> Self {
         let deadline = Some(tokio::time::Instant::now() + doors.hello_deadline());
-        Self { doors, peer, outbox, pass: Some(pass), state: State::Opening, attempts: 0, deadline, current }
+        let (pass, state) = (Some(pass), State::Opening);
+        Self { doors, peer, outbox, pass, state, attempts: 0, deadline, current, via, counted: None }
     }
 
     /// Whether nothing more is taken.
@@ -103,6 +116,10 @@ impl Session {
 
     /// Nothing more comes in: leaves the realm and ends the connection.
     pub fn lost(&mut self, ending: Ending, message: &str) {
+        if ending == Ending::TooLong && !self.is_over() {
+            let limit = if self.is_joined() { ServerLimit::MessageBytes } else { ServerLimit::LoginBytes };
+            self.doors.app.metrics.limit_reached(limit);
+        }
         self.leave();
         match ending {
             Ending::ProtocolError if !self.is_over() => self.violation(message),
@@ -117,9 +134,11 @@ impl Session {
     pub fn time_is_up(&mut self) {
         self.deadline = None;
         if let State::Joined { live, .. } = &self.state {
+            self.doors.app.metrics.limit_reached(ServerLimit::OtpSessionSeconds);
             self.doors.hub.end_session(live, uris::close::KILLED, "the session's longest life is over");
             self.end(Ending::Normal);
         } else {
+            self.doors.app.metrics.limit_reached(ServerLimit::HelloSeconds);
             let seconds = self.doors.hello_deadline().as_secs();
             self.abort(uris::error::TIMEOUT, &format!("no session within {seconds} seconds"), Ending::Policy);
         }
@@ -200,12 +219,18 @@ impl Session {
                 self.state = State::Challenged { pending, was_refused: false };
             }
             Step::Joined(entry) => {
-                if let Err(revoked) = self.join(entry) {
+                let method = entry.method.name();
+                let outcome = if let Err(revoked) = self.join(entry) {
                     let abort = Box::pin(login::revoked(&self.doors, &revoked)).await;
                     self.refuse(&abort);
-                }
+                    Reason::Revoked.name()
+                } else {
+                    login::ACCEPTED
+                };
+                self.doors.app.metrics.login(method, outcome);
             }
-            Step::Refused { abort, again } => {
+            Step::Refused { abort, again, method, outcome } => {
+                self.doors.app.metrics.login(method.name(), outcome);
                 if let Some(pending) = again {
                     self.state = State::Challenged { pending, was_refused: true };
                 }
@@ -243,6 +268,7 @@ impl Session {
         };
         let Ok(live) = self.doors.hub.join(joining, &self.outbox) else { return Err(entry) };
         self.current.set(Some(live.id));
+        self.counted = Some(self.doors.app.metrics.session_opened(self.via, entry.method.name()));
         self.pass = None;
         if live.actor != Actor::Anonymous {
             self.attempts = 0;
@@ -256,6 +282,7 @@ impl Session {
     fn refuse(&mut self, abort: &Abort) {
         self.attempts += 1;
         if self.attempts >= self.doors.app.config.limits.login_attempts_max {
+            self.doors.app.metrics.limit_reached(ServerLimit::LoginAttempts);
             self.abort(&abort.reason, &abort.message, Ending::Policy);
         } else {
             let details = Dict::new().with("message", &*abort.message);
@@ -282,6 +309,7 @@ impl Session {
         if let State::Joined { live, .. } = &self.state {
             self.doors.hub.leave(live.id);
             self.current.set(None);
+            self.counted = None;
             self.state = State::Opening;
         }
     }

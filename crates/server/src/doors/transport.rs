@@ -55,6 +55,9 @@ pub trait Source: Send {
 
 /// The writing half. Frames are fed, then flushed once, so that many share one system call.
 pub trait Sink: Send {
+    /// The transport's name in the metrics.
+    const TRANSPORT: &'static str;
+
     /// Longest frame that the peer takes, in bytes.
     fn frame_bytes_max(&self) -> usize;
 

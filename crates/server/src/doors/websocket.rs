@@ -124,6 +124,8 @@ struct WsSink {
 }
 
 impl Sink for WsSink {
+    const TRANSPORT: &'static str = "websocket";
+
     fn frame_bytes_max(&self) -> usize {
         // A WebSocket client doesn't announce a limit.
         usize::MAX

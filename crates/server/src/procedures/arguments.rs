@@ -25,7 +25,7 @@ impl Arguments {
     /// Decodes them.
     pub fn read(payload: &Payload) -> Result<Self, Failure> {
         if payload.len_hint() > ARGUMENT_BYTES_MAX {
-            return Err(Failure::Argument(format!("the arguments have more than {ARGUMENT_BYTES_MAX} bytes")));
+            return Err(Failure::TooLong { bytes_max: ARGUMENT_BYTES_MAX });
         }
         let (positional, named) =
             payload.values().map_err(|error| Failure::Argument(format!("the arguments can't be read: {error}")))?;

@@ -1,8 +1,11 @@
 //! Which error a caller sees: one table from the rules' errors to URI and text.
 
+use countersign_identity::ExpiresError;
 use countersign_identity::otp::OtpError;
 use countersign_identity::repository::RepositoryError;
 use countersign_wamp::uris;
+
+use crate::metrics::ServerLimit;
 
 /// Error URIs under the bus's prefix, as `com.izaber.wamp.error.permissiondenied`.
 #[derive(Debug)]
@@ -24,8 +27,25 @@ pub struct ErrorUris {
 pub enum Failure {
     /// An argument is wrong.
     Argument(String),
+    /// The arguments are too long.
+    TooLong {
+        /// The limit in bytes.
+        bytes_max: usize,
+    },
     /// A rule of one-time passwords refused.
     Otp(OtpError),
+}
+
+impl Failure {
+    /// The limit that was passed, if that was it.
+    pub fn limit(&self) -> Option<ServerLimit> {
+        match self {
+            Self::TooLong { .. } => Some(ServerLimit::ProcedureArguments),
+            Self::Otp(OtpError::TooMany(_)) => Some(ServerLimit::OtpsLive),
+            Self::Otp(OtpError::Expires(ExpiresError::TooFar { .. })) => Some(ServerLimit::OtpLifetime),
+            Self::Argument(_) | Self::Otp(_) => None,
+        }
+    }
 }
 
 impl From<OtpError> for Failure {
@@ -57,6 +77,9 @@ impl ErrorUris {
     pub fn answer(&self, failure: &Failure, cid: &str) -> (&str, String) {
         let error = match failure {
             Failure::Argument(text) => return (&self.invalid_argument, text.clone()),
+            Failure::TooLong { bytes_max } => {
+                return (&self.invalid_argument, format!("the arguments have more than {bytes_max} bytes"));
+            }
             Failure::Otp(error) => error,
         };
         let uri = match error {

@@ -137,6 +137,9 @@ impl Procedures {
         match result {
             Ok(value) => Message::Yield { request, options: Dict::new(), payload: Payload::of(value) },
             Err(failure) => {
+                if let Some(limit) = failure.limit() {
+                    self.app.metrics.limit_reached(limit);
+                }
                 let (error, message) = self.errors.answer(&failure, &cid);
                 Message::error(MessageType::Invocation, request, error, Payload::of(message))
             }

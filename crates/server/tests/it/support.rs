@@ -10,6 +10,8 @@ use countersign_client::{
 };
 use countersign_testkit::{Door, Server, ServerBuilder};
 use countersign_wamp::Signature;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 /// The realm of a server without configuration.
 pub const REALM: &str = "izaber";
@@ -156,6 +158,35 @@ pub async fn authenticate(connection: &mut RawConnection, ticket: &str) -> Resul
 pub async fn try_ticket(options: &ConnectOptions, login: &str, ticket: &str) -> Answer {
     let mut connection = challenged(options, login).await.expect("a challenge");
     authenticate(&mut connection, ticket).await.expect("an answer to the ticket")
+}
+
+/// The answer to a GET at a door, from 127.0.0.1: status and body.
+pub async fn get(server: &Server, door: Door, path: &str) -> (u16, String) {
+    let stream = TcpStream::connect(server.address(door)).await.unwrap();
+    get_over(stream, path, "").await
+}
+
+/// The same over a connection that is there, with further lines in the request.
+pub async fn get_over(mut stream: impl AsyncRead + AsyncWrite + Unpin, path: &str, lines: &str) -> (u16, String) {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{lines}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    tokio::time::timeout(ANSWER_DEADLINE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+/// A number of `/metrics`, by its name with labels; one that isn't there is 0.
+pub async fn metric(server: &Server, name: &str) -> u64 {
+    let (status, text) = get(server, Door::Http, "/metrics").await;
+    assert_eq!(status, 200, "{text}");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map_or(0, |number| number.parse().unwrap())
+}
+
+/// How often a limit was passed.
+pub async fn passed(server: &Server, limit: &str) -> u64 {
+    metric(server, &format!("countersign_limit_reached_total{{limit=\"{limit}\"}}")).await
 }
 
 /// The rows of the trail that fit, newest first.

@@ -57,7 +57,9 @@ async fn append<T: Tx>(
         Param::optional(reason.map(Reason::name)),
         Param::Text(&detail),
     ];
-    tx.execute(SQL, &params).await.map(drop)
+    tx.execute(SQL, &params).await?;
+    tx.note_audit_row();
+    Ok(())
 }
 
 /// The text as it is stored and searched for: cut, and without NUL, which PostgreSQL can't

@@ -16,12 +16,23 @@ use crate::value::{Column, Param, Row};
 
 /// Statements on a connection; within a transaction if one was begun there.
 pub struct PostgresTx<'c> {
-    /// The connection.
-    pub client: &'c Client,
-    /// What was prepared on it.
-    pub statements: &'c StatementCache,
-    /// The keys under which secrets are sealed.
-    pub keyring: &'c Keyring,
+    client: &'c Client,
+    statements: &'c StatementCache,
+    keyring: &'c Keyring,
+    audit_rows: u64,
+}
+
+impl<'c> PostgresTx<'c> {
+    /// Statements on a connection, with what was prepared on it, and the keys under which secrets
+    /// are sealed.
+    pub fn new(client: &'c Client, statements: &'c StatementCache, keyring: &'c Keyring) -> Self {
+        Self { client, statements, keyring, audit_rows: 0 }
+    }
+
+    /// Rows of the audit trail that were added.
+    pub fn audit_rows(&self) -> u64 {
+        self.audit_rows
+    }
 }
 
 impl Tx for PostgresTx<'_> {
@@ -42,6 +53,10 @@ impl Tx for PostgresTx<'_> {
 
     fn keyring(&self) -> &Keyring {
         self.keyring
+    }
+
+    fn note_audit_row(&mut self) {
+        self.audit_rows += 1;
     }
 
     async fn script(&mut self, sql: &str) -> Result<(), TxError> {

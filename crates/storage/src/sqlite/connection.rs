@@ -67,19 +67,28 @@ pub struct SqliteTx<'c> {
     // Exclusive, because a connection may move between threads but not be shared by them.
     connection: &'c mut Connection,
     keyring: &'c Keyring,
+    /// Rows of the audit trail that were added.
+    audit_rows: u64,
+    /// The same at the mark.
+    marked_audit_rows: u64,
 }
 
 impl<'c> SqliteTx<'c> {
     /// Begins a transaction, waiting for other processes that write.
     pub fn begin(connection: &'c mut Connection, keyring: &'c Keyring) -> Result<Self, TxError> {
-        let tx = Self { connection, keyring };
+        let tx = Self::reading(connection, keyring);
         tx.control("BEGIN IMMEDIATE").map_err(failed)?;
         Ok(tx)
     }
 
     /// Reads without a transaction around the statements.
     pub fn reading(connection: &'c mut Connection, keyring: &'c Keyring) -> Self {
-        Self { connection, keyring }
+        Self { connection, keyring, audit_rows: 0, marked_audit_rows: 0 }
+    }
+
+    /// Rows of the audit trail that the transaction has added.
+    pub fn audit_rows(&self) -> u64 {
+        self.audit_rows
     }
 
     /// Commits, or rolls back.
@@ -97,7 +106,8 @@ impl<'c> SqliteTx<'c> {
     }
 
     /// Marks the place to which [`Self::undo`] goes back.
-    pub fn mark(&self) -> Result<(), TxError> {
+    pub fn mark(&mut self) -> Result<(), TxError> {
+        self.marked_audit_rows = self.audit_rows;
         self.control("SAVEPOINT operation").map_err(failed)
     }
 
@@ -107,7 +117,8 @@ impl<'c> SqliteTx<'c> {
     }
 
     /// Undoes what was done since [`Self::mark`].
-    pub fn undo(&self) -> Result<(), TxError> {
+    pub fn undo(&mut self) -> Result<(), TxError> {
+        self.audit_rows = self.marked_audit_rows;
         self.control("ROLLBACK TO operation").map_err(failed)?;
         self.keep()
     }
@@ -159,6 +170,10 @@ impl Tx for SqliteTx<'_> {
 
     fn keyring(&self) -> &Keyring {
         self.keyring
+    }
+
+    fn note_audit_row(&mut self) {
+        self.audit_rows += 1;
     }
 
     fn script(&mut self, sql: &str) -> impl Future<Output = Result<(), TxError>> + Send {

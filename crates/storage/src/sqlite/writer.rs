@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::connection::SqliteTx;
 use crate::error::TxError;
 use crate::seal::{Keyring, SharedKeyring};
+use crate::stats::Counts;
 use crate::tx::Execute;
 
 /// The way to the thread. Dropping it commits what waits and closes the connection.
@@ -24,11 +25,16 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub fn start(connection: Connection, group_max: usize, keyring: SharedKeyring) -> std::io::Result<Self> {
+    pub fn start(
+        connection: Connection,
+        group_max: usize,
+        keyring: SharedKeyring,
+        counts: Counts,
+    ) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(group_max);
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
-            .spawn(move || write(connection, jobs, group_max, &keyring))?;
+            .spawn(move || write(connection, jobs, group_max, &keyring, &counts))?;
         Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
@@ -97,11 +103,14 @@ fn write(
     mut jobs: mpsc::Receiver<Box<dyn Job>>,
     group_max: usize,
     keyring: &SharedKeyring,
+    counts: &Counts,
 ) {
     let mut group = Vec::with_capacity(group_max);
     while jobs.blocking_recv_many(&mut group, group_max) > 0 {
-        let done = commit(&mut connection, &mut group, keyring.get()).map_err(|error| GroupFailed(Arc::new(error)));
+        let done = commit(&mut connection, &mut group, keyring.get(), counts);
+        let done = done.map_err(|error| GroupFailed(Arc::new(error)));
         if let Err(error) = &done {
+            counts.failed();
             tracing::error!(error = %error.0, operations = group.len(), "a group was not committed");
         }
         for job in group.drain(..) {
@@ -110,13 +119,26 @@ fn write(
     }
 }
 
-fn commit(connection: &mut Connection, group: &mut [Box<dyn Job>], keyring: &Keyring) -> Result<(), TxError> {
+fn commit(
+    connection: &mut Connection,
+    group: &mut [Box<dyn Job>],
+    keyring: &Keyring,
+    counts: &Counts,
+) -> Result<(), TxError> {
     let mut tx = SqliteTx::begin(connection, keyring)?;
+    let operations = group.len();
     let executed = group.iter_mut().try_for_each(|job| {
         tx.mark()?;
         // If the failure has rolled back the whole transaction (a full disk), this fails too.
-        if job.execute(&mut tx) { tx.keep() } else { tx.undo() }
+        if job.execute(&mut tx) {
+            return tx.keep();
+        }
+        counts.failed();
+        tx.undo()
     });
+    let audit_rows = tx.audit_rows();
     let ended = tx.end(executed.is_ok());
-    executed.and(ended)
+    executed.and(ended)?;
+    counts.committed(operations, audit_rows);
+    Ok(())
 }

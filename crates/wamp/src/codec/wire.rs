@@ -118,8 +118,17 @@ pub(crate) fn payload_values(
         Encoding::Cbor => read_value::<cbor::CborReader<'_>>(bytes),
         Encoding::Ubjson => read_value::<ubjson::UbjsonReader<'_>>(bytes),
     };
-    let args = if let Value::List(args) = part(args)? { args } else { Vec::new() };
-    let kwargs = if let Value::Dict(kwargs) = part(kwargs)? { kwargs } else { Dict::new() };
+    let malformed = |what| Err(DecodeError::Malformed { encoding, what });
+    let args = match part(args)? {
+        Value::List(args) => args,
+        Value::Null => Vec::new(),
+        _ => return malformed("the arguments are no list"),
+    };
+    let kwargs = match part(kwargs)? {
+        Value::Dict(kwargs) => kwargs,
+        Value::Null => Dict::new(),
+        _ => return malformed("the keyword arguments are no dictionary"),
+    };
     Ok((args, kwargs))
 }
 

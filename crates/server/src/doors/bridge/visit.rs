@@ -14,15 +14,17 @@ use countersign_identity::audit::Reason;
 use countersign_identity::login::{Attempt, Claim, LoggedIn, LoginError};
 use countersign_identity::repository::RepositoryError;
 use countersign_router::ClientFeatures;
-use countersign_wamp::{Dict, Message, Payload, uris};
+use countersign_wamp::{Dict, Encoding, Message, Payload, uris};
 
 use super::credentials::Credentials;
 use crate::cid;
 use crate::clock::now;
 use crate::doors::Doors;
+use crate::doors::login;
 use crate::doors::methods::AuthMethod;
 use crate::doors::peer::Peer;
 use crate::hub::{Joining, Live};
+use crate::metrics::{OpenSession, Via};
 use crate::outbox::{Batch, Outbox, Outgoing};
 
 /// A session that is in the realm; leaves it on drop.
@@ -30,6 +32,8 @@ pub struct Visit {
     doors: Arc<Doors>,
     live: Arc<Live>,
     outbox: Arc<Outbox>,
+    /// Counts the session as open.
+    _counted: OpenSession,
 }
 
 /// Why a request has no session.
@@ -69,11 +73,18 @@ impl Visit {
         let session = id.to_string();
         let claim = || Claim { login: &credentials.login, context: &context, session: &session };
         let attempt = Attempt { claim: claim(), ticket: &credentials.ticket };
-        let login = doors.app.login(&attempt).await.map_err(|error| not_in(&context, error))?;
+        let (metrics, method) = (&doors.app.metrics, AuthMethod::Ticket.name());
+        let login = doors.app.login(&attempt).await.map_err(|error| {
+            metrics.login(method, login::outcome(&error));
+            not_in(&context, error)
+        })?;
         let outbox = Arc::new(Outbox::new(doors.outbox_limits()));
         if let Ok(live) = doors.hub.join(joining(id, &login, context.clone(), began), &outbox) {
-            return Ok(Self { doors: Arc::clone(doors), live, outbox });
+            metrics.login(method, login::ACCEPTED);
+            let counted = metrics.session_opened(Via { transport: "http", encoding: Encoding::Json }, method);
+            return Ok(Self { doors: Arc::clone(doors), live, outbox, _counted: counted });
         }
+        metrics.login(method, Reason::Revoked.name());
         let recorded = doors.app.identity.record_refused_login(&claim(), Reason::Revoked, now()).await;
         recorded.map_err(|fault| failed(&context, &fault))?;
         Err(NotIn::Denied)
@@ -87,7 +98,10 @@ impl Visit {
             let Batch { outgoing, ending } = tokio::select! {
                 batch = self.outbox.take() => batch,
                 // Longer than what may wait for any session.
-                () = self.outbox.cut() => return error(uris::error::PAYLOAD_SIZE_EXCEEDED, "the answer is too long"),
+                by = self.outbox.cut() => {
+                    self.doors.app.metrics.limit_reached(by.into());
+                    return error(uris::error::PAYLOAD_SIZE_EXCEEDED, "the answer is too long");
+                }
             };
             let answer = outgoing.into_iter().find_map(|one| match one {
                 Outgoing::Message(message) => answer(message),

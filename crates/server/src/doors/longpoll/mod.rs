@@ -31,6 +31,7 @@ use super::connection::{self, Visitor};
 use super::cors::cors;
 use super::request::{BodyError, NotAdmitted, Sender, private, read_body};
 use super::{Doors, gate};
+use crate::metrics::ServerLimit;
 use pipe::Taken;
 pub use transports::Transports;
 use transports::{Opened, Transport};
@@ -116,7 +117,11 @@ async fn open(State(doors): State<Arc<Doors>>, request: Request) -> Result<Respo
     let visitor = Visitor::new(sender.peer, pass);
     let http = &doors.app.config.http;
     let idle = Duration::from_secs(http.longpoll_idle_seconds_max);
-    let opened = doors.transports.open(subprotocol, visitor.current.clone(), idle).ok_or(Refusal::TooMany)?;
+    let Some(opened) = doors.transports.open(subprotocol, visitor.current.clone(), idle) else {
+        doors.app.metrics.limit_reached(ServerLimit::LongpollTransports);
+        doors.app.metrics.refused("too_many");
+        return Err(Refusal::TooMany);
+    };
     let Opened { id, source, sink, place } = opened;
     let answer = OpenAnswer { protocol: subprotocol.name(), transport: &id };
     let answer = private(axum::Json(answer).into_response());

@@ -198,6 +198,8 @@ impl LongPollSink {
 }
 
 impl Sink for LongPollSink {
+    const TRANSPORT: &'static str = "longpoll";
+
     fn frame_bytes_max(&self) -> usize {
         // A long-poll client doesn't announce a limit.
         usize::MAX

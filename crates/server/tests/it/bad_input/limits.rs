@@ -1,16 +1,19 @@
 //! Limits that are felt by the one who passes them: time to log in, connections, reading speed.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use countersign_client::{Client, Closed, Dict, Encoding, Message, RawConnection, Value};
+use countersign_client::{Client, Closed, Dict, Encoding, Id, Message, RawConnection, Value};
 use countersign_testkit::{Door, Server, eventually};
 use countersign_wamp::uris::error::{PAYLOAD_SIZE_EXCEEDED, TIMEOUT};
 use tokio::io::AsyncWriteExt as _;
 
 use super::wire::{Healthy, Stream, dial, encode, head, masked, rest, upgrade};
-use super::{SOON, Stage, WAYS, abort, check_close, closed, connect, hello};
-use crate::support::{PASSWORD, PREFIX, reach, server_with, sign_in, text};
+use super::{SOON, Stage, WAYS, abort, check_close, closed, connect, hello, nested};
+use crate::support::{PASSWORD, PREFIX, metric, passed, reach, server_with, sign_in, sign_in_at, text};
+
+const HELLO_SECONDS: &str = "limits.hello_seconds_max";
 
 #[tokio::test]
 async fn a_connection_that_does_not_come_to_a_session_is_closed_in_time() {
@@ -40,9 +43,12 @@ async fn a_connection_that_does_not_come_to_a_session_is_closed_in_time() {
     idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     head(&mut idle).await;
     silent.push(("kept alive".into(), idle));
+    let first_count = silent.len() as u64;
     for (of, mut stream) in silent {
         rest(&mut stream, &of).await;
     }
+    let timed_out = async || (passed(&server, HELLO_SECONDS).await >= first_count).then_some(());
+    eventually("the counter of all that were too late", SOON, timed_out).await;
     assert!(began.elapsed() >= Duration::from_millis(900), "{:?}", began.elapsed());
 
     let began = Instant::now();
@@ -61,11 +67,13 @@ async fn a_connection_that_does_not_come_to_a_session_is_closed_in_time() {
     left.send(&Message::Goodbye { details: Dict::new(), reason: "wamp.close.close_realm".into() }).await.unwrap();
     assert!(matches!(left.recv().await, Ok(Message::Goodbye { .. })));
     silent.push((WAYS[3].0, "left".into(), left));
+    let silent_count = silent.len() as u64;
     for (door, of, mut connection) in silent {
         assert_eq!(abort(&mut connection, &of).await, TIMEOUT, "{of}");
         check_close(&closed(&mut connection, &of).await, door, 1008, &of);
     }
     assert!(began.elapsed() >= Duration::from_millis(900), "{:?}", began.elapsed());
+    assert!(passed(&server, HELLO_SECONDS).await >= first_count + silent_count);
     healthy.finish().await;
 }
 
@@ -137,52 +145,126 @@ async fn one_address_may_have_only_so_many_connections_without_a_session() {
     }
 }
 
+/// Subscribers that read all they get.
+const HEALTHY_READERS: usize = 20;
+
 #[tokio::test]
 async fn a_subscriber_that_does_not_read_is_cut_off_and_no_other() {
-    let toml = "[auth]\nanonymous = true\n[limits]\noutbound_messages_max = 100\noutbound_bytes_max = 4194304";
+    let toml = "[limits]\noutbound_messages_max = 100\noutbound_bytes_max = 4194304";
     let server = server_with(toml).start().await;
-    server.add_user("kristen98", "backend", PASSWORD).await;
+    for (login, role) in [("kristen98", "backend"), ("healthy", "backend"), ("zoe", "trust")] {
+        server.add_user(login, role, PASSWORD).await;
+    }
+    let watcher = sign_in(&server, "zoe", PASSWORD).await.unwrap();
+    let mut leaves = watcher.subscribe("wamp.session.on_leave", Dict::new()).await.unwrap();
     let publisher = sign_in(&server, "kristen98", PASSWORD).await.unwrap();
     let topic = format!("{PREFIX}.flood");
-    let reader = sign_in(&server, "kristen98", PASSWORD).await.unwrap();
-    let mut events = reader.subscribe(&topic, Dict::new()).await.unwrap();
+    let mut readers = Vec::new();
+    for number in 0..HEALTHY_READERS {
+        let (door, encoding) = WAYS[number % WAYS.len()];
+        let reader = sign_in_at(&server, door, encoding, "kristen98", PASSWORD).await.unwrap();
+        readers.push((reader.subscribe(&topic, Dict::new()).await.unwrap(), reader));
+    }
+    let ways = [
+        (Door::Http, Encoding::Json),
+        (Door::Https, Encoding::Ubjson),
+        (Door::Tcp, Encoding::Cbor),
+        (Door::Unix, Encoding::MsgPack),
+    ];
     let mut idlers = Vec::new();
-    for way in [(Door::Http, Encoding::Json), (Door::Tcp, Encoding::Cbor), (Door::Unix, Encoding::MsgPack)] {
+    for way in ways {
         idlers.push(idle_subscriber(&server, way, &topic).await);
     }
+    let healthy = Healthy::start(&server).await;
     let before = server.resident_bytes();
     let payload = "x".repeat(64 * 1024);
-    let cut_off = |server: &Server| server.output().matches("cut off").count();
+    let cut_off = async || {
+        passed(&server, "limits.outbound_bytes_max").await + passed(&server, "limits.outbound_messages_max").await
+    };
     let mut count: u32 = 0;
-    while cut_off(&server) < idlers.len() {
+    while cut_off().await < idlers.len() as u64 {
         count += 1;
         assert!(count < 4_000, "not cut off after {count} events\n{}", server.output());
         let args = vec![Value::from(count), Value::from(payload.as_str())];
         let options = Dict::new().with("acknowledge", true);
         publisher.publish(&topic, args, Dict::new(), options).await.unwrap();
-        let event = tokio::time::timeout(SOON, events.next()).await.unwrap().unwrap();
-        assert_eq!(event.args()[0], Value::from(count));
+        for (events, _) in &mut readers {
+            let event = tokio::time::timeout(SOON, events.next()).await.unwrap().unwrap();
+            assert_eq!(event.args()[0], Value::from(count));
+        }
     }
-    eprintln!("cut off after {count} events of 64 KiB");
-    for mut idler in idlers {
+    let grown = server.resident_bytes().saturating_sub(before);
+    eprintln!("cut off after {count} events of 64 KiB; {} KiB more", grown / 1024);
+    assert!(grown < 64 << 20, "{grown} bytes more");
+    let mut left = BTreeSet::new();
+    for _ in &idlers {
+        let args = tokio::time::timeout(SOON, leaves.next()).await.expect("a session leaves").unwrap();
+        let args = args.args();
+        assert_eq!(args[1], Value::from("kristen98"));
+        left.insert(args[0].as_u64().unwrap());
+    }
+    assert_eq!(left, idlers.iter().map(|(id, _)| id.get()).collect());
+    assert_eq!(server.output().matches("cut off: its peer reads too slowly").count(), idlers.len());
+    assert_eq!(metric(&server, "countersign_connections_ended_total{how=\"cut_off\"}").await, idlers.len() as u64);
+    for (_, mut idler) in idlers {
         // What the system had buffered still comes, then the end.
         let drained = async { while idler.recv_frame().await.is_ok() {} };
         tokio::time::timeout(SOON, drained).await.expect("the connection ends");
     }
-    assert_eq!(events.missed(), 0);
-    let grown = server.resident_bytes().saturating_sub(before);
-    assert!(grown < 64 << 20, "{grown} bytes more");
+    assert!(readers.iter().all(|(events, _)| events.missed() == 0));
+    healthy.finish().await;
 }
 
-async fn idle_subscriber(server: &Server, (door, encoding): (Door, Encoding), topic: &str) -> RawConnection {
+/// A subscriber that reads nothing from here on, and its session.
+async fn idle_subscriber(server: &Server, (door, encoding): (Door, Encoding), topic: &str) -> (Id, RawConnection) {
     let options = reach(server, door).encoding(encoding);
     let mut connection = RawConnection::connect(&options).await.unwrap();
     let hello = serde_json::json!([1, "izaber", {"roles": {"subscriber": {}}, "authid": "kristen98",
         "authmethods": ["ticket"]}]);
     let subscribe = serde_json::json!([32, 1, {}, topic]);
+    let mut id = None;
     for frame in [hello, serde_json::json!([5, PASSWORD, {}]), subscribe] {
         connection.send_frame(encode(encoding, &frame)).await.unwrap();
-        connection.recv().await.unwrap();
+        if let Message::Welcome { session, .. } = connection.recv().await.unwrap() {
+            id = Some(session);
+        }
     }
-    connection
+    (id.unwrap(), connection)
+}
+
+#[tokio::test]
+async fn each_limit_of_a_connection_has_a_counter_of_its_own() {
+    let toml = "[auth]\nanonymous = true\n[limits]\nmessage_bytes_max = 4096\nlogin_bytes_max = 1024\n\
+        message_depth_max = 9\nlogin_attempts_max = 2\nunauthenticated_connections_max = 20";
+    let server = server_with(toml).listen([Door::Http, Door::Tcp]).start().await;
+    let way = (Door::Tcp, Encoding::Json);
+    let long = |length: usize| serde_json::json!([48, 1, {}, "a.b", ["x".repeat(length)]]);
+    let deep = |depth| serde_json::json!([48, 1, {}, "a.b", [nested(depth)]]);
+    let other_realm = serde_json::json!([1, "nowhere", {"roles": {"caller": {}}, "authmethods": ["anonymous"]}]);
+    let long_hello = serde_json::json!([1, "izaber", {"roles": {"caller": {}}, "agent": "x".repeat(1_000)}]);
+    for (limit, stage, fine, beyond) in [
+        ("limits.message_bytes_max", Stage::Joined, long(4_000), long(4_100)),
+        ("limits.message_depth_max", Stage::Joined, deep(7), deep(8)),
+        ("limits.login_bytes_max", Stage::Fresh, other_realm.clone(), long_hello),
+        ("limits.login_attempts_max", Stage::Fresh, other_realm.clone(), other_realm),
+    ] {
+        let mut connection = connect(&server, way, stage).await;
+        connection.send_frame(encode(way.1, &fine)).await.unwrap();
+        assert!(matches!(connection.recv().await, Ok(Message::Error { .. } | Message::Abort { .. })), "{limit}");
+        assert_eq!(passed(&server, limit).await, 0, "{limit}");
+        connection.send_frame(encode(way.1, &beyond)).await.unwrap();
+        abort(&mut connection, limit).await;
+        closed(&mut connection, limit).await;
+        assert_eq!(passed(&server, limit).await, 1, "{limit}");
+    }
+    let refused = "countersign_connections_refused_total{reason=\"too_many\"}";
+    let elsewhere = reach(&server, Door::Tcp).local_address(IpAddr::from([127, 0, 0, 2]));
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        waiting.push(RawConnection::connect(&elsewhere).await.unwrap());
+    }
+    assert_eq!(metric(&server, refused).await, 0);
+    assert!(RawConnection::connect(&elsewhere).await.is_err());
+    assert_eq!(metric(&server, refused).await, 1);
+    assert_eq!(passed(&server, "limits.unauthenticated_connections_max").await, 1);
 }
