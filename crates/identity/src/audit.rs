@@ -39,6 +39,8 @@ names! {
         OtpSpend = "otp.spend",
         /// A one-time password was withdrawn.
         OtpDelete = "otp.delete",
+        /// Cookies were ended, by a logout or a kill.
+        CookieEnd = "cookie.end",
         /// A user was created.
         UserCreate = "user.create",
         /// A user was locked.
@@ -95,6 +97,18 @@ names! {
         WrongChannel = "wrong_channel",
         /// The public key is nobody's.
         UnknownKey = "unknown_key",
+        /// The client's certificate names no user, or more than one.
+        CertificateUnusable = "certificate_unusable",
+        /// The client's certificate names another user than the client asked for.
+        CertificateMismatch = "certificate_mismatch",
+        /// A cookie that nobody has.
+        WrongCookie = "wrong_cookie",
+        /// A cookie after its time.
+        CookieExpired = "cookie_expired",
+        /// A cookie of another user than the client asked for.
+        CookieMismatch = "cookie_mismatch",
+        /// A cookie that came from a page of another site; it was not looked at.
+        ForeignOrigin = "foreign_origin",
         /// A one-time password that was used before.
         OtpSpent = "otp_spent",
         /// A one-time password after its time.

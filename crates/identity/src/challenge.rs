@@ -15,7 +15,9 @@ use crate::proof::ChannelId;
 use crate::proof::cryptosign::{self, PublicKey};
 use crate::proof::scram::{ClientFinal, ClientFirst, Exchange, ScramError, Verifier};
 use crate::proof::wampcra::{self, SharedKey};
-use crate::repository::{Evidence, FindKeyOwner, FindSharedKey, FindVerifier, Repository, RepositoryError};
+use crate::repository::{
+    AcceptLogin, Evidence, FindKeyOwner, FindSharedKey, FindVerifier, Repository, RepositoryError,
+};
 use crate::user::User;
 use crate::{Identity, LoginName, Timestamp};
 
@@ -245,7 +247,7 @@ impl<R: Repository> Identity<R> {
             Err(reason) => return Err(self.refuse_login(audit, reason).await),
         };
         let audit = audit.detail(&format!("{method} session={}", claim.session));
-        self.accept(user.id, evidence, audit).await
+        self.accept(AcceptLogin { user: user.id, by: evidence, cookie: None, audit }).await
     }
 }
 

@@ -10,6 +10,7 @@ use std::fmt;
 use data_encoding::BASE64URL_NOPAD;
 use zeroize::Zeroizing;
 
+use crate::login::CookieValue;
 use crate::permission::Rule;
 use crate::proof::{KEY_BYTES, hmac_sha256};
 use crate::{CredentialId, Expires, LoginName, Secret, Timestamp, UserId};
@@ -19,6 +20,8 @@ use crate::{CredentialId, Expires, LoginName, Secret, Timestamp, UserId};
 pub enum CredentialKind {
     /// One use.
     Otp,
+    /// A browser's cookie: many uses until it expires.
+    Cookie,
 }
 
 impl CredentialKind {
@@ -26,6 +29,7 @@ impl CredentialKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Otp => "otp",
+            Self::Cookie => "cookie",
         }
     }
 
@@ -33,6 +37,7 @@ impl CredentialKind {
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "otp" => Some(Self::Otp),
+            "cookie" => Some(Self::Cookie),
             _ => None,
         }
     }
@@ -64,6 +69,12 @@ impl Pepper {
         // A kind has no NUL.
         let parts = [b"countersign stand-in v1\0", kind.as_bytes(), b"\0", name.as_bytes()];
         hmac_sha256(self.0.as_slice(), &parts)
+    }
+
+    /// The digest under which a cookie is stored: without a login, which isn't known when it comes.
+    pub fn cookie_digest(&self, value: &CookieValue) -> Digest {
+        let parts = [&b"countersign cookie v1\0"[..], value.expose().as_bytes()];
+        Digest(hmac_sha256(self.0.as_slice(), &parts))
     }
 }
 

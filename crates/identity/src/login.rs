@@ -1,11 +1,15 @@
-//! Login by ticket: one-time password or password, tried by look-up, cheapest first.
+//! Login. By ticket: one-time password or password, tried by look-up, cheapest first. Other methods
+//! are in the files beside.
 //!
 //! Source: contract of the bus, sections 2 and 9; architecture, section 4.
 //!
 //! **Invariants:** a stranger can't tell an unknown user, a wrong ticket and a disabled user
 //! apart, neither by the answer nor by its time: each of them costs one look-up and one
-//! password check. Every attempt leaves one row in the trail. Only the logins here and in
-//! [`crate::challenge`] make a [`LoggedIn`], which a session demands.
+//! password check. Every attempt leaves one row in the trail. Only the logins here, in the files
+//! beside and in [`crate::challenge`] make a [`LoggedIn`], which a session demands.
+
+mod certificate;
+mod cookie;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -18,9 +22,10 @@ use crate::repository::{
     SpendCredential, SpendOutcome,
 };
 use crate::user::User;
-use crate::{
-    Actor, Credential, CredentialKind, Identity, LoginName, RequestContext, Secret, SessionKind, Timestamp, UserId,
-};
+use crate::{Actor, Credential, Identity, LoginName, RequestContext, Secret, SessionKind, Timestamp};
+
+pub use certificate::CertificateHolder;
+pub use cookie::{CookieLogin, CookieValue, KnownCookie, NewCookie};
 
 /// Checks passwords somewhere with room for it, a bounded number at a time.
 pub trait PasswordPool: Send + Sync {
@@ -59,6 +64,8 @@ pub struct Attempt<'a> {
     pub claim: Claim<'a>,
     /// The ticket that the client gave.
     pub ticket: &'a Secret,
+    /// What the browser was given for the case that the ticket is the user's password.
+    pub cookie: Option<&'a NewCookie>,
 }
 
 /// Proof of a login.
@@ -185,9 +192,7 @@ impl<R: Repository> Identity<R> {
         let outcome = self.repository.run(SpendCredential { digest: found.digest, now, login, spend }).await?;
         match outcome {
             SpendOutcome::Spent { credential, user } => Ok(LoggedIn {
-                kind: match credential.kind {
-                    CredentialKind::Otp => SessionKind::Otp(credential.id),
-                },
+                kind: SessionKind::Otp(credential.id),
                 restriction: Some(self.settings.denials.restriction(&credential.permissions)),
                 has_restrictions: !credential.permissions.is_empty(),
                 user,
@@ -215,13 +220,15 @@ impl<R: Repository> Identity<R> {
             let reason = if user.enabled { Reason::WrongTicket } else { Reason::UserDisabled };
             return Err(self.refuse_login(audit, reason).await);
         };
-        let audit = audit.detail(&format!("password session={}", attempt.claim.session));
-        self.accept(user.id, Evidence::Password(checked), audit).await
+        let left = attempt.cookie.map(|cookie| format!(" cookie={}", cookie.id.to_bus())).unwrap_or_default();
+        let audit = audit.detail(&format!("password session={}{left}", attempt.claim.session));
+        let cookie = attempt.cookie.map(|new| new.credential(&self.settings.pepper, user.id, &user.login, &audit));
+        self.accept(AcceptLogin { user: user.id, by: Evidence::Password(checked), cookie, audit }).await
     }
 
     /// Opens a session of the user itself, if what was found right is still so.
-    pub(crate) async fn accept(&self, user: UserId, by: Evidence, audit: AuditEvent) -> Result<LoggedIn, LoginError> {
-        match self.repository.run(AcceptLogin { user, by, audit }).await? {
+    pub(crate) async fn accept(&self, accept: AcceptLogin) -> Result<LoggedIn, LoginError> {
+        match self.repository.run(accept).await? {
             AcceptLoginOutcome::Accepted(user) => {
                 Ok(LoggedIn { user, kind: SessionKind::Password, restriction: None, has_restrictions: false })
             }

@@ -155,7 +155,8 @@ fn what_changes_while_the_password_is_checked_counts() {
     fn check(login: &str, change: Option<UserChange>, want: Option<Reason>) {
         let fixture = Fixture::new();
         let (ticket, context) = (Secret::new("guess"), context());
-        let attempt = Attempt { claim: Claim { login, context: &context, session: "4711" }, ticket: &ticket };
+        let attempt =
+            Attempt { claim: Claim { login, context: &context, session: "4711" }, ticket: &ticket, cookie: None };
         let refused = match ready(fixture.identity.login(&attempt, &Meddler(&fixture, change), NOW)) {
             Ok(_) => None,
             Err(LoginError::Refused(reason)) => Some(reason),

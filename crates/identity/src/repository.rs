@@ -65,6 +65,9 @@ operations! {
     ListUsers => Vec<User>;
     ChangeUser => ChangeUserOutcome;
     AcceptLogin => AcceptLoginOutcome;
+    AcceptUser => AcceptLoginOutcome;
+    AcceptCookie => AcceptCookieOutcome;
+    EndCookies => u64;
     FindVerifier => Option<(User, Option<Verifier>)>;
     FindSharedKey => Option<(User, Option<SharedKey>)>;
     FindKeyOwner => Option<User>;
@@ -162,11 +165,12 @@ pub struct ChangeUser {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "exists once per change, and changes are rare")]
 pub enum UserChange {
-    /// Locks (`false`) or unlocks the user.
+    /// Locks (`false`, which removes its cookies) or unlocks the user.
     Enabled(bool),
     /// Gives another role.
     Role(RoleName),
-    /// Sets the password, and with it what proofs are checked against.
+    /// Sets the password, and with it what proofs are checked against; removes the cookies that
+    /// logins by the old one have left.
     Password(PasswordSecrets),
     /// Removes the user with its credentials.
     Delete,
@@ -183,6 +187,9 @@ pub enum ChangeUserOutcome {
     NoSuchRole,
 }
 
+/// Cookies that one user can have; a new one takes the place of the oldest.
+pub const COOKIES_PER_USER_MAX: u32 = 100;
+
 /// Opens a session by what was found right: checks once more, in the transaction of the audit row,
 /// that the user is enabled and still has the secret that it was checked against.
 #[derive(Debug)]
@@ -191,6 +198,8 @@ pub struct AcceptLogin {
     pub user: UserId,
     /// What was found right.
     pub by: Evidence,
+    /// A cookie that the login leaves.
+    pub cookie: Option<Credential>,
     /// The login's row for the trail; stored as refused where the outcome is a refusal.
     pub audit: AuditEvent,
 }
@@ -219,13 +228,70 @@ impl Evidence {
     }
 }
 
-/// Outcome of [`AcceptLogin`].
+/// Opens a session of a user who was recognised by something that is not stored here: checks, in
+/// the transaction of the audit row, that there is such a user and that it is enabled.
+#[derive(Debug)]
+pub struct AcceptUser {
+    /// The user.
+    pub login: LoginName,
+    /// The login's row for the trail; stored as refused where the outcome is a refusal.
+    pub audit: AuditEvent,
+}
+
+/// Outcome of [`AcceptLogin`] and [`AcceptUser`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AcceptLoginOutcome {
     /// Accepted.
     Accepted(User),
     /// Not, for this reason.
     Refused(Reason),
+}
+
+/// Opens a session by a cookie: one conditional write that finds it live and its owner enabled.
+#[derive(Debug)]
+pub struct AcceptCookie {
+    /// Under which it is stored.
+    pub digest: Digest,
+    /// Only if it is this user's.
+    pub login: Option<LoginName>,
+    /// The time of the attempt.
+    pub now: Timestamp,
+    /// The login's row for the trail; stored with the owner's name where it is accepted, as refused
+    /// where the outcome is a refusal.
+    pub audit: AuditEvent,
+}
+
+/// Outcome of [`AcceptCookie`].
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "exists once per login, and the large one is the usual one")]
+pub enum AcceptCookieOutcome {
+    /// Accepted.
+    Accepted {
+        /// The cookie.
+        credential: Credential,
+        /// Its owner.
+        user: User,
+    },
+    /// Not, for this reason.
+    Refused(Reason),
+}
+
+/// Removes cookies. Answers how many there were.
+#[derive(Debug)]
+pub struct EndCookies {
+    /// Which.
+    pub which: WhichCookies,
+    /// The row for the trail; stored only where there were any.
+    pub audit: AuditEvent,
+}
+
+/// What [`EndCookies`] removes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum WhichCookies {
+    /// This one.
+    One(CredentialId),
+    /// All of a user.
+    Of(LoginName),
 }
 
 /// Reads a user with the SCRAM verifier, if there is one.

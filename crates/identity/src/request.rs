@@ -83,6 +83,10 @@ impl RequestContext {
 pub enum SessionKind {
     /// What the user alone has: the password, or a private key.
     Password,
+    /// A TLS client certificate that names the user.
+    Certificate,
+    /// A browser's cookie, which a login by password has left.
+    Cookie(CredentialId),
     /// A one-time password: may not mint anything.
     Otp(CredentialId),
 }

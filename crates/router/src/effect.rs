@@ -41,6 +41,15 @@ pub enum Effect {
         /// `ABORT.Details.message`.
         message: String,
     },
+    /// Sessions are being killed by another one; stands before each [`Effect::Goodbye`] of theirs.
+    /// By what else their users could come back without a login, as a cookie, has to end too.
+    Killed {
+        /// The session that kills.
+        by: Id,
+        /// Whose sessions, each once; with the authid that was asked for, if there was one, although
+        /// it may have no session.
+        authids: Vec<Arc<str>>,
+    },
     /// Send GOODBYE to a session that was killed and close its transport after the client's answer
     /// or a short time. As with [`Effect::Close`], the realm has already forgotten the session.
     Goodbye {

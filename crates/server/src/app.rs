@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use countersign_identity::audit::Reason;
-use countersign_identity::login::{Attempt, Claim, LoggedIn, LoginError};
+use countersign_identity::login::{Attempt, CertificateHolder, Claim, CookieLogin, CookieValue, LoggedIn, LoginError};
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::throttle::{Admission, Throttle};
 use countersign_identity::{Identity, LoginName, PeerAddress};
@@ -55,17 +55,51 @@ impl App {
         self.throttled(&attempt.claim, rules).await
     }
 
+    /// Login by a TLS client certificate that was verified, for every door.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError`], by then in the trail.
+    pub async fn login_by_certificate(
+        &self,
+        claim: &Claim<'_>,
+        holder: &CertificateHolder,
+    ) -> Result<LoggedIn, LoginError> {
+        let rules = Box::pin(async { self.identity.login_by_certificate(claim, holder, now()).await });
+        self.throttled(claim, rules).await
+    }
+
+    /// Login by a cookie; `None` for one from a page of another site, which is refused unseen.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError`], by then in the trail.
+    pub async fn login_by_cookie(
+        &self,
+        claim: &Claim<'_>,
+        value: Option<&CookieValue>,
+    ) -> Result<CookieLogin, LoginError> {
+        let rules = Box::pin(async {
+            let Some(value) = value else {
+                self.identity.record_refused_login(claim, Reason::ForeignOrigin, now()).await?;
+                return Err(LoginError::Refused(Reason::ForeignOrigin));
+            };
+            self.identity.login_by_cookie(claim, value, now()).await
+        });
+        self.throttled(claim, rules).await
+    }
+
     /// The throttle before a login by any method, for every door: `rules` runs when it may, and
     /// its refusals count.
     ///
     /// # Errors
     ///
     /// [`LoginError`], by then in the trail.
-    pub async fn throttled<T>(
+    pub async fn throttled<L>(
         &self,
         claim: &Claim<'_>,
-        rules: impl Future<Output = Result<T, LoginError>> + Send,
-    ) -> Result<T, LoginError> {
+        rules: impl Future<Output = Result<L, LoginError>> + Send,
+    ) -> Result<L, LoginError> {
         let address = claim.context.address;
         if self.is_exempt(address) {
             return rules.await;

@@ -21,6 +21,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 pub use self::websocket::{TestConfig, WebSocketConfig};
+use crate::doors::parse_origin;
 use crate::networks::Networks;
 use crate::realm_settings::realm_settings;
 
@@ -176,6 +177,8 @@ pub struct AuthConfig {
     pub scram_memory_kib: u32,
     /// Rounds of PBKDF2 for WAMP-CRA.
     pub wampcra_iterations: u32,
+    /// Cookies of browsers.
+    pub cookie: CookieConfig,
 }
 
 /// How SCRAM derives keys from passwords.
@@ -200,6 +203,7 @@ impl Default for AuthConfig {
             scram_iterations: None,
             scram_memory_kib: Kdf::ARGON2_MEMORY_KIB_DEFAULT,
             wampcra_iterations: wampcra::ITERATIONS_DEFAULT,
+            cookie: CookieConfig::default(),
         }
     }
 }
@@ -228,6 +232,47 @@ impl AuthConfig {
             scram: self.scram.then_some(kdf),
             wampcra_iterations: self.wampcra.then_some(self.wampcra_iterations),
         })
+    }
+}
+
+/// `[auth.cookie]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CookieConfig {
+    /// Whether a login by password leaves a cookie that opens further sessions.
+    pub enabled: bool,
+    /// How long it does.
+    pub max_age_seconds: u64,
+    /// The cookie's name.
+    pub name: String,
+    /// Pages from which it counts, besides those of the server's own host, as
+    /// `https://app.example.com`.
+    pub origins: Vec<String>,
+}
+
+impl Default for CookieConfig {
+    fn default() -> Self {
+        Self { enabled: false, max_age_seconds: 7 * 24 * 3_600, name: "countersign".into(), origins: Vec::new() }
+    }
+}
+
+impl CookieConfig {
+    /// Characters that a name can have besides letters and digits (RFC 6265, section 4.1.1).
+    const NAME_SIGNS: &str = "!#$%&'*+-.^_`|~";
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let is_token = |c: char| c.is_ascii_alphanumeric() || Self::NAME_SIGNS.contains(c);
+        if self.name.is_empty() || !self.name.chars().all(is_token) {
+            let problem = "has letters, digits and signs such as - and _ only".into();
+            return Err(ConfigError::Value { name: "auth.cookie.name", problem });
+        }
+        match self.origins.iter().find(|origin| parse_origin(origin).is_none()) {
+            None => Ok(()),
+            Some(origin) => {
+                let problem = format!("{origin:?} is no origin; give scheme and host, as https://app.example.com");
+                Err(ConfigError::Value { name: "auth.cookie.origins", problem })
+            }
+        }
     }
 }
 
@@ -305,6 +350,11 @@ pub struct TlsConfig {
     pub certificate: Option<PathBuf>,
     /// Its private key, PEM.
     pub key: Option<PathBuf>,
+    /// Authorities whose certificates clients may log in with, PEM; `None`: clients aren't asked
+    /// for one.
+    pub client_ca: Option<PathBuf>,
+    /// Whether a client without a certificate is turned away.
+    pub client_required: bool,
 }
 
 /// `[http]`
@@ -483,6 +533,9 @@ impl Config {
         if self.tls.certificate.is_some() != self.tls.key.is_some() {
             return bad("tls", "certificate and key belong together: give both or neither".into());
         }
+        if self.tls.client_required && self.tls.client_ca.is_none() {
+            return bad("tls.client_required", "means nothing without tls.client_ca".into());
+        }
         if self.proxies.proxy_protocol && self.proxies.trusted.is_empty() {
             return bad("proxies.proxy_protocol", "means nothing without proxies.trusted".into());
         }
@@ -495,12 +548,13 @@ impl Config {
         self.websocket.check()?;
         self.test.check()?;
         self.auth.secrets()?;
+        self.auth.cookie.check()?;
         realm_settings(self)?;
         self.zone().map(|_| ())
     }
 
     /// What has to be a number from 1 to a highest one.
-    fn counts(&self) -> [(&'static str, u64, u64); 22] {
+    fn counts(&self) -> [(&'static str, u64, u64); 23] {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let (otp, limits, throttle, password) = (&self.otp, &self.limits, &self.throttle, &self.password);
         let http = &self.http;
@@ -510,6 +564,7 @@ impl Config {
             ("otp.lifetime_seconds_max", otp.lifetime_seconds_max, SECONDS_MAX),
             ("otp.live_max", otp.live_max.into(), COUNT_MAX),
             ("otp.session_seconds_max", otp.session_seconds_max, SECONDS_MAX),
+            ("auth.cookie.max_age_seconds", self.auth.cookie.max_age_seconds, SECONDS_MAX),
             ("throttle.forget_seconds", throttle.forget_seconds.unwrap_or(1), SECONDS_MAX),
             ("password.workers", count(password.workers.unwrap_or(1)), COUNT_MAX),
             ("password.queue_max", count(password.queue_max.unwrap_or(1)), COUNT_MAX),
@@ -644,6 +699,7 @@ mod tests {
         check("tz = 'Nowhere/Land'", "tz");
         check("[realm]\nuri_prefix = 'a..b'", "realm.uri_prefix");
         check("[tls]\nkey = 'k.pem'", "tls");
+        check("[tls]\nclient_required = true", "tls.client_required");
         check("[otp]\nlifetime_seconds = 90000", "otp.lifetime_seconds");
         check("[throttle]\nexempt = ['300.0.0.0/8']", "300.0.0.0/8");
         check("[proxies]\ntrusted = ['300.0.0.0/8']", "300.0.0.0/8");
@@ -657,6 +713,11 @@ mod tests {
         check("[auth]\nscram_memory_kib = 7", "auth.scram_kdf");
         check("[auth]\nscram_kdf = 'pbkdf2'\nscram_iterations = 4095", "auth.scram_kdf");
         check("[auth]\nwampcra_iterations = 999", "auth.wampcra_iterations");
+        check("[auth.cookie]\nmax_age_seconds = 0", "auth.cookie.max_age_seconds");
+        check("[auth.cookie]\nname = ''", "auth.cookie.name");
+        check("[auth.cookie]\nname = 'a b'", "auth.cookie.name");
+        check("[auth.cookie]\norigins = ['https://*']", "auth.cookie.origins");
+        check("[auth.cookie]\norigins = ['https://a/b']", "auth.cookie.origins");
         check("[storage]\nconnections_max = 0", "storage.connections_max");
         for origin in ["*", "app.example", "https://app.example/", "https://a.example/x", "HTTPS://a.example", "null"] {
             check(&format!("[http]\norigins = ['{origin}']"), "http.origins");

@@ -15,7 +15,7 @@ use crate::doors::proxy_protocol::{self, Progress};
 pub fn hello(realm: &str, details: &Dict, user_agent: &str) -> Option<(String, String)> {
     let config = Config::default();
     let peer = Peer { user_agent: user_agent.to_owned(), ..Peer::new(PeerAddress::Local, None) };
-    let hello = Hello::read(realm, details, &peer, &config, &Offer::new(&config.auth)).ok()?;
+    let hello = Hello::read(realm, details, &peer, &config, &Offer::new(&config)).ok()?;
     Some((hello.authid, hello.agent))
 }
 

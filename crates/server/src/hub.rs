@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use countersign_identity::permission::{self, Refusal, SessionRights, UriMatch};
-use countersign_identity::{Actor, RequestContext, UserId};
+use countersign_identity::repository::WhichCookies;
+use countersign_identity::{self as identity, Actor, CredentialId, LoginName, PeerAddress, RequestContext, UserId};
 use countersign_router::{
     Action, Authorizer, ClientFeatures, Decision, Effect, Limit, PastEvent, Realm, RealmSettings, SessionDetails,
     SessionKind, Target,
@@ -20,7 +21,9 @@ use countersign_wamp::{Dict, Id, MatchPolicy, Message, uris};
 use rand_core::Rng as _;
 use tokio::sync::Notify;
 
+use crate::cid;
 use crate::clock::{now, random};
+use crate::cookies::{self, EndedCookies};
 use crate::history::HistoryQueue;
 use crate::outbox::{Ending, Outbox, SharedMessage};
 use crate::roles::RoleTable;
@@ -41,6 +44,8 @@ pub struct Live {
     pub role: Arc<str>,
     /// From where, with which agent.
     pub context: RequestContext,
+    /// The cookie with which it ends.
+    pub cookie: Option<CredentialId>,
     rights: ArcSwap<SessionRights>,
     outbox: Arc<Outbox>,
 }
@@ -64,6 +69,8 @@ pub struct Joining {
     pub authprovider: &'static str,
     /// What narrows the role, if anything does.
     pub restriction: Option<Arc<permission::Restriction>>,
+    /// The cookie with which it ends.
+    pub cookie: Option<CredentialId>,
     /// What the client announced.
     pub features: ClientFeatures,
     /// When its login began: a revocation since then keeps it out.
@@ -76,8 +83,14 @@ pub struct Joining {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RevokedMeanwhile;
 
-/// Calls of the server's own procedures, with the session that made them.
-pub type ServiceCalls = Vec<(Message, Option<Arc<Live>>)>;
+/// What the realm leaves to the server itself.
+#[derive(Debug)]
+pub enum Job {
+    /// A message to the server's own session, with the session that called, if it is a call.
+    Call(Message, Option<Arc<Live>>),
+    /// Cookies whose end has begun have to be removed.
+    RemoveCookies(cookies::Ending),
+}
 
 /// How much is in the realm.
 #[derive(Debug)]
@@ -110,6 +123,7 @@ struct Inner {
     realm: Realm,
     sessions: HashMap<Id, Arc<Live>>,
     revoked: HashMap<UserId, Instant>,
+    ended_cookies: EndedCookies,
     effects: Vec<Effect>,
     next_timeout: Option<Instant>,
     history: Arc<HistoryQueue>,
@@ -125,8 +139,15 @@ impl Hub {
         realm.set_clock(started, now().micros());
         let details = SessionDetails::new(SessionKind::Service, "countersign", "service");
         realm.join(started, service, details, &mut Vec::new());
-        let (sessions, revoked) = (HashMap::new(), HashMap::new());
-        let inner = Inner { realm, sessions, revoked, effects: Vec::new(), next_timeout: None, history };
+        let inner = Inner {
+            realm,
+            sessions: HashMap::new(),
+            revoked: HashMap::new(),
+            ended_cookies: EndedCookies::default(),
+            effects: Vec::new(),
+            next_timeout: None,
+            history,
+        };
         Self { inner: Mutex::new(inner), roles, timeouts_changed: Notify::new(), service }
     }
 
@@ -182,6 +203,11 @@ impl Hub {
         {
             return Err(RevokedMeanwhile);
         }
+        if let Actor::User { session: identity::SessionKind::Cookie(cookie), login, .. } = &joining.actor
+            && inner.ended_cookies.keep_out(*cookie, login, joining.login_began)
+        {
+            return Err(RevokedMeanwhile);
+        }
         let rights = SessionRights::new(self.roles.rules(&joining.authrole), joining.restriction);
         let live = Arc::new(Live {
             id: joining.id,
@@ -189,6 +215,7 @@ impl Hub {
             authid: Arc::clone(&joining.authid),
             role: Arc::clone(&joining.authrole),
             context: joining.context,
+            cookie: joining.cookie,
             rights: ArcSwap::from_pointee(rights),
             outbox: Arc::clone(outbox),
         });
@@ -215,10 +242,10 @@ impl Hub {
         }
     }
 
-    /// Hands messages of one session to the realm, all under one lock. Answers the calls of the
-    /// server's own procedures that came of it.
+    /// Hands messages of one session to the realm, all under one lock. Answers what is left to
+    /// the server itself, such as calls of its own procedures.
     #[must_use]
-    pub fn handle(&self, session: Id, messages: impl IntoIterator<Item = Message>) -> ServiceCalls {
+    pub fn handle(&self, session: Id, messages: impl IntoIterator<Item = Message>) -> Vec<Job> {
         let mut inner = self.lock();
         let now = Instant::now();
         {
@@ -227,9 +254,9 @@ impl Hub {
                 realm.handle(now, session, message, &Rights(sessions), effects);
             }
         }
-        let calls = inner.deliver(self.service);
+        let jobs = inner.deliver(self.service);
         self.watch_timeouts(&mut inner);
-        calls
+        jobs
     }
 
     /// Ends the live sessions of a user, and those that are being opened at this moment.
@@ -243,6 +270,23 @@ impl Hub {
         for live in ended {
             inner.end(&live, uris::close::KILLED, message, Ending::Policy, self.service);
         }
+    }
+
+    /// Ends the sessions that are on a cookie, and keeps those out that come by it. The caller
+    /// removes it.
+    pub fn end_cookie(&self, cookie: CredentialId) {
+        let mut inner = self.lock();
+        inner.ended_cookies.begin(WhichCookies::One(cookie), Instant::now());
+        let on_it = |live: &&Arc<Live>| live.cookie == Some(cookie);
+        let ended: Vec<Arc<Live>> = inner.sessions.values().filter(on_it).cloned().collect();
+        for live in ended {
+            inner.end(&live, uris::close::LOGOUT, "the user logged out", Ending::Policy, self.service);
+        }
+    }
+
+    /// Cookies that have ended are removed.
+    pub fn cookies_removed(&self, which: &WhichCookies) {
+        self.lock().ended_cookies.stored(which, Instant::now());
     }
 
     /// Says good-bye to a session and takes it out of the realm.
@@ -334,14 +378,14 @@ impl Inner {
         self.deliver(service);
     }
 
-    fn deliver(&mut self, service: Id) -> ServiceCalls {
-        let mut calls = Vec::new();
-        let Self { effects, sessions, history, .. } = self;
+    fn deliver(&mut self, service: Id) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        let Self { effects, sessions, ended_cookies, history, .. } = self;
         for effect in effects.drain(..) {
             match effect {
                 Effect::Send { to, message } if to == service => {
                     let caller = caller_of(&message).and_then(|id| sessions.get(&id)).cloned();
-                    calls.push((message, caller));
+                    jobs.push(Job::Call(message, caller));
                 }
                 Effect::Send { to, message } => {
                     if let Some(live) = sessions.get(&to) {
@@ -355,6 +399,13 @@ impl Inner {
                     }
                 }
                 Effect::Record { histories, event } => history.push(histories, event),
+                Effect::Killed { by, authids } => {
+                    let killer = sessions.get(&by);
+                    for login in authids.iter().filter_map(|authid| LoginName::parse(authid).ok()) {
+                        ended_cookies.begin(WhichCookies::Of(login.clone()), Instant::now());
+                        jobs.push(Job::RemoveCookies(killing(login, killer)));
+                    }
+                }
                 Effect::Goodbye { session, reason, message } => {
                     if let Some(live) = sessions.remove(&session) {
                         let details = message.map_or_else(Dict::new, |message| Dict::new().with("message", message));
@@ -370,8 +421,18 @@ impl Inner {
                 }
             }
         }
-        calls
+        jobs
     }
+}
+
+/// The cookies of somebody whose sessions are killed.
+fn killing(login: LoginName, killer: Option<&Arc<Live>>) -> cookies::Ending {
+    let context = match killer {
+        Some(live) => RequestContext { cid: cid::generate(), ..live.context.clone() },
+        None => RequestContext::new(cid::generate(), PeerAddress::Local, "", "wamp"),
+    };
+    let by = killer.map_or(Actor::Anonymous, |live| live.actor.clone());
+    cookies::Ending { which: WhichCookies::Of(login), why: "killed", by, context }
 }
 
 fn caller_of(message: &Message) -> Option<Id> {

@@ -10,6 +10,7 @@ pub mod cli;
 mod clock;
 mod config;
 mod control;
+mod cookies;
 mod data_dir;
 mod demo;
 mod doors;

@@ -14,6 +14,7 @@
 
 pub mod audit;
 pub mod bootstrap;
+pub mod cookies;
 pub mod credentials;
 pub(crate) mod fixture;
 pub mod history;
@@ -36,6 +37,12 @@ macro_rules! for_each_case {
             bootstrap::fills_a_fresh_installation_once;
             bootstrap::is_done_by_one_of_several_nodes;
             bootstrap::changes_nothing_if_it_fails;
+            cookies::opens_sessions_until_its_end_and_not_after;
+            cookies::refuses_another_name_a_locked_owner_and_an_unknown_value;
+            cookies::ends_with_a_lock_a_new_password_and_its_user_but_not_with_a_new_role;
+            cookies::ends_one_or_all_of_a_user;
+            cookies::keeps_the_newest_of_a_user;
+            cookies::is_left_by_an_accepted_login_only;
             credentials::keeps_every_field;
             credentials::refuses_to_mint_for_a_missing_or_locked_owner;
             credentials::mints_up_to_the_limit_and_not_one_more;
@@ -52,6 +59,7 @@ macro_rules! for_each_case {
             history::trims_in_chunks;
             passwords::accepts_the_password_that_is_set;
             passwords::refuses_what_changed_since_the_check;
+            passwords::accepts_a_recognised_user_that_is_enabled;
             proofs::keeps_every_field_and_replaces_all_with_the_password;
             proofs::finds_users_without_secrets;
             proofs::accepts_what_the_user_still_has;

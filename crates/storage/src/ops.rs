@@ -2,6 +2,7 @@
 
 mod audit;
 mod bootstrap;
+mod cookies;
 mod credentials;
 mod history;
 mod proofs;

@@ -40,6 +40,7 @@ pub mod close {
     pub const CLOSE_REALM: &str = "wamp.close.close_realm";
     pub const SYSTEM_SHUTDOWN: &str = "wamp.close.system_shutdown";
     pub const KILLED: &str = "wamp.close.killed";
+    pub const LOGOUT: &str = "wamp.close.logout";
 }
 
 /// The meta API: procedures that a router answers itself, and topics to which it publishes.

@@ -147,7 +147,7 @@ impl Fixture {
     pub fn login_at(&self, login: &str, ticket: &str, now: Timestamp) -> Result<LoggedIn, LoginError> {
         let (ticket, context) = (Secret::new(ticket), context());
         let claim = Claim { login, context: &context, session: "4711" };
-        let attempt = Attempt { claim, ticket: &ticket };
+        let attempt = Attempt { claim, ticket: &ticket, cookie: None };
         ready(self.identity.login(&attempt, &self.pool, now))
     }
 

@@ -10,16 +10,16 @@ use crate::proof::Secrets;
 use crate::proof::scram::Verifier;
 use crate::proof::wampcra::SharedKey;
 use crate::repository::{
-    AcceptLogin, AcceptLoginOutcome, AddUserKey, AddUserKeyOutcome, Bootstrap, BootstrapOutcome, ChangeUser,
-    ChangeUserOutcome, CreateRole, CreateRoleOutcome, CreateUser, CreateUserOutcome, DeleteCredential,
-    DeleteCredentialOutcome, Evidence, FindCredential, FindKeyOwner, FindSharedKey, FindUser, FindVerifier,
-    ListCredentials, ListRoles, ListUserKeys, ListUsers, MintCredential, MintOutcome, Operation, ReapCredentials,
-    RecordAudit, RemoveUserKey, RemoveUserKeyOutcome, RepositoryError, RuleChange, Run, SearchAudit, SetRule,
-    SetRuleOutcome, SpendCredential, SpendOutcome, UserChange,
+    AcceptCookie, AcceptCookieOutcome, AcceptLogin, AcceptLoginOutcome, AcceptUser, AddUserKey, AddUserKeyOutcome,
+    Bootstrap, BootstrapOutcome, ChangeUser, ChangeUserOutcome, CreateRole, CreateRoleOutcome, CreateUser,
+    CreateUserOutcome, DeleteCredential, DeleteCredentialOutcome, EndCookies, Evidence, FindCredential, FindKeyOwner,
+    FindSharedKey, FindUser, FindVerifier, ListCredentials, ListRoles, ListUserKeys, ListUsers, MintCredential,
+    MintOutcome, Operation, ReapCredentials, RecordAudit, RemoveUserKey, RemoveUserKeyOutcome, RepositoryError,
+    RuleChange, Run, SearchAudit, SetRule, SetRuleOutcome, SpendCredential, SpendOutcome, UserChange, WhichCookies,
 };
 use crate::role::{Role, RoleName};
 use crate::user::{User, UserKey};
-use crate::{Credential, LoginName, Timestamp, UserId};
+use crate::{Credential, CredentialKind, LoginName, Timestamp, UserId};
 
 /// Everything in one place. Futures are ready at once.
 #[derive(Debug, Default)]
@@ -118,6 +118,13 @@ impl State {
         self.trail.push(AuditRow { sequence, event });
     }
 
+    /// Removes the cookies that `goes` takes; how many there were.
+    fn end_cookies(&mut self, goes: impl Fn(&Credential) -> bool) -> u64 {
+        let before = self.credentials.len();
+        self.credentials.retain(|credential| credential.kind != CredentialKind::Cookie || !goes(credential));
+        u64::try_from(before - self.credentials.len()).unwrap()
+    }
+
     fn user(&self, id: UserId) -> Option<&User> {
         self.users.values().find(|user| user.id == id)
     }
@@ -179,6 +186,7 @@ impl Execute for ChangeUser {
             state.record(self.audit, Some(Reason::NotFound));
             return ChangeUserOutcome::NoSuchUser;
         };
+        let ends_cookies = matches!(self.change, UserChange::Enabled(false) | UserChange::Password(_));
         match self.change {
             UserChange::Enabled(enabled) => user.enabled = enabled,
             UserChange::Role(role) if !state.roles.contains_key(&role) => {
@@ -201,6 +209,9 @@ impl Execute for ChangeUser {
             }
         }
         let user = user.clone();
+        if ends_cookies {
+            state.end_cookies(|cookie| cookie.owner == user.id);
+        }
         state.record(self.audit, None);
         ChangeUserOutcome::Changed(user)
     }
@@ -228,6 +239,9 @@ impl Execute for AcceptLogin {
                 if has { Ok(user.clone()) } else { Err(self.by.missing()) }
             }
         };
+        if refused.is_ok() {
+            state.credentials.extend(self.cookie);
+        }
         state.record(self.audit, refused.as_ref().err().copied());
         refused.map_or_else(AcceptLoginOutcome::Refused, AcceptLoginOutcome::Accepted)
     }
@@ -298,6 +312,65 @@ impl Execute for RemoveUserKey {
 impl Execute for ListUserKeys {
     fn execute(self, state: &mut State) -> Vec<UserKey> {
         state.keys.iter().filter(|(owner, _)| *owner == self.owner).map(|(_, key)| key.clone()).collect()
+    }
+}
+
+impl Execute for AcceptCookie {
+    fn execute(self, state: &mut State) -> AcceptCookieOutcome {
+        let is_it = |one: &&Credential| one.digest == self.digest && one.kind == CredentialKind::Cookie;
+        let found = state.credentials.iter().find(is_it).cloned();
+        let owner = found.as_ref().and_then(|cookie| state.user(cookie.owner)).cloned();
+        let (Some(credential), Some(user)) = (found, owner) else {
+            state.record(self.audit, Some(Reason::WrongCookie));
+            return AcceptCookieOutcome::Refused(Reason::WrongCookie);
+        };
+        let refused = if credential.expires.at < self.now {
+            Some(Reason::CookieExpired)
+        } else if !user.enabled {
+            Some(Reason::UserDisabled)
+        } else if self.login.as_ref().is_some_and(|login| *login != user.login) {
+            Some(Reason::CookieMismatch)
+        } else {
+            None
+        };
+        let audit = match refused {
+            None => AuditEvent { actor: user.login.to_string(), ..self.audit }.target(user.login.as_str()),
+            Some(_) => self.audit,
+        };
+        state.record(audit, refused);
+        match refused {
+            None => AcceptCookieOutcome::Accepted { credential, user },
+            Some(reason) => AcceptCookieOutcome::Refused(reason),
+        }
+    }
+}
+
+impl Execute for EndCookies {
+    fn execute(self, state: &mut State) -> u64 {
+        let owner = match &self.which {
+            WhichCookies::One(_) => None,
+            WhichCookies::Of(login) => state.users.get(login).map(|user| user.id),
+        };
+        let ended = state.end_cookies(|cookie| match &self.which {
+            WhichCookies::One(id) => cookie.id == *id,
+            WhichCookies::Of(_) => Some(cookie.owner) == owner,
+        });
+        if ended > 0 {
+            state.record(self.audit, None);
+        }
+        ended
+    }
+}
+
+impl Execute for AcceptUser {
+    fn execute(self, state: &mut State) -> AcceptLoginOutcome {
+        let refused = match state.users.get(&self.login) {
+            None => Err(Reason::UnknownUser),
+            Some(user) if !user.enabled => Err(Reason::UserDisabled),
+            Some(user) => Ok(user.clone()),
+        };
+        state.record(self.audit, refused.as_ref().err().copied());
+        refused.map_or_else(AcceptLoginOutcome::Refused, AcceptLoginOutcome::Accepted)
     }
 }
 

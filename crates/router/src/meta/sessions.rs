@@ -1,5 +1,7 @@
 //! `wamp.session.*`: who is there, and the end of sessions.
 
+use std::sync::Arc;
+
 use countersign_wamp::uris::{close, error};
 use countersign_wamp::{Id, Payload, Value};
 
@@ -75,6 +77,9 @@ impl Realm {
         let authid = question.arguments.text(0, "authid")?;
         let of_authid = |_, details: &SessionDetails| &*details.authid == authid;
         let killed = self.kill_each(question, Departure::Told(question.authorizer), out, of_authid)?;
+        if killed.is_empty() {
+            out.push(Effect::Killed { by: question.caller, authids: vec![authid.into()] });
+        }
         Ok(Payload::of(ids(killed)))
     }
 
@@ -106,6 +111,13 @@ impl Realm {
         let reason = question.arguments.reason(self.settings.uri_rules, close::KILLED)?;
         let message = question.arguments.named_text("message")?;
         let killed = self.clients(|id, details| id != question.caller && select(id, details));
+        let authid = |id: &Id| self.sessions.get(id).map(|session| Arc::clone(&session.details.authid));
+        let mut authids: Vec<Arc<str>> = killed.iter().filter_map(authid).collect();
+        authids.sort_unstable();
+        authids.dedup();
+        if !authids.is_empty() {
+            out.push(Effect::Killed { by: question.caller, authids });
+        }
         for &session in &killed {
             let message = message.map(str::to_owned);
             out.push(Effect::Goodbye { session, reason: reason.clone(), message });

@@ -142,3 +142,31 @@ fn bad_arguments_kill_nobody() {
     check("wamp.session.kill_all", vec![], bad(), "wamp.error.invalid_uri");
     assert_eq!(world.realm.session_count(), 6);
 }
+
+#[test]
+fn a_kill_says_whose_sessions_it_ends() {
+    let check = |procedure: &str, arguments: Vec<Value>, want: &[&str]| {
+        let mut world = world();
+        let (request, payload) = (id(1), Payload::new(arguments, none()));
+        let message = Message::Call { request, options: none(), procedure: procedure.into(), payload };
+        let effects = world.effects(1, message);
+        let killed: Vec<_> = effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Killed { by, authids } => Some((*by, authids.iter().map(|authid| &**authid).collect())),
+                _ => None,
+            })
+            .collect();
+        let want: Vec<(Id, Vec<&str>)> = if want.is_empty() { vec![] } else { vec![(id(1), want.to_vec())] };
+        assert_eq!(killed, want, "{procedure}");
+    };
+    check("wamp.session.kill", args([3_u64.into()]), &["user3"]);
+    check("wamp.session.kill", args([7_u64.into()]), &[]);
+    check("wamp.session.kill_by_authid", args(["user4".into()]), &["user4"]);
+    // Whoever has no session may still have another way back in.
+    check("wamp.session.kill_by_authid", args(["nobody".into()]), &["nobody"]);
+    check("wamp.session.kill_by_authrole", args(["odd".into()]), &["user3", "user5"]);
+    check("wamp.session.kill_by_authrole", args(["none".into()]), &[]);
+    check("wamp.session.kill_all", vec![], &["user2", "user3", "user4", "user5"]);
+    check("wamp.session.count", vec![], &[]);
+}

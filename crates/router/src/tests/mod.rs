@@ -136,7 +136,8 @@ impl World {
     }
 
     fn lines(&mut self, effects: Vec<Effect>) -> Vec<String> {
-        effects.iter().map(|effect| self.line(effect)).collect()
+        let told = effects.iter().filter(|effect| !matches!(effect, Effect::Killed { .. }));
+        told.map(|effect| self.line(effect)).collect()
     }
 
     fn line(&mut self, effect: &Effect) -> String {
@@ -149,6 +150,7 @@ impl World {
             Effect::Close { session, reason, message } => {
                 format!("{session} closed {reason}: {message}")
             }
+            Effect::Killed { .. } => unreachable!("nobody is told"),
             Effect::Goodbye { session, reason, message } => {
                 let message = message.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
                 format!("{session} killed {}{message}", reason.as_str())

@@ -24,6 +24,10 @@ pub struct Hello {
     pub features: ClientFeatures,
     /// How the session is to be opened.
     pub method: AuthMethod,
+    /// How, if there is no good cookie.
+    pub otherwise: Option<AuthMethod>,
+    /// Whether the client would use a cookie.
+    pub takes_cookie: bool,
     /// What methods of challenge and response need.
     pub proof: ProofFields,
 }
@@ -98,6 +102,7 @@ impl Hello {
             let abort = Abort::new(uris::error::NO_SUCH_REALM, "there is no such realm here");
             return Err(HelloError::Refused(abort));
         }
+        let choice = offer.choose(details, peer).map_err(HelloError::Refused)?;
         let text = |name| details.get(name).and_then(Value::as_str).unwrap_or_default();
         Ok(Self {
             // One more than a name can have: what is too long stays so.
@@ -105,7 +110,9 @@ impl Hello {
             agent: agent(&start(text("agent"), RequestContext::AGENT_CHARACTERS_MAX), &peer.user_agent),
             features: ClientFeatures::from_hello(details),
             proof: ProofFields::read(details),
-            method: offer.choose(details, peer).map_err(HelloError::Refused)?,
+            method: choice.method,
+            otherwise: choice.otherwise,
+            takes_cookie: choice.takes_cookie,
         })
     }
 }
@@ -142,7 +149,7 @@ mod tests {
             .with("authmethods", vec![Value::from("ticket")]);
         let config = Config::default();
         let peer = Peer { user_agent: "curl".into(), ..Peer::new(PeerAddress::Local, None) };
-        let hello = Hello::read("izaber", &details, &peer, &config, &Offer::new(&config.auth)).unwrap();
+        let hello = Hello::read("izaber", &details, &peer, &config, &Offer::new(&config)).unwrap();
         assert!(LoginName::parse(&hello.authid).is_err());
         assert!(hello.authid.len() < 200 && hello.agent.len() < 300);
         assert!(hello.proof.nonce.len() < 300 && hello.proof.pubkey.len() < 300);

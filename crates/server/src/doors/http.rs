@@ -24,7 +24,7 @@ use super::connection::Visitor;
 use super::gate::Pass;
 use super::peer::Peer;
 use super::status::{self, TransportPeer};
-use super::{Doors, bridge, forwarded, longpoll, websocket};
+use super::{Doors, bridge, cookie, forwarded, longpoll, websocket};
 use crate::config::WebSocketConfig;
 
 /// Longest time for answers that are under way when the server stops, as the last words of
@@ -111,10 +111,14 @@ async fn upgrade(Extension(doors): Extension<Arc<Doors>>, mut request: Request) 
             return refusal.into_response();
         }
     };
-    let (on_upgrade, visitor) = match take_over(&doors, &mut request) {
+    let is_secure = cookie::is_secure(&doors, request.headers(), request.extensions().get());
+    let (on_upgrade, mut visitor) = match take_over(&doors, &mut request) {
         Ok(taken) => taken,
         Err(refusal) => return *refusal,
     };
+    // Boxed: most requests are none of a browser with a cookie.
+    let (browser, set_cookie) = Box::pin(cookie::receive(&doors, request.headers(), is_secure)).await;
+    visitor.peer.browser = browser;
     let tasks = doors.tasks.clone();
     let (subprotocol, agreement) = (handshake.subprotocol, handshake.opening.agreement());
     tasks.spawn(async move {
@@ -123,7 +127,11 @@ async fn upgrade(Extension(doors): Extension<Arc<Doors>>, mut request: Request) 
             Err(error) => tracing::debug!(%error, "WebSocket upgrade failed"),
         }
     });
-    handshake.into_response()
+    let mut response = handshake.into_response();
+    if let Some(set_cookie) = set_cookie {
+        response.headers_mut().insert(header::SET_COOKIE, set_cookie);
+    }
+    response
 }
 
 /// A WebSocket without WAMP, for tests of the WebSocket itself.

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign_identity::audit::Reason;
-use countersign_identity::login::{Attempt, Claim, LoggedIn, LoginError};
+use countersign_identity::login::{Attempt, Claim, CookieLogin, KnownCookie, LoggedIn, LoginError, NewCookie};
 use countersign_identity::permission::Restriction;
-use countersign_identity::repository::RepositoryError;
+use countersign_identity::repository::{RepositoryError, WhichCookies};
 use countersign_identity::role::RoleName;
-use countersign_identity::{Actor, RequestContext, Secret, SessionKind};
+use countersign_identity::{Actor, CredentialId, RequestContext, Secret, SessionKind};
 use countersign_router::ClientFeatures;
 use countersign_wamp::{Dict, Id, Signature, uris};
+use tokio::task::JoinHandle;
 
 use super::Doors;
 use super::hello::{Abort, Hello};
@@ -21,7 +22,8 @@ use super::methods::AuthMethod;
 use super::peer::Peer;
 use super::proof::{NoQuestion, ProofMethod, Question};
 use crate::cid;
-use crate::clock::now;
+use crate::clock::{now, random};
+use crate::cookies::{self, Ending};
 
 /// How the metrics name a login that opened a session.
 pub const ACCEPTED: &str = "accepted";
@@ -99,6 +101,10 @@ pub struct Entry {
     pub restriction: Option<Arc<Restriction>>,
     /// How long the session may last, if that is limited.
     pub longest: Option<Duration>,
+    /// The cookie with which the session ends.
+    pub cookie: Option<CredentialId>,
+    /// The cookie that its login has left in the browser.
+    pub leaves: Option<KnownCookie>,
     /// What the client announced.
     pub features: ClientFeatures,
     /// From where, with which agent.
@@ -131,12 +137,27 @@ impl Try {
 }
 
 /// Begins the login that a HELLO asks for.
-pub async fn begin(doors: &Doors, peer: &Peer, hello: Hello) -> Step {
+pub async fn begin(doors: &Doors, peer: &Peer, mut hello: Hello) -> Step {
+    if hello.method == AuthMethod::Cookie {
+        let reason = match cookie(doors, peer, &hello).await {
+            Ok(step) => return step,
+            Err(reason) => reason,
+        };
+        let Some(method) = hello.otherwise else {
+            return refused(doors, hello.method, reason.unwrap_or(Reason::WrongCookie));
+        };
+        if let Some(reason) = reason {
+            doors.app.metrics.login(hello.method.name(), reason.name());
+        }
+        hello.method = method;
+    }
     match hello.method {
         AuthMethod::Ticket => {
             Step::Challenge { pending: Pending { hello, question: Asked::Ticket }, extra: Dict::new() }
         }
         AuthMethod::Proof(method) => ask(doors, peer, hello, method).await,
+        AuthMethod::Cookie => refused(doors, hello.method, Reason::WrongCookie),
+        AuthMethod::Tls => certificate(doors, peer, &hello).await,
         AuthMethod::Anonymous => anonymous(doors, Try::new(doors, peer, &hello), &hello).await,
     }
 }
@@ -155,8 +176,94 @@ async fn ask(doors: &Doors, peer: &Peer, hello: Hello, method: ProofMethod) -> S
     }
 }
 
+/// By the cookie that the browser has sent, if it sent one; or why it is no good, for the metrics.
+async fn cookie(doors: &Doors, peer: &Peer, hello: &Hello) -> Result<Step, Option<Reason>> {
+    let browser = peer.browser.as_deref().ok_or(None)?;
+    let presented = browser.presented.as_ref().ok_or(None)?;
+    let attempted = Try::new(doors, peer, hello);
+    let value = Some(presented).filter(|_| !browser.is_foreign);
+    match doors.app.login_by_cookie(&attempted.claim(&hello.authid), value).await {
+        Ok(CookieLogin { login, cookie, expires }) => {
+            let longest = Some(expires.duration_since(now()));
+            let entered = entry(doors, attempted, hello, &login, Dict::new());
+            Ok(Step::Joined(Box::new(Entry { longest, cookie: Some(cookie), ..entered })))
+        }
+        Err(LoginError::Refused(reason)) => Err(Some(reason)),
+        Err(LoginError::Storage(fault)) => Ok(failed(hello.method, &attempted.context, &fault)),
+    }
+}
+
+/// The cookie that a login by password leaves: the one that this connection has set.
+fn new_cookie(doors: &Doors, peer: &Peer, hello: &Hello) -> Option<NewCookie> {
+    let fresh = peer.browser.as_ref()?.fresh.as_ref().filter(|_| hello.takes_cookie)?;
+    let lifetime = Duration::from_secs(doors.app.config.auth.cookie.max_age_seconds);
+    let now = now();
+    let id = CredentialId::generate(now, &mut random());
+    Some(NewCookie { id, value: fresh.clone(), expires: now.saturating_add(lifetime) })
+}
+
+/// Says on which cookie a session is whose login by password is through. One of another user in
+/// the same browser ends: who comes back must not be taken for that user.
+fn settle_cookie(doors: &Arc<Doors>, peer: &Peer, entry: &mut Entry, login: &LoggedIn, new: Option<&NewCookie>) {
+    if login.kind() != SessionKind::Password {
+        return;
+    }
+    let owner = login.user().id;
+    match (new, peer.browser.as_ref().and_then(|browser| browser.known)) {
+        (Some(new), _) => {
+            entry.cookie = Some(new.id);
+            entry.leaves = Some(KnownCookie { id: new.id, owner });
+        }
+        (None, Some(known)) if known.owner == owner => entry.cookie = Some(known.id),
+        (None, Some(known)) => {
+            let why = "another user logged in";
+            drop(log_out(doors, known.id, why, &entry.actor, &entry.context));
+        }
+        (None, None) => {}
+    }
+}
+
+/// Ends a cookie and the sessions that are on it. They are gone when this returns; the task ends
+/// when that is durable.
+pub fn log_out(
+    doors: &Arc<Doors>,
+    cookie: CredentialId,
+    why: &'static str,
+    by: &Actor,
+    context: &RequestContext,
+) -> JoinHandle<()> {
+    let which = WhichCookies::One(cookie);
+    doors.hub.end_cookie(cookie);
+    let ending = Ending { which, why, by: by.clone(), context: context.clone() };
+    doors.tasks.spawn(cookies::remove(Arc::clone(&doors.app), Arc::clone(&doors.hub), ending))
+}
+
+/// By the certificate that the client has shown; without a name in HELLO it is the certificate's.
+async fn certificate(doors: &Doors, peer: &Peer, hello: &Hello) -> Step {
+    let Some(certificate) = peer.tls.as_ref().and_then(|tls| tls.certificate.as_deref()) else {
+        return refused(doors, hello.method, Reason::CertificateUnusable);
+    };
+    let attempted = Try::new(doors, peer, hello);
+    let name = certificate.holder.name.as_deref().unwrap_or_default();
+    let claim = attempted.claim(if hello.authid.is_empty() { name } else { &hello.authid });
+    match doors.app.login_by_certificate(&claim, &certificate.holder).await {
+        Ok(login) => {
+            let longest = Some(certificate.expires.duration_since(now()));
+            Step::Joined(Box::new(Entry { longest, ..entry(doors, attempted, hello, &login, Dict::new()) }))
+        }
+        Err(LoginError::Refused(reason)) => refused(doors, hello.method, reason),
+        Err(LoginError::Storage(fault)) => failed(hello.method, &attempted.context, &fault),
+    }
+}
+
 /// Goes on with the answer to a challenge.
-pub async fn authenticate(doors: &Doors, peer: &Peer, pending: Pending, signature: &Signature, extra: &Dict) -> Step {
+pub async fn authenticate(
+    doors: &Arc<Doors>,
+    peer: &Peer,
+    pending: Pending,
+    signature: &Signature,
+    extra: &Dict,
+) -> Step {
     let Pending { hello, question } = pending;
     match question {
         Asked::Ticket => by_ticket(doors, peer, hello, signature).await,
@@ -164,24 +271,30 @@ pub async fn authenticate(doors: &Doors, peer: &Peer, pending: Pending, signatur
             let attempted = Try::with_id(id, peer, &hello);
             let login = question.login(&hello);
             match question.settle(doors, signature.expose(), extra, &attempted.claim(&login)).await {
-                Ok((login, own)) => Step::Joined(Box::new(entry(doors, attempted, &hello, &login, own))),
-                // A challenge is answered once: for another answer there has to be another HELLO.
-                Err(LoginError::Refused(reason)) => {
-                    let (method, outcome) = (hello.method, reason.name());
-                    Step::Refused { abort: denied(doors), again: None, method, outcome }
+                Ok((login, own)) => {
+                    let mut entry = entry(doors, attempted, &hello, &login, own);
+                    settle_cookie(doors, peer, &mut entry, &login, None);
+                    Step::Joined(Box::new(entry))
                 }
+                // A challenge is answered once: for another answer there has to be another HELLO.
+                Err(LoginError::Refused(reason)) => refused(doors, hello.method, reason),
                 Err(LoginError::Storage(fault)) => failed(hello.method, &attempted.context, &fault),
             }
         }
     }
 }
 
-async fn by_ticket(doors: &Doors, peer: &Peer, hello: Hello, signature: &Signature) -> Step {
+async fn by_ticket(doors: &Arc<Doors>, peer: &Peer, hello: Hello, signature: &Signature) -> Step {
     let attempted = Try::new(doors, peer, &hello);
     let ticket = Secret::new(signature.expose());
-    let attempt = Attempt { claim: attempted.claim(&hello.authid), ticket: &ticket };
+    let cookie = new_cookie(doors, peer, &hello);
+    let attempt = Attempt { claim: attempted.claim(&hello.authid), ticket: &ticket, cookie: cookie.as_ref() };
     match doors.app.login(&attempt).await {
-        Ok(login) => Step::Joined(Box::new(entry(doors, attempted, &hello, &login, Dict::new()))),
+        Ok(login) => {
+            let mut entry = entry(doors, attempted, &hello, &login, Dict::new());
+            settle_cookie(doors, peer, &mut entry, &login, cookie.as_ref());
+            Step::Joined(Box::new(entry))
+        }
         Err(LoginError::Refused(reason)) => {
             let (method, outcome) = (hello.method, reason.name());
             let again = Some(Pending { hello, question: Asked::Ticket });
@@ -215,6 +328,8 @@ async fn anonymous(doors: &Doors, attempted: Try, hello: &Hello) -> Step {
         extra: Dict::new().with("has_restrictions", false).with("authagent", &*hello.agent),
         restriction: None,
         longest: None,
+        cookie: None,
+        leaves: None,
         features: hello.features,
         context,
         began,
@@ -237,8 +352,10 @@ fn entry(doors: &Doors, attempted: Try, hello: &Hello, login: &LoggedIn, own: Di
         restriction: login.restriction(),
         longest: match login.kind() {
             SessionKind::Otp(_) => Some(Duration::from_secs(doors.app.config.otp.session_seconds_max)),
-            SessionKind::Password => None,
+            SessionKind::Password | SessionKind::Certificate | SessionKind::Cookie(_) => None,
         },
+        cookie: None,
+        leaves: None,
         features: hello.features,
         context: attempted.context,
         began: attempted.began,
@@ -248,6 +365,11 @@ fn entry(doors: &Doors, attempted: Try, hello: &Hello, login: &LoggedIn, own: Di
 /// What a stranger hears, whatever the cause.
 fn denied(doors: &Doors) -> Abort {
     Abort { reason: doors.procedures.errors().permission_denied.clone().into(), message: "Permission Denied".into() }
+}
+
+/// A refusal after which there has to be another HELLO.
+fn refused(doors: &Doors, method: AuthMethod, reason: Reason) -> Step {
+    Step::Refused { abort: denied(doors), again: None, method, outcome: reason.name() }
 }
 
 /// Our own fault: the cause goes to the log, the client hears under which reference.

@@ -9,7 +9,7 @@ use countersign_wamp::{Dict, Value, uris};
 use super::hello::Abort;
 use super::peer::Peer;
 use super::proof::ProofMethod;
-use crate::config::AuthConfig;
+use crate::config::Config;
 
 /// How a session can be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,10 @@ pub enum AuthMethod {
     Ticket,
     /// By the answer to a challenge.
     Proof(ProofMethod),
+    /// By the client's certificate of the TLS connection.
+    Tls,
+    /// By a cookie that a login by password has left in the browser.
+    Cookie,
     /// Without a login.
     Anonymous,
 }
@@ -31,6 +35,8 @@ impl AuthMethod {
             Self::Proof(ProofMethod::Scram(Dialect::Specification)) => "wamp-scram",
             Self::Proof(ProofMethod::Scram(Dialect::Crossbar)) => "scram",
             Self::Proof(ProofMethod::Cryptosign) => "cryptosign",
+            Self::Tls => "tls",
+            Self::Cookie => "cookie",
             Self::Anonymous => "anonymous",
         }
     }
@@ -38,16 +44,35 @@ impl AuthMethod {
     /// The name of what decided, in `authprovider`.
     pub fn provider(self) -> &'static str {
         match self {
-            Self::Ticket | Self::Proof(_) => "dynamic",
+            Self::Ticket | Self::Proof(_) | Self::Tls | Self::Cookie => "dynamic",
             Self::Anonymous => "static",
         }
     }
 
     /// Whether the connection has what the method needs.
-    fn is_usable(self, _: &Peer) -> bool {
+    fn is_usable(self, peer: &Peer) -> bool {
         match self {
+            Self::Tls => peer.tls.as_ref().is_some_and(|tls| tls.certificate.is_some()),
+            Self::Cookie => peer.browser.is_some(),
             Self::Ticket | Self::Proof(_) | Self::Anonymous => true,
         }
+    }
+}
+
+/// What is taken of a client's methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// The method.
+    pub method: AuthMethod,
+    /// The next one, for when the method is the cookie and there is no good one. Never the cookie.
+    pub otherwise: Option<AuthMethod>,
+    /// Whether the client would use a cookie.
+    pub takes_cookie: bool,
+}
+
+impl Choice {
+    fn only(method: AuthMethod) -> Self {
+        Self { method, otherwise: None, takes_cookie: false }
     }
 }
 
@@ -57,7 +82,8 @@ pub struct Offer(Vec<AuthMethod>);
 
 impl Offer {
     /// What is offered as configured.
-    pub fn new(config: &AuthConfig) -> Self {
+    pub fn new(config: &Config) -> Self {
+        let (tls, config) = (&config.tls, &config.auth);
         let mut methods = Vec::new();
         let mut offer = |wanted, offered: &[AuthMethod]| {
             if wanted {
@@ -69,6 +95,8 @@ impl Offer {
         offer(config.scram, &[scram(Dialect::Specification), scram(Dialect::Crossbar)]);
         offer(config.cryptosign, &[AuthMethod::Proof(ProofMethod::Cryptosign)]);
         offer(config.wampcra, &[AuthMethod::Proof(ProofMethod::Wampcra)]);
+        offer(tls.client_ca.is_some(), &[AuthMethod::Tls]);
+        offer(config.cookie.enabled, &[AuthMethod::Cookie]);
         offer(config.anonymous, &[AuthMethod::Anonymous]);
         Self(methods)
     }
@@ -82,50 +110,62 @@ impl Offer {
     /// # Errors
     ///
     /// [`Abort`], which says that there is none.
-    pub fn choose(&self, hello: &Dict, peer: &Peer) -> Result<AuthMethod, Abort> {
+    pub fn choose(&self, hello: &Dict, peer: &Peer) -> Result<Choice, Abort> {
         let wanted = hello.get("authmethods").and_then(Value::as_list).unwrap_or_default();
         if wanted.is_empty() && self.0.contains(&AuthMethod::Anonymous) {
-            return Ok(AuthMethod::Anonymous);
+            return Ok(Choice::only(AuthMethod::Anonymous));
         }
         if wanted.is_empty() {
             let message = format!("a login is required: offer one of the authentication methods {}", self.names());
             return Err(Abort::new(uris::error::AUTHENTICATION_REQUIRED, message));
         }
         let offered = |name: &str| self.0.iter().copied().find(|method| method.name() == name);
-        let mut usable = wanted.iter().filter_map(Value::as_str).filter_map(offered);
-        usable.find(|method| method.is_usable(peer)).ok_or_else(|| {
+        let usable = wanted.iter().filter_map(Value::as_str).filter_map(offered);
+        let mut usable = usable.filter(|method| method.is_usable(peer));
+        let Some(method) = usable.next() else {
             let message =
                 format!("none of the offered methods of authentication can be used here; {} can", self.names());
-            Abort::new(uris::error::NO_MATCHING_AUTH_METHOD, message)
-        })
+            return Err(Abort::new(uris::error::NO_MATCHING_AUTH_METHOD, message));
+        };
+        let mut rest = usable.clone();
+        let takes_cookie = method == AuthMethod::Cookie || rest.any(|method| method == AuthMethod::Cookie);
+        Ok(Choice { method, otherwise: usable.find(|method| *method != AuthMethod::Cookie), takes_cookie })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use countersign_identity::PeerAddress;
 
     use super::*;
+    use crate::doors::certificate::ClientCertificate;
+    use crate::doors::peer::Tls;
 
-    fn choose(methods: &[&str], anonymous: bool) -> Result<AuthMethod, String> {
+    const NONE: Result<AuthMethod, &str> = Err(uris::error::NO_MATCHING_AUTH_METHOD);
+
+    fn choose(methods: &[&str], config: &str, peer: &Peer) -> Result<AuthMethod, String> {
         let list: Vec<Value> = methods.iter().map(|method| Value::from(*method)).collect();
-        let offer = Offer::new(&AuthConfig { anonymous, ..AuthConfig::default() });
-        let peer = Peer::new(PeerAddress::Local, None);
-        offer.choose(&Dict::new().with("authmethods", list), &peer).map_err(|abort| abort.reason.into_owned())
+        let offer = Offer::new(&toml::from_str(config).unwrap());
+        let choice = offer.choose(&Dict::new().with("authmethods", list), peer);
+        choice.map(|choice| choice.method).map_err(|abort| abort.reason.into_owned())
     }
 
     #[test]
     fn takes_the_first_method_of_the_client_that_is_offered() {
         use AuthMethod::{Anonymous, Ticket};
-        let check = |methods: &[&str], anonymous, want: Result<AuthMethod, &str>| {
-            assert_eq!(choose(methods, anonymous), want.map_err(str::to_owned), "{methods:?} {anonymous}");
+        let peer = Peer::new(PeerAddress::Local, None);
+        let check = |methods: &[&str], anonymous: bool, want: Result<AuthMethod, &str>| {
+            let got = choose(methods, &format!("auth.anonymous = {anonymous}"), &peer);
+            assert_eq!(got, want.map_err(str::to_owned), "{methods:?} {anonymous}");
         };
         check(&["cookie", "ticket"], false, Ok(Ticket));
         check(&["anonymous", "ticket"], true, Ok(Anonymous));
         check(&["ticket", "anonymous"], true, Ok(Ticket));
         check(&["anonymous", "ticket"], false, Ok(Ticket));
-        check(&["anonymous"], false, Err(uris::error::NO_MATCHING_AUTH_METHOD));
-        check(&["xyz"], true, Err(uris::error::NO_MATCHING_AUTH_METHOD));
+        check(&["anonymous"], false, NONE);
+        check(&["xyz"], true, NONE);
         check(&[], false, Err(uris::error::AUTHENTICATION_REQUIRED));
         check(&[], true, Ok(Anonymous));
     }
@@ -134,7 +174,47 @@ mod tests {
     fn offers_what_is_configured() {
         let names = |text: &str| Offer::new(&toml::from_str(text).unwrap()).names();
         assert_eq!(names(""), "ticket, wamp-scram, scram, cryptosign");
-        assert_eq!(names("ticket = false\nscram = false\nwampcra = true"), "cryptosign, wampcra");
-        assert_eq!(names("cryptosign = false\nanonymous = true"), "ticket, wamp-scram, scram, anonymous");
+        assert_eq!(names("[auth]\nticket = false\nscram = false\nwampcra = true"), "cryptosign, wampcra");
+        assert_eq!(names("[auth]\ncryptosign = false\nanonymous = true"), "ticket, wamp-scram, scram, anonymous");
+        let all = "tls.client_ca = 'ca.pem'\nauth.cookie.enabled = true\nauth.scram = false";
+        assert_eq!(names(all), "ticket, cryptosign, tls, cookie");
+    }
+
+    #[test]
+    fn a_certificate_serves_only_where_one_was_asked_for_and_shown() {
+        use AuthMethod::{Ticket, Tls as Certificate};
+        let check = |methods: &[&str], config: &str, certificate: Option<ClientCertificate>, want| {
+            let tls = Tls { exporter: None, certificate: certificate.map(Arc::new) };
+            let got = choose(methods, config, &Peer::new(PeerAddress::Local, Some(tls)));
+            assert_eq!(got, Result::map_err(want, str::to_owned), "{methods:?} {config}");
+        };
+        let shown = || Some(ClientCertificate::read(b"any"));
+        let asked = "tls.client_ca = 'ca.pem'";
+        check(&["tls", "ticket"], asked, shown(), Ok(Certificate));
+        check(&["ticket", "tls"], asked, shown(), Ok(Ticket));
+        check(&["tls", "ticket"], asked, None, Ok(Ticket));
+        check(&["tls"], asked, None, NONE);
+        check(&["tls"], "", shown(), NONE);
+        assert_eq!(choose(&["tls"], asked, &Peer::new(PeerAddress::Local, None)), NONE.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn a_cookie_serves_on_a_browsers_connection_with_the_next_method_behind_it() {
+        use AuthMethod::{Cookie, Ticket};
+        let check = |methods: &[&str], config: &str, is_browser: bool, want: (AuthMethod, Option<AuthMethod>, bool)| {
+            let list: Vec<Value> = methods.iter().map(|method| Value::from(*method)).collect();
+            let browser = is_browser.then(Box::default);
+            let peer = Peer { browser, ..Peer::new(PeerAddress::Local, None) };
+            let offer = Offer::new(&toml::from_str(config).unwrap());
+            let choice = offer.choose(&Dict::new().with("authmethods", list), &peer).unwrap();
+            assert_eq!((choice.method, choice.otherwise, choice.takes_cookie), want, "{methods:?}");
+        };
+        let on = "auth.cookie.enabled = true";
+        check(&["cookie", "cookie", "ticket"], on, true, (Cookie, Some(Ticket), true));
+        check(&["ticket", "cookie"], on, true, (Ticket, None, true));
+        check(&["cookie"], on, true, (Cookie, None, true));
+        check(&["ticket"], on, true, (Ticket, None, false));
+        check(&["cookie", "ticket"], on, false, (Ticket, None, false));
+        check(&["cookie", "ticket"], "", true, (Ticket, None, false));
     }
 }

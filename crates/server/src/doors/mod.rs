@@ -3,7 +3,9 @@
 mod address;
 mod batched;
 mod bridge;
+mod certificate;
 mod connection;
+mod cookie;
 mod cors;
 mod forwarded;
 mod gate;
@@ -28,6 +30,7 @@ mod unix;
 mod websocket;
 
 pub use address::{ListenUrl, ListenUrlError};
+pub use cookie::parse_origin;
 pub use listener::{ACCEPT_PAUSE, BindError, Listener};
 pub use tls::TlsError;
 pub use unix::{BoundSocket, peer_uid, reachable};
@@ -74,7 +77,7 @@ impl Doors {
         stop: CancellationToken,
     ) -> Self {
         let gate = Gate::new(app.config.limits.unauthenticated_connections_max, Arc::clone(&app.metrics));
-        let offer = Offer::new(&app.config.auth);
+        let offer = Offer::new(&app.config);
         let transports = Transports::new(app.config.http.longpoll_transports_max);
         let readiness = Readiness::default();
         Self { app, hub, procedures, gate, offer, transports, readiness, tasks, stop }

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use countersign_identity::Actor;
 use countersign_identity::audit::Reason;
@@ -22,6 +23,8 @@ use crate::hub::{Joining, Live};
 use crate::metrics::{OpenSession, ServerLimit, Via};
 use crate::outbox::{Ending, Outbox};
 
+/// Longest time that the answer to a logout waits until the cookie's end is durable.
+const LOGOUT_SECONDS_MAX: Duration = Duration::from_secs(5);
 /// How WELCOME names this server.
 const AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
 
@@ -108,7 +111,7 @@ impl Session {
                     let calls = self.doors.hub.handle(id, std::iter::once(message).chain(more));
                     self.doors.procedures.start(&self.doors.hub, calls);
                 }
-                State::Joined { .. } => self.handle_joined(message),
+                State::Joined { .. } => Box::pin(self.handle_joined(message)).await,
                 State::Opening | State::Challenged { .. } => self.handle_opening(message).await,
             }
         }
@@ -144,9 +147,12 @@ impl Session {
         }
     }
 
-    fn handle_joined(&mut self, message: Message) {
+    async fn handle_joined(&mut self, message: Message) {
         match message {
-            Message::Goodbye { .. } => {
+            Message::Goodbye { reason, .. } => {
+                if reason.as_str() == uris::close::LOGOUT {
+                    self.log_out().await;
+                }
                 // Others see the session gone before its peer hears so.
                 self.leave();
                 let reason = uris::close::GOODBYE_AND_OUT.into();
@@ -175,6 +181,19 @@ impl Session {
                 self.violation(&format!("{} in an established session", other.message_type().name()));
             }
         }
+    }
+
+    /// Ends the cookie that the session is on, for good, with all other sessions on it.
+    async fn log_out(&mut self) {
+        let State::Joined { live, .. } = &self.state else { return };
+        let (live, Some(cookie)) = (Arc::clone(live), live.cookie) else { return };
+        self.leave();
+        if let Some(browser) = &mut self.peer.browser {
+            browser.forget();
+        }
+        let removed = login::log_out(&self.doors, cookie, "logout", &live.actor, &live.context);
+        // Nobody gets in by it any more, whether this is in time or not.
+        let _ = tokio::time::timeout(LOGOUT_SECONDS_MAX, removed).await;
     }
 
     async fn handle_opening(&mut self, message: Message) {
@@ -219,6 +238,9 @@ impl Session {
                 self.state = State::Challenged { pending, was_refused: false };
             }
             Step::Joined(entry) => {
+                if let (Some(left), Some(browser)) = (entry.leaves, &mut self.peer.browser) {
+                    browser.bind(left);
+                }
                 let method = entry.method.name();
                 let outcome = if let Err(revoked) = self.join(entry) {
                     let abort = Box::pin(login::revoked(&self.doors, &revoked)).await;
@@ -262,6 +284,7 @@ impl Session {
             authmethod: entry.method.name(),
             authprovider: entry.method.provider(),
             restriction: entry.restriction.clone(),
+            cookie: entry.cookie,
             features: entry.features,
             login_began: entry.began,
             welcome: welcome.clone(),

@@ -1,12 +1,15 @@
-//! TLS: a given certificate, or one made for development.
+//! TLS: a given certificate, or one made for development; and whose certificates clients may show.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::TlsConfig;
@@ -47,22 +50,46 @@ pub fn acceptor(config: &TlsConfig, data: &DataDir) -> Result<TlsAcceptor, TlsEr
         (Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
         _ => development(data)?,
     };
-    let pem = |path: &Path, problem: String| TlsError::Pem { path: path.to_owned(), problem };
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&certificate)
-        .and_then(Iterator::collect)
-        .map_err(|error| pem(&certificate, error.to_string()))?;
-    let key = PrivateKeyDer::from_pem_file(&key).map_err(|error| pem(&key, error.to_string()))?;
+    let chain = certificates(&certificate)?;
+    let key = PrivateKeyDer::from_pem_file(&key).map_err(|error| pem(&key, &error))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier = client_verifier(config, &provider)?;
     let mut server = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
+        .with_client_cert_verifier(verifier)
         .with_single_cert(chain, key)?;
     // A ticket arrives after the handshake and changes the client's TLS state while it may be
     // writing; clients that read and write one connection from two threads (swampyer's do) then
     // lose data now and then. Connections here live long, so resumption is worth little.
     server.send_tls13_tickets = 0;
+    // Nor by a session's id before TLS 1.3: a client's certificate is verified each time.
+    server.session_storage = Arc::new(NoServerSessionStorage {});
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(server)))
+}
+
+fn pem(path: &Path, problem: &dyn std::fmt::Display) -> TlsError {
+    TlsError::Pem { path: path.to_owned(), problem: problem.to_string() }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|error| pem(path, &error))
+}
+
+/// Who decides about clients' certificates: nobody is asked for one unless authorities are
+/// configured. One that doesn't verify ends the handshake.
+fn client_verifier(
+    config: &TlsConfig,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let Some(path) = &config.client_ca else { return Ok(WebPkiClientVerifier::no_client_auth()) };
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|error| pem(path, &error))?;
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let builder = if config.client_required { builder } else { builder.allow_unauthenticated() };
+    builder.build().map_err(|error| pem(path, &error))
 }
 
 fn development(data: &DataDir) -> Result<(PathBuf, PathBuf), TlsError> {
@@ -100,7 +127,10 @@ mod tests {
         let data = DataDir::open(dir.path()).unwrap();
         let path = dir.path().join("x.pem");
         std::fs::write(&path, "junk").unwrap();
-        let config = TlsConfig { certificate: Some(path.clone()), key: Some(path) };
-        assert!(acceptor(&config, &data).err().unwrap().to_string().contains("x.pem"));
+        let own = TlsConfig { certificate: Some(path.clone()), key: Some(path.clone()), ..TlsConfig::default() };
+        let clients = TlsConfig { client_ca: Some(path), ..TlsConfig::default() };
+        for config in [own, clients] {
+            assert!(acceptor(&config, &data).err().unwrap().to_string().contains("x.pem"));
+        }
     }
 }

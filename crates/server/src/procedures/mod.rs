@@ -20,7 +20,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::cid;
-use crate::hub::{Hub, Live, ServiceCalls};
+use crate::cookies;
+use crate::hub::{Hub, Job, Live};
 use arguments::Arguments;
 pub use errors::ErrorUris;
 use errors::Failure;
@@ -92,7 +93,7 @@ impl Procedures {
                 let register = Message::Register { request, options: Dict::new(), procedure: uri.into() };
                 request = request.next();
                 let answers = hub.handle(hub.service(), [register]);
-                let Some((Message::Registered { registration, .. }, _)) = answers.into_iter().next() else {
+                let Some(Job::Call(Message::Registered { registration, .. }, _)) = answers.into_iter().next() else {
                     return Err(RegistrationFailed);
                 };
                 registered.insert(registration, procedure);
@@ -101,10 +102,17 @@ impl Procedures {
         self.registered.set(registered).map_err(|_| RegistrationFailed)
     }
 
-    /// Executes calls that the realm handed to the server's own session. Those that need not
-    /// wait are answered before this returns.
-    pub fn start(self: &Arc<Self>, hub: &Arc<Hub>, calls: ServiceCalls) {
-        for (message, caller) in calls {
+    /// Does what the realm left to the server. Calls that need not wait are answered before this
+    /// returns.
+    pub fn start(self: &Arc<Self>, hub: &Arc<Hub>, jobs: Vec<Job>) {
+        for job in jobs {
+            let (message, caller) = match job {
+                Job::Call(message, caller) => (message, caller),
+                Job::RemoveCookies(ending) => {
+                    self.tasks.spawn(cookies::remove(Arc::clone(&self.app), Arc::clone(hub), ending));
+                    continue;
+                }
+            };
             let Message::Invocation { request, registration, payload, .. } = message else { continue };
             let Some(procedure) = self.registered.get().and_then(|known| known.get(&registration)) else { continue };
             let Some(caller) = caller else { continue };

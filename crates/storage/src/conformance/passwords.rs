@@ -1,4 +1,4 @@
-//! Logins by a password that was found right.
+//! Logins by a password that was found right, and of users who were recognised otherwise.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use countersign_identity::audit::{Operation as Audited, Reason};
 use countersign_identity::password::PasswordHash;
 use countersign_identity::proof::Secrets;
 use countersign_identity::repository::{
-    AcceptLogin, AcceptLoginOutcome, ChangeUser, CreateUser, Evidence, Repository, UserChange,
+    AcceptLogin, AcceptLoginOutcome, AcceptUser, ChangeUser, CreateUser, Evidence, Repository, UserChange,
 };
 use countersign_identity::user::User;
 
@@ -17,7 +17,8 @@ fn hash(text: &str) -> PasswordHash {
 }
 
 fn accept(name: &str, checked: &str) -> AcceptLogin {
-    AcceptLogin { user: user_id(name), by: Evidence::Password(hash(checked)), audit: event(Audited::Login) }
+    let by = Evidence::Password(hash(checked));
+    AcceptLogin { user: user_id(name), by, cookie: None, audit: event(Audited::Login) }
 }
 
 async fn alice_with_password<R: Repository>(repository: &R) -> User {
@@ -55,6 +56,30 @@ pub async fn refuses_what_changed_since_the_check<R: Repository>(repository: Arc
     refused("alice", Reason::WrongTicket).await;
     change(UserChange::Enabled(false)).await;
     refused("alice", Reason::UserDisabled).await;
+    change(UserChange::Delete).await;
+    refused("alice", Reason::UnknownUser).await;
+}
+
+/// As often as one likes, until the user is locked or gone.
+pub async fn accepts_a_recognised_user_that_is_enabled<R: Repository>(repository: Arc<R>) {
+    let alice = alice_with_password(&*repository).await;
+    let accept = |name: &str| AcceptUser { login: login(name), audit: event(Audited::Login) };
+    let refused = async |name: &str, reason: Reason| {
+        let line = format!("login refused {}", reason.name());
+        check(&*repository, accept(name), AcceptLoginOutcome::Refused(reason), &[line.as_str()]).await;
+    };
+    let change = async |change| {
+        let audit = event(Audited::UserLock);
+        repository.run(ChangeUser { login: login("alice"), change, audit }).await.unwrap();
+    };
+    refused("nobody", Reason::UnknownUser).await;
+    for _ in 0..2 {
+        check(&*repository, accept("alice"), AcceptLoginOutcome::Accepted(alice.clone()), &["login accepted"]).await;
+    }
+    change(UserChange::Enabled(false)).await;
+    refused("alice", Reason::UserDisabled).await;
+    change(UserChange::Enabled(true)).await;
+    check(&*repository, accept("alice"), AcceptLoginOutcome::Accepted(alice), &["login accepted"]).await;
     change(UserChange::Delete).await;
     refused("alice", Reason::UnknownUser).await;
 }

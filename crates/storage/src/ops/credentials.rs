@@ -19,6 +19,7 @@ use crate::record::Record;
 use crate::tx::{Execute, Tx};
 use crate::value::{Param, Row};
 
+/// The columns of a credential, in the order of [`credential`].
 macro_rules! columns {
     () => {
         "id, kind, owner, digest, permissions, origin, expires_at, expires_offset, created_at, spent_at"
@@ -57,7 +58,10 @@ pub async fn insert<T: Tx>(
     Ok(tx.execute(SQL, &params).await? == 1)
 }
 
-fn credential(row: Row) -> Result<Credential, TxError> {
+pub(super) use columns;
+
+/// A row of [`columns`].
+pub fn credential(row: Row) -> Result<Credential, TxError> {
     let mut record = Record::new("credentials", row);
     let id = CredentialId::from_uuid(record.key_uuid()?);
     Ok(Credential {

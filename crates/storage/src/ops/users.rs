@@ -3,14 +3,14 @@
 use countersign_identity::audit::Reason;
 use countersign_identity::password::PasswordHash;
 use countersign_identity::repository::{
-    AcceptLogin, AcceptLoginOutcome, ChangeUser, ChangeUserOutcome, CreateUser, CreateUserOutcome, FindUser, ListUsers,
-    UserChange,
+    AcceptLogin, AcceptLoginOutcome, AcceptUser, ChangeUser, ChangeUserOutcome, CreateUser, CreateUserOutcome,
+    FindUser, ListUsers, UserChange,
 };
 use countersign_identity::role::RoleName;
 use countersign_identity::user::User;
 use countersign_identity::{LoginName, UserId};
 
-use super::{audit, exists, first, proofs};
+use super::{audit, cookies, exists, first, proofs};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::tx::{Execute, Tx};
@@ -144,6 +144,9 @@ impl Execute for ChangeUser {
             if let UserChange::Password(secrets) = &self.change {
                 proofs::replace(tx, user.id, &secrets.proofs).await?;
             }
+            if matches!(self.change, UserChange::Enabled(false) | UserChange::Password(_)) {
+                cookies::delete_of(tx, user.id).await?;
+            }
             audit::accept(tx, &self.audit).await?;
             return Ok(ChangeUserOutcome::Changed(user));
         }
@@ -167,6 +170,9 @@ impl Execute for AcceptLogin {
         let refused = match held {
             // A statement of its own, which sees what was committed while the row was waited for.
             Some(user) if proofs::has(tx, &user, &self.by).await? => {
+                if let Some(cookie) = &self.cookie {
+                    cookies::insert(tx, cookie).await?;
+                }
                 audit::accept(tx, &self.audit).await?;
                 return Ok(AcceptLoginOutcome::Accepted(user));
             }
@@ -176,5 +182,22 @@ impl Execute for AcceptLogin {
         };
         audit::refuse(tx, &self.audit, refused).await?;
         Ok(AcceptLoginOutcome::Refused(refused))
+    }
+}
+
+impl Execute for AcceptUser {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<AcceptLoginOutcome, TxError> {
+        // Holds the row, as above.
+        const SQL: &str =
+            concat!("UPDATE users SET enabled = enabled WHERE login = $1 AND enabled RETURNING ", columns!());
+        let login = [Param::Text(self.login.as_str())];
+        if let Some(row) = first(tx, SQL, &login).await? {
+            audit::accept(tx, &self.audit).await?;
+            return user(row).map(AcceptLoginOutcome::Accepted);
+        }
+        let is_known = exists(tx, "SELECT 1 FROM users WHERE login = $1", &login).await?;
+        let reason = if is_known { Reason::UserDisabled } else { Reason::UnknownUser };
+        audit::refuse(tx, &self.audit, reason).await?;
+        Ok(AcceptLoginOutcome::Refused(reason))
     }
 }

@@ -72,7 +72,7 @@ impl Visit {
         let context = RequestContext::new(cid::generate(), peer.address, &peer.user_agent, "http");
         let session = id.to_string();
         let claim = || Claim { login: &credentials.login, context: &context, session: &session };
-        let attempt = Attempt { claim: claim(), ticket: &credentials.ticket };
+        let attempt = Attempt { claim: claim(), ticket: &credentials.ticket, cookie: None };
         let (metrics, method) = (&doors.app.metrics, AuthMethod::Ticket.name());
         let login = doors.app.login(&attempt).await.map_err(|error| {
             metrics.login(method, login::outcome(&error));
@@ -131,6 +131,7 @@ fn joining(id: countersign_wamp::Id, login: &LoggedIn, context: RequestContext, 
         context,
         authmethod: AuthMethod::Ticket.name(),
         authprovider: AuthMethod::Ticket.provider(),
+        cookie: None,
         restriction: login.restriction(),
         features: ClientFeatures::default(),
         login_began: began,
