@@ -6,7 +6,7 @@
 /// One value. Dictionaries keep the order in which the sender wrote them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// JSON and UBJSON null, MessagePack nil, CBOR null and undefined.
+    /// JSON and UBJSON null, MessagePack nil, CBOR null and undefined (msgpackr's `undefined` too).
     Null,
     /// True or false.
     Bool(bool),

@@ -1,7 +1,8 @@
 //! MessagePack, with points in time as extension −1.
 //!
-//! Other extensions have no place in WAMP: their data is read as binary data. A point in time
-//! that is text is written as text.
+//! Other extensions have no place in WAMP: their data is read as binary data. But the form in
+//! which JavaScript's msgpackr writes `undefined` is null, as CBOR's `undefined` is: clients write
+//! options that way which their users left out. A point in time that is text is written as text.
 
 mod writer;
 
@@ -15,6 +16,8 @@ use crate::value::whole;
 use crate::{Time, Value};
 
 const EXTENSION_TIME: i8 = -1;
+/// msgpackr's `undefined`: an extension of type 0 whose one byte of data is 0.
+const UNDEFINED: [u8; 3] = [0xD4, 0, 0];
 const NANOSECONDS_MAX: u32 = 999_999_999;
 
 pub(super) struct MsgPackReader<'a> {
@@ -65,6 +68,7 @@ impl<'a> Reader<'a> for MsgPackReader<'a> {
     fn kind(&self) -> Kind {
         match self.cursor.peek() {
             Some(0xC0) => Kind::Null,
+            Some(0xD4) if self.cursor.starts_with(&UNDEFINED) => Kind::Null,
             Some(0x00..=0x7F | 0xCA..=0xD3 | 0xE0..=0xFF) => Kind::Number,
             Some(0xA0..=0xBF | 0xD9..=0xDB) => Kind::Text,
             Some(0x90..=0x9F | 0xDC | 0xDD) => Kind::List,
@@ -168,6 +172,10 @@ impl<'a> MsgPackReader<'a> {
             0xD1 => Head::Int(i16::from_be_bytes(cursor.array()?).into()),
             0xD2 => Head::Int(i32::from_be_bytes(cursor.array()?).into()),
             0xD3 => Head::Int(i64::from_be_bytes(cursor.array()?)),
+            0xD4 if cursor.starts_with(UNDEFINED.split_at(1).1) => {
+                cursor.take(2)?;
+                Head::Null
+            }
             0xD4..=0xD8 => return self.extension(1 << (marker - 0xD4)),
             0xD9..=0xDB => {
                 let len = self.length(marker - 0xD9)?;

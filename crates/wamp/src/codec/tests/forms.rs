@@ -155,6 +155,17 @@ fn msgpack_extensions_are_binary_data() {
 }
 
 #[test]
+fn msgpack_undefined_as_javascript_writes_it_is_null() {
+    reads(MsgPack, b"\xD4\x00\x00", Value::Null);
+    reads(MsgPack, b"\x82\xA1k\xD4\x00\x00\xA1l\xC3", Dict::new().with("k", Value::Null).with("l", true));
+    // Other data, another type, another length: an extension like any other.
+    reads(MsgPack, b"\xD4\x00\x01", vec![1]);
+    reads(MsgPack, b"\xD4\x01\x00", vec![0]);
+    reads(MsgPack, b"\xD5\x00\x00\x00", vec![0, 0]);
+    reads(MsgPack, b"\xC7\x01\x00\x00", vec![0]);
+}
+
+#[test]
 fn cbor_numbers_take_the_shortest_form() {
     for (form, number) in [
         (&b"\x17"[..], 23_i64),
