@@ -88,6 +88,8 @@ pub struct PendingCall {
     /// Only where such results were asked for.
     progress: Option<mpsc::Receiver<CallResult>>,
     reply: oneshot::Receiver<Result<Answered, CallError>>,
+    /// What `reply` gave, or why it isn't waited for any more.
+    answer: Option<Result<Answered, CallError>>,
     /// Longest wait for each answer.
     patience: Duration,
     /// Longest wait for all of them.
@@ -101,14 +103,18 @@ impl PendingCall {
     }
 
     /// Waits for the next progressive result; `None` when [`PendingCall::result`] is due, which
-    /// also tells what went wrong. Nothing is lost when the future is dropped.
+    /// also tells what went wrong. A call that asked for no such results has `None` then as well,
+    /// so each can be canceled while this is waited for. Nothing is lost when the future is dropped.
     pub async fn next(&mut self) -> Option<CallResult> {
         let limit = self.limit();
-        let progress = self.progress.as_mut()?;
+        let Some(progress) = self.progress.as_mut() else {
+            self.settle().await;
+            return None;
+        };
         if let Ok(result) = tokio::time::timeout_at(limit, progress.recv()).await {
             return result;
         }
-        self.give_up(CallError::TimedOut);
+        self.give_up();
         None
     }
 
@@ -119,12 +125,24 @@ impl PendingCall {
     /// [`CallError`]
     pub async fn result(mut self) -> Result<CallResult, CallError> {
         while self.next().await.is_some() {}
+        self.settle().await;
+        match self.answer.take() {
+            Some(Ok(Answered::Result(result))) => Ok(result),
+            Some(Ok(_)) => Err(self.session.broken("an answer of another kind")),
+            Some(Err(error)) => Err(error),
+            None => Err(self.session.shared().over()),
+        }
+    }
+
+    /// Waits until the final answer is here, or isn't waited for any more.
+    async fn settle(&mut self) {
+        if self.answer.is_some() {
+            return;
+        }
         match tokio::time::timeout_at(self.limit(), &mut self.reply).await {
-            Ok(Ok(Ok(Answered::Result(result)))) => Ok(result),
-            Ok(Ok(Ok(_))) => Err(self.session.broken("an answer of another kind")),
-            Ok(Ok(Err(error))) => Err(error),
-            Ok(Err(_)) => Err(self.session.shared().over()),
-            Err(_) => Err(CallError::TimedOut),
+            Ok(Ok(answer)) => self.answer = Some(answer),
+            Ok(Err(_)) => self.answer = Some(Err(self.session.shared().over())),
+            Err(_) => self.give_up(),
         }
     }
 
@@ -182,13 +200,11 @@ impl PendingCall {
         self.deadline.unwrap_or_else(|| after(self.patience))
     }
 
-    /// Ends the call for whoever waits, with an error of our own.
-    fn give_up(&mut self, error: CallError) {
-        let (sender, reply) = oneshot::channel();
+    /// Ends the call for whoever waits: it took too long.
+    fn give_up(&mut self) {
         self.session.shared().drop_call(self.request);
-        self.reply = reply;
         self.progress = None;
-        let _ = sender.send(Err(error));
+        self.answer = Some(Err(CallError::TimedOut));
     }
 }
 
@@ -257,6 +273,6 @@ impl Session {
         let request = shared.enqueue(&mut *shared.live()?, place, call, Some(pending))?;
         let patience = patience.saturating_add(timeout.unwrap_or_default());
         let session = self.clone();
-        Ok(PendingCall { session, request, procedure, progress, reply: answer, patience, deadline })
+        Ok(PendingCall { session, request, procedure, progress, reply: answer, answer: None, patience, deadline })
     }
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use countersign_client::{
     Auth, AuthError, CallError, CallOptions, CallResult, CancelMode, Client, ConnectError, ConnectOptions, Dict,
-    Encoding, Ended, HandlerError, Invocation, OnInterrupt, PendingCall, PublishOptions, RegisterOptions, Registration,
-    RegistrationEnd, Session, SubscribeOptions, SubscriptionHandle, Trust, Value,
+    Encoding, Ended, HandlerError, Invocation, OnInterrupt, PendingCall, PrivateKey, PublishOptions, RegisterOptions,
+    Registration, RegistrationEnd, Session, SubscribeOptions, SubscriptionHandle, Trust, Value,
 };
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
@@ -139,8 +139,9 @@ impl Peer {
         let call = number(command, "call");
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         self.open(|open| open.calls.insert(call, sender));
-        // Without this, a call that is waited for can't be canceled in a mode of one's choice.
-        options = options.receive_progress();
+        if flag(given, "progress") {
+            options = options.receive_progress();
+        }
         let payload = (args(command), kwargs(command));
         let pending = self.session()?.start_call(text(command, "procedure"), options, payload).await?;
         let result = self.follow(call, pending, commands).await?;
@@ -325,7 +326,11 @@ fn connect_options(command: &Json) -> Result<ConnectOptions, Trouble> {
         "anonymous" => Auth::anonymous(),
         "ticket" => Auth::ticket(text(auth, "authid"), text(auth, "secret")),
         "wampcra" => Auth::wampcra(text(auth, "authid"), text(auth, "secret")),
-        "wamp-scram" => Auth::scram(text(auth, "authid"), text(auth, "secret"), flag(auth, "bound")),
+        "cryptosign" => {
+            let key = PrivateKey::from_hex(text(auth, "secret")).ok_or_else(|| failed("no private key"))?;
+            Auth::cryptosign(Some(text(auth, "authid").to_owned()), key, false)
+        }
+        "wamp-scram" => Auth::scram(text(auth, "authid"), text(auth, "secret"), false),
         other => Auth::answering(other, |_| async { Err(AuthError::Other("not asked for".to_owned())) }),
     };
     // The scenarios write addresses as swampyer takes them.

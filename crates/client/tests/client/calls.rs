@@ -128,6 +128,24 @@ async fn a_call_is_canceled_in_each_mode() {
 }
 
 #[tokio::test]
+async fn a_call_without_progress_is_canceled_while_it_is_waited_for() {
+    for mode in [CancelMode::Skip, CancelMode::Kill, CancelMode::KillNoWait] {
+        let (session, mut peer) = joined(|options| options).await;
+        let mut call = session.start_call("a", CallOptions::new(), ()).await.unwrap();
+        tokio::select! {
+            _ = call.next() => panic!("nobody answers"),
+            (_, options) = called(&mut peer) => assert_eq!(options, Dict::new()),
+        }
+        call.cancel(mode).await.unwrap();
+        assert_eq!(canceled(&mut peer).await, (1, mode.name().into()));
+        answer(&mut peer, 1, false, 7).await;
+        // As often as one likes.
+        assert_eq!((call.next().await, call.next().await), (None, None));
+        assert_eq!(call.result().await.unwrap().args(), [Value::Int(7)]);
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_nobody_waits_for_is_canceled_after_it_was_sent() {
     let (session, mut peer) = joined(|options| options).await;
     drop(session.start_call("a", CallOptions::new(), ()).await.unwrap());
