@@ -5,6 +5,7 @@
 mod events;
 mod lasting;
 mod procedures;
+mod signing_in;
 
 use countersign_client::Session;
 use countersign_testkit::Server;
