@@ -14,6 +14,8 @@ import pytest
 from autobahn.asyncio.rawsocket import WampRawSocketClientFactory
 from autobahn.asyncio.wamp import ApplicationSession
 from autobahn.asyncio.websocket import WampWebSocketClientFactory
+from autobahn.wamp.auth import create_authenticator
+from autobahn.wamp.cryptosign import CryptosignKey
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.serializer import CBORSerializer, JsonSerializer, MsgPackSerializer
 from autobahn.wamp.types import (
@@ -33,6 +35,11 @@ REALM = "izaber"
 BASE = "com.izaber.wamp"
 WHOAMI = f"{BASE}.auth.whoami"
 SERIALIZERS = {"json": JsonSerializer, "msgpack": MsgPackSerializer, "cbor": CBORSerializer}
+# Several messages in one of WebSocket. Its JSON isn't here: it separates them by 0x18 instead of 0x1E.
+BATCHED = {
+    "cbor.batched": functools.partial(CBORSerializer, batched=True),
+    "msgpack.batched": functools.partial(MsgPackSerializer, batched=True),
+}
 KINDS = ["ws", "wss", "tcpip", "unix"]
 SCENARIO_SECONDS_MAX = 20
 
@@ -103,6 +110,39 @@ class Peer(ApplicationSession):
         assert not self.left.done(), f"the session ended by itself: {self.left.result()}"
         self.leave()
         assert (await self.end()).reason == GOODBYE_AND_OUT
+
+
+class Prover(Peer):
+    """A session that signs in with one of autobahn-python's authenticators."""
+
+    def __init__(self, user: User, authenticator, realm: str = REALM) -> None:
+        super().__init__(user, realm, [authenticator.name])
+        self._authenticator = authenticator
+
+    def onConnect(self) -> None:
+        authextra = self._authenticator.authextra
+        self.join(self.config.realm, authmethods=self._methods, authid=self._user.login, authextra=authextra)
+
+    def onChallenge(self, challenge) -> str:
+        return self._authenticator.on_challenge(self, challenge)
+
+    def onWelcome(self, welcome):
+        # With SCRAM the server has to prove itself here; what is returned ends the session.
+        return self._authenticator.on_welcome(self, welcome.authextra)
+
+
+def authenticator(method: str, login: str, secret: str, **authextra):
+    """What a user of autobahn-python configures. `secret`: a password, or a private key in hexadecimal digits."""
+    if method == "wampcra":
+        return create_authenticator(method, authid=login, secret=secret)
+    if method == "scram":
+        return create_authenticator(method, authid=login, password=secret)
+    return create_authenticator(method, authid=login, privkey=secret, authextra=authextra)
+
+
+def public_key(private_key: str) -> str:
+    """Both in hexadecimal digits."""
+    return CryptosignKey.from_bytes(bytes.fromhex(private_key)).public_key()
 
 
 @dataclass(frozen=True)
@@ -187,10 +227,14 @@ class Bus:
         return await self.open(Peer(user, realm, methods), kind, serializer, receive_bytes_max)
 
     async def open(
-        self, peer: Peer, kind: str = "ws", serializer: str = "json", receive_bytes_max: int | None = None
+        self, peer: Peer, kind: str = "ws", serializer: str | None = "json", receive_bytes_max: int | None = None
     ) -> Peer:
-        """Connects a session that was made already; it has joined then, or it was refused."""
-        await self._open(kind, peer, SERIALIZERS[serializer](), receive_bytes_max)
+        """Connects a session that was made already; it has joined then, or it was refused.
+
+        `serializer`: None for all that the library offers by itself, over WebSocket.
+        """
+        offered = {**SERIALIZERS, **BATCHED}[serializer]() if serializer else None
+        await self._open(kind, peer, offered, receive_bytes_max)
         await asyncio.wait([peer.joined, peer.left], return_when=asyncio.FIRST_COMPLETED)
         return peer
 
@@ -217,7 +261,8 @@ class Bus:
             else:
                 await loop.create_connection(factory, address.hostname, address.port, ssl=context)
         else:
-            factory = WampWebSocketClientFactory(lambda: peer, url=url, serializers=[serializer], loop=loop)
+            serializers = [serializer] if serializer else None
+            factory = WampWebSocketClientFactory(lambda: peer, url=url, serializers=serializers, loop=loop)
             await loop.create_connection(factory, address.hostname, address.port, ssl=context)
 
     async def leave(self) -> None:

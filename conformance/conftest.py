@@ -18,7 +18,7 @@ import swampyer
 pytest.register_assert_rewrite("interop")
 
 import countersign_server
-from autobahn_peers import Bus
+from autobahn_peers import Bus, public_key
 from countersign_server import Server
 
 PROGRAM_SECONDS_MAX = 60
@@ -40,6 +40,9 @@ JSMITH = User("jsmith1234", "frontend", "jsmith's long password")
 ZOE = User("zoe", "trust", "zoe's long password")
 WORKER = User("worker", "backend", "worker's long password")
 USERS = [KRISTEN, JSMITH, ZOE, WORKER]
+# Ed25519, in hexadecimal digits: the first is KRISTEN's where users have keys, the other one nobody's.
+PRIVATE_KEY = "4d57d97a68f555696620a6d849c0ce582568518d729eb753dc7c732de2804510"
+OTHER_PRIVATE_KEY = "d511fe78e23934b3dadb52fcd022974b80bd92bccc7c5cf404e46cc0a8a2f5cd"
 
 
 @dataclass(frozen=True)
@@ -101,10 +104,10 @@ def admitting_server(tmp_path_factory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def proving_server(tmp_path_factory) -> Iterator[Server]:
-    """A server with the users of `USERS` that takes every method of challenge and response."""
+    """A server with the users of `USERS`, and KRISTEN's key, that takes every method of challenge and response."""
     settings = "[auth]\nwampcra = true\n"
     with countersign_server.running(tmp_path_factory.mktemp("s"), None, settings) as server:
-        yield with_users(server)
+        yield with_key(with_users(server))
 
 
 @pytest.fixture
@@ -116,6 +119,11 @@ def bus(admitting_server) -> Bus:
 def with_users(server: Server) -> Server:
     for user in USERS:
         server.add_user(user.login, user.role, user.password)
+    return server
+
+
+def with_key(server: Server) -> Server:
+    server.cli("user", "pubkey", "add", KRISTEN.login, public_key(PRIVATE_KEY), "--label", "laptop")
     return server
 
 

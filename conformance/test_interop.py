@@ -8,7 +8,7 @@ from typing import Iterator
 import pytest
 
 import countersign_server
-from conftest import WORKER, ZOE, with_users
+from conftest import WORKER, ZOE, with_key, with_users
 from interop import limits, page
 from interop.bus import HISTORY, Bus, Peers, refused
 from interop.libraries import FEATURES, LIBRARIES, SERIALIZERS, TRANSPORTS, Library
@@ -18,6 +18,9 @@ from interop.scenarios import LIST, values
 SETTINGS = f"""\
 [auth]
 anonymous = true
+wampcra = true
+# A challenge says it, so it costs time alone: in JavaScript alone, a second and more for each login.
+wampcra_iterations = 1000
 
 [[realm.history]]
 topic = "{HISTORY}"
@@ -53,7 +56,7 @@ PAIRS = [
 @pytest.fixture(scope="module")
 def peers(tmp_path_factory) -> Iterator[Peers]:
     with countersign_server.running(tmp_path_factory.mktemp("s"), None, SETTINGS) as server:
-        peers = Peers(with_users(server), tmp_path_factory.mktemp("peers"))
+        peers = Peers(with_key(with_users(server)), tmp_path_factory.mktemp("peers"))
         yield peers
         peers.stop()
 

@@ -144,7 +144,6 @@ class Bus:
         if session.peer.name == self.library.name:
             keeps += () if self.has("register.unregister_pattern") else ("registration wildcard",)
             keeps += () if self.has("subscribe.unsubscribe_pattern") else PATTERNS
-            keeps += () if self.has("subscribe.unsubscribe") else ("subscription exact",)
         return keeps
 
     def _keep(self, session: Session) -> Session:

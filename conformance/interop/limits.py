@@ -102,13 +102,6 @@ def wampy_does_not_find_a_subscription_with_options_again(bus: Bus) -> None:
     fails(inbox.unsubscribe, "TypeError")
 
 
-@limit(WAMPY, "subscribe.unsubscribe", over=("ws", "msgpack"))
-def wampy_writes_options_that_are_left_out_as_an_extension_of_messagepack(bus: Bus) -> None:
-    session = bus.join(WORKER)
-    error = refused(lambda: session.subscribe(bus.uri("topic"), as_they_are=True))
-    assert error.uri == "wamp.error.invalid_argument"
-
-
 @limit(WAMPY, "register.unregister_pattern", "subscribe.open_pattern", "publish.empty_lists", "publish.reserved")
 def wampy_refuses_some_requests_itself(bus: Bus) -> None:
     session = bus.fresh(ZOE)

@@ -25,6 +25,7 @@ it to them: a scenario that a library doesn't run is here with the reason, and t
 
 GROUPS = {
     "sessions": "Logins and sessions",
+    "proofs": "Logins by proof",
     "calls": "Calls",
     "canceling": "Calls that end early",
     "sharing": "Patterns and shared procedures",

@@ -21,6 +21,22 @@ function transportOf(kind, url, serializer) {
   return { type: "websocket", url, serializers: [new SERIALIZERS[serializer]()] };
 }
 
+// What its users write for a method of login: the answer to CHALLENGE, and what HELLO says beside.
+function proofOf({ method, secret }) {
+  if (method === "wampcra") {
+    const { derive_key: derived, sign } = autobahn.auth_cra;
+    const onchallenge = (session, _, { challenge, salt, iterations, keylen }) =>
+      sign(derived(secret, salt, iterations, keylen), challenge);
+    return { onchallenge };
+  }
+  if (method === "cryptosign") {
+    const key = autobahn.nacl.sign.keyPair.fromSeed(Uint8Array.from(Buffer.from(secret, "hex")));
+    const onchallenge = (session, _, extra) => autobahn.auth_cryptosign.sign_challenge(key, extra);
+    return { onchallenge, authextra: { pubkey: autobahn.auth_cryptosign.public_key(key) } };
+  }
+  return { onchallenge: () => secret };
+}
+
 // It gives a single value as it is, and wraps everything else.
 function unwrapped(result) {
   if (result instanceof autobahn.Result) {
@@ -57,7 +73,7 @@ class Session {
       retry_if_unreachable: false,
       authid: auth.authid,
       authmethods: [auth.method],
-      onchallenge: () => auth.secret,
+      ...proofOf(auth),
       on_user_error: (error) => console.error(error),
       on_internal_error: (error) => console.error(error),
     });

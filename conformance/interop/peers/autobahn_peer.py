@@ -14,10 +14,12 @@ import txaio
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.types import CallOptions, CallResult, PublishOptions, RegisterOptions, SubscribeOptions
 
-from autobahn_peers import Bus, Peer
+from autobahn_peers import Bus, Peer, Prover, authenticator
 
 txaio.start_logging = lambda *args, **kwargs: None
 
+# What it has authenticators for.
+PROOFS = ["wampcra", "scram", "cryptosign"]
 DETAILS = ["caller", "caller_authid", "caller_authrole", "procedure"]
 EVENT_DETAILS = ["publication", "publisher", "publisher_authid", "publisher_authrole", "topic", "retained"]
 
@@ -51,9 +53,13 @@ class Session:
         self._numbers = itertools.count(1)
 
     async def connect(self, transport: str, url: str, serializer: str, realm: str, auth: dict) -> dict:
-        user = None if auth["method"] == "anonymous" else User(auth)
-        bus = Bus(Address(url))
-        peer = await bus.connect(user, transport, serializer, realm=realm, methods=[auth["method"]])
+        method, bus = auth["method"], Bus(Address(url))
+        user = None if method == "anonymous" else User(auth)
+        if method in PROOFS:
+            prover = Prover(user, authenticator(method, user.login, user.password), realm)
+            peer = await bus.open(prover, transport, serializer)
+        else:
+            peer = await bus.connect(user, transport, serializer, realm=realm, methods=[method])
         if not peer.joined.done():
             details = peer.left.result()
             raise Refused(details.reason, [details.message])

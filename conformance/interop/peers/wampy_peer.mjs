@@ -1,14 +1,34 @@
 // The peer of wampy.js.
 
+import { pathToFileURL } from "node:url";
+
 import { deferred, event, Refused, require, serve } from "./line.mjs";
 
 const { Wampy, Errors } = require("wampy");
 const { JsonSerializer } = require("wampy/JsonSerializer.js");
 const { MsgpackSerializer } = require("wampy/MsgpackSerializer.js");
 const { CborSerializer } = require("wampy/CborSerializer.js");
+const { sign: answerByKey } = require("wampy/cryptosign.js");
+// What it gives to `require` can be imported alone.
+const { sign: answerBySecret } = await import(pathToFileURL(require.resolve("wampy/wampcra.js")));
 const { w3cwebsocket } = require("websocket");
 
 const SERIALIZERS = { json: JsonSerializer, msgpack: MsgpackSerializer, cbor: CborSerializer };
+
+// What its users write for a method of login.
+function proofOf({ method, authid, secret, public_key: pubkey }) {
+  if (method === "anonymous") {
+    return {};
+  }
+  const login = { authid, authmethods: [method] };
+  if (method === "wampcra") {
+    return { ...login, onChallenge: answerBySecret(secret) };
+  }
+  if (method === "cryptosign") {
+    return { ...login, authextra: { pubkey }, onChallenge: answerByKey(secret) };
+  }
+  return { ...login, onChallenge: () => secret };
+}
 
 function refused(error) {
   if (error instanceof Errors.WampError) {
@@ -29,16 +49,13 @@ class Session {
   }
 
   async connect({ url, serializer, realm, auth }) {
-    this.serializer = serializer;
     this.client = new Wampy(url, {
       ws: w3cwebsocket,
       realm,
       serializer: new SERIALIZERS[serializer](),
       autoReconnect: false,
       uriValidation: "loose",
-      ...(auth.method === "anonymous"
-        ? {}
-        : { authid: auth.authid, authmethods: [auth.method], onChallenge: () => auth.secret }),
+      ...proofOf(auth),
       onClose: () => this.joined && event("left", this.number, { reason: null, message: null }),
       onError: (error) => console.error(error),
     });
@@ -116,15 +133,13 @@ class Session {
     this.invocations.get(invocation).final.reject(new Error(text));
   }
 
-  async subscribe({ subscription, topic, options: { as_they_are: asTheyAre, ...options } }) {
+  async subscribe({ subscription, topic, options }) {
     const handler = ({ details, argsList, argsDict }) => {
       const fields = { subscription, args: argsList ?? [], kwargs: argsDict ?? {} };
       event("event", this.number, { ...fields, details: { topic, ...details } });
     };
-    // Without options it has to be given none at all: it finds a subscription again by topic and options. But over
-    // MessagePack it writes those that are missing as an extension of its own.
-    const all = { match: "exact", get_retained: false, ...options };
-    const given = this.serializer === "msgpack" && !asTheyAre ? all : Object.keys(options).length > 0 ? options : undefined;
+    // Without options it has to be given none at all: it finds a subscription again by topic and options.
+    const given = Object.keys(options).length > 0 ? options : undefined;
     const { subscriptionId, subscriptionKey } = await this.client.subscribe(topic, handler, given).catch(refused);
     this.subscriptions.set(subscription, subscriptionKey);
     return subscriptionId;

@@ -1,0 +1,69 @@
+"""Logins by challenge and response."""
+
+from __future__ import annotations
+
+from autobahn_peers import public_key
+from conftest import KRISTEN, OTHER_PRIVATE_KEY, PRIVATE_KEY
+from interop.bus import WHOAMI, Bus, refused
+from interop.scenarios import scenario
+from interop.scenarios.sessions import PERMISSION_DENIED, is_aborted
+
+
+def proof(method: str, login: str, secret: str) -> dict:
+    """What a session signs in with. `secret`: a password, or for Cryptosign a private key."""
+    auth = {"method": method, "authid": login, "secret": secret}
+    return {**auth, "public_key": public_key(secret)} if method == "cryptosign" else auth
+
+
+def opens(bus: Bus, method: str, secret: str = KRISTEN.password) -> None:
+    session = bus.connect(proof(method, KRISTEN.login, secret))
+    welcome = {"authid": KRISTEN.login, "authrole": KRISTEN.role, "authmethod": method, "session": session.id}
+    assert session.welcome == welcome
+    assert session.ask_for(WHOAMI) == {"authid": KRISTEN.login, "role": KRISTEN.role}
+
+
+def is_refused(bus: Bus, method: str, right: str, wrong: str) -> None:
+    """The same answer, whatever is wrong; `right`: what opens a session of KRISTEN's."""
+    for login, secret in [(KRISTEN.login, wrong), ("nobody", wrong), ("nobody", right)]:
+        error = refused(lambda: bus.connect(proof(method, login, secret)))
+        is_aborted(bus, error, PERMISSION_DENIED, "Permission Denied")
+
+
+@scenario("auth.wampcra")
+def wampcra_opens_a_session(bus: Bus) -> None:
+    opens(bus, "wampcra")
+
+
+@scenario("auth.wampcra")
+def wampcra_refuses_a_wrong_secret_and_an_unknown_user_alike(bus: Bus) -> None:
+    is_refused(bus, "wampcra", KRISTEN.password, "wrong")
+
+
+@scenario("auth.scram")
+def scram_opens_a_session(bus: Bus) -> None:
+    opens(bus, "scram")
+
+
+@scenario("auth.scram")
+def scram_refuses_a_wrong_password_and_an_unknown_user_alike(bus: Bus) -> None:
+    is_refused(bus, "scram", KRISTEN.password, "wrong")
+
+
+@scenario("auth.wamp-scram")
+def the_scram_of_the_specification_opens_a_session(bus: Bus) -> None:
+    opens(bus, "wamp-scram")
+
+
+@scenario("auth.wamp-scram")
+def the_scram_of_the_specification_refuses_a_wrong_password_and_an_unknown_user_alike(bus: Bus) -> None:
+    is_refused(bus, "wamp-scram", KRISTEN.password, "wrong")
+
+
+@scenario("auth.cryptosign")
+def cryptosign_opens_a_session(bus: Bus) -> None:
+    opens(bus, "cryptosign", PRIVATE_KEY)
+
+
+@scenario("auth.cryptosign")
+def cryptosign_refuses_a_foreign_key_and_an_unknown_user_alike(bus: Bus) -> None:
+    is_refused(bus, "cryptosign", PRIVATE_KEY, OTHER_PRIVATE_KEY)
