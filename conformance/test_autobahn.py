@@ -1,7 +1,7 @@
 """autobahn-python (asyncio): logins, one-time passwords, and the ends of sessions.
 
 The other `test_autobahn_*.py` go on, over every transport and serializer that autobahn-python offers. What it can't
-do itself is an expectation with a name. Not run at all, for the reason given: batched subprotocols (it separates JSON
+do itself is an expectation with a name. Not run at all, for the reason given: batched JSON (it separates
 messages by 0x18 instead of 0x1E), UBJSON (it writes BJData, another format), CANCEL with `skip` or `kill` (its API
 names no mode).
 """
@@ -26,6 +26,7 @@ from autobahn_peers import (
     SERIALIZERS,
     WHOAMI,
     Bus,
+    Peer,
     kinds,
     listen,
     publish,
@@ -44,6 +45,25 @@ async def test_a_ticket_opens_a_session(bus, kind, serializer):
     assert (details.realm, details.authid, details.authrole) == (REALM, "kristen98", "frontend")
     assert (details.authmethod, details.serializer) == ("ticket", serializer)
     assert 1 <= details.session <= 2**53
+
+
+@pytest.mark.parametrize("kind", ["ws", "wss"])
+@pytest.mark.parametrize(
+    "serializer, agreed",
+    [(None, "cbor.batched"), ("cbor.batched", "cbor.batched"), ("msgpack.batched", "msgpack.batched")],
+    ids=["its-own-choice", "cbor", "msgpack"],
+)
+@scenario
+async def test_batches_are_agreed_on_where_they_are_offered_first(bus, kind, serializer, agreed):
+    peer = bus.admitted(await bus.open(Peer(KRISTEN, REALM, None), kind, serializer))
+    assert peer._transport.websocket_protocol_in_use == f"wamp.2.{agreed}"
+    # Answered in one batch or in several.
+    calls = [peer.call(WHOAMI) for _ in range(100)]
+    assert await asyncio.gather(*calls) == [{"authid": KRISTEN.login, "role": KRISTEN.role}] * 100
+    inbox, other = await listen(peer, bus.uri("topic")), await bus.join(WORKER)
+    for number in range(100):
+        other.publish(bus.uri("topic"), number)
+    assert [(await inbox.next()).args for _ in range(100)] == [(number,) for number in range(100)]
 
 
 @kinds
