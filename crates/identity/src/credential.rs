@@ -59,7 +59,13 @@ impl Pepper {
     /// The digest under which a credential of `login` with the plaintext `key` is stored.
     pub fn digest(&self, login: &LoginName, key: &Secret) -> Digest {
         // A login name has no NUL, so (login, key) can't be split in two ways.
-        let parts = [b"countersign credential v1\0", login.as_str().as_bytes(), b"\0", key.expose().as_bytes()];
+        let parts: [&[u8]; 3] = [login.as_str().as_bytes(), b"\0", key.expose().as_bytes()];
+        self.digest_of(b"countersign credential v1\0", &parts)
+    }
+
+    /// A digest for one purpose, named by `domain`, of which none is the beginning of another.
+    pub(crate) fn digest_of(&self, domain: &[u8], parts: &[&[u8]]) -> Digest {
+        let parts: Vec<&[u8]> = std::iter::once(domain).chain(parts.iter().copied()).collect();
         Digest(hmac_sha256(self.0.as_slice(), &parts))
     }
 

@@ -30,6 +30,8 @@ mod secret;
 mod testing;
 pub mod throttle;
 mod time;
+mod token;
+pub mod totp;
 pub mod user;
 mod user_keys;
 
@@ -41,3 +43,4 @@ pub use login_name::{LoginName, LoginNameError};
 pub use request::{Actor, PeerAddress, RequestContext, SessionKind, printable};
 pub use secret::Secret;
 pub use time::Timestamp;
+pub use token::TokenKind;
