@@ -10,6 +10,7 @@
 
 pub mod admin;
 pub mod audit;
+pub mod audit_chain;
 pub mod bootstrap;
 pub mod challenge;
 mod credential;
@@ -22,6 +23,7 @@ pub mod otp;
 pub mod password;
 pub mod permission;
 pub mod proof;
+pub mod recovery;
 pub mod repository;
 mod request;
 pub mod role;
@@ -38,7 +40,7 @@ mod user_keys;
 pub use credential::{Credential, CredentialKind, Digest, Pepper};
 pub use expires::{Expires, ExpiresError, ExpiresInput, Lifetimes, OffsetSeconds};
 pub use identity::{Identity, IdentitySettings};
-pub use ids::{CredentialId, IdError, UserId};
+pub use ids::{CredentialId, IdError, SessionId, UserId};
 pub use login_name::{LoginName, LoginNameError};
 pub use request::{Actor, PeerAddress, RequestContext, SessionKind, printable};
 pub use secret::Secret;
