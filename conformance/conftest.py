@@ -35,10 +35,10 @@ class User:
     password: str
 
 
-KRISTEN = User("kristen98", "frontend", "kristen's long password")
-JSMITH = User("jsmith1234", "frontend", "jsmith's long password")
-ZOE = User("zoe", "trust", "zoe's long password")
-WORKER = User("worker", "backend", "worker's long password")
+KRISTEN = User("kristen98", "frontend", "kristen's long pass phrase")
+JSMITH = User("jsmith1234", "frontend", "jsmith's long pass phrase")
+ZOE = User("zoe", "trust", "zoe's long pass phrase")
+WORKER = User("worker", "backend", "worker's long pass phrase")
 USERS = [KRISTEN, JSMITH, ZOE, WORKER]
 # Ed25519, in hexadecimal digits: the first is KRISTEN's where users have keys, the other one nobody's.
 PRIVATE_KEY = "4d57d97a68f555696620a6d849c0ce582568518d729eb753dc7c732de2804510"

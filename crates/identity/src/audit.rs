@@ -63,6 +63,18 @@ names! {
         RoleAllow = "role.allow",
         /// A URI was denied to a role.
         RoleDeny = "role.deny",
+        /// A sign-on session was opened or refused.
+        SessionOpen = "session.open",
+        /// A sign-on session was renewed.
+        SessionRenew = "session.renew",
+        /// A sign-on session was ended.
+        SessionEnd = "session.end",
+        /// A second factor got another key.
+        TotpReset = "totp.reset",
+        /// Logins need a code of the second factor from now on.
+        TotpEnable = "totp.enable",
+        /// Logins need no code any more.
+        TotpDisable = "totp.disable",
         /// The installation got its roles and its first user.
         Bootstrap = "bootstrap",
     }
@@ -113,6 +125,14 @@ names! {
         OtpSpent = "otp_spent",
         /// A one-time password after its time.
         OtpExpired = "otp_expired",
+        /// The code of the second factor is missing.
+        CodeMissing = "code_missing",
+        /// The code of the second factor is wrong.
+        WrongCode = "wrong_code",
+        /// The code of the second factor was used before, or is older than one that was.
+        CodeReused = "code_reused",
+        /// The check of password and code is too long ago for this.
+        StepUp = "step_up",
         /// The user was locked, deleted or changed while the session was being opened.
         Revoked = "revoked",
         /// Too many failures; the ticket was not looked at.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::permission::KeySessionDenials;
 use crate::proof::SecretSettings;
+use crate::sign_on::SignOnSettings;
 use crate::{Lifetimes, Pepper};
 
 /// The rules. Each file of this crate adds the methods of its subject.
@@ -26,6 +27,8 @@ pub struct IdentitySettings {
     pub spent_kept: Duration,
     /// What is kept of a password for proofs.
     pub secrets: SecretSettings,
+    /// How sign-on sessions live.
+    pub sign_on: SignOnSettings,
     /// What sessions of keys never get.
     pub denials: KeySessionDenials,
 }

@@ -21,6 +21,7 @@ pub mod login;
 mod login_name;
 pub mod otp;
 pub mod password;
+pub mod password_policy;
 pub mod permission;
 pub mod proof;
 pub mod recovery;
@@ -28,6 +29,7 @@ pub mod repository;
 mod request;
 pub mod role;
 mod secret;
+pub mod sign_on;
 #[cfg(test)]
 mod testing;
 pub mod throttle;

@@ -14,6 +14,11 @@ use crate::proof::cryptosign::PublicKey;
 use crate::proof::scram::{SALT_BYTES, Verifier};
 use crate::proof::wampcra::SharedKey;
 use crate::role::{Role, RoleName};
+use crate::sign_on::operations::{
+    EnableFactor, EndSession, FindFactor, FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions,
+    RenewSession, SetFactor, SetFactorOutcome,
+};
+use crate::sign_on::{Factor, SignOnSession};
 use crate::user::{User, UserKey};
 use crate::{Credential, CredentialId, CredentialKind, Digest, LoginName, Timestamp, UserId};
 
@@ -83,6 +88,15 @@ operations! {
     ListCredentials => Vec<Credential>;
     DeleteCredential => DeleteCredentialOutcome;
     ReapCredentials => u64;
+    FindFactor => Option<(User, Option<Factor>)>;
+    OpenSession => OpenSessionOutcome;
+    FindSession => Option<(SignOnSession, User)>;
+    RenewSession => Option<Timestamp>;
+    EndSession => bool;
+    ListSessions => Vec<SignOnSession>;
+    ReapSessions => u64;
+    SetFactor => SetFactorOutcome;
+    EnableFactor => bool;
     RecordAudit => ();
     SearchAudit => Vec<AuditRow>;
 }

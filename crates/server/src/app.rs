@@ -6,9 +6,11 @@ use std::time::Instant;
 use countersign_identity::audit::Reason;
 use countersign_identity::login::{Attempt, CertificateHolder, Claim, CookieLogin, CookieValue, LoggedIn, LoginError};
 use countersign_identity::repository::RepositoryError;
+use countersign_identity::sign_on::{SignIn, SignedIn};
 use countersign_identity::throttle::{Admission, Throttle};
 use countersign_identity::{Identity, LoginName, PeerAddress};
 use countersign_storage::Store;
+use rand_core::CryptoRng;
 
 use crate::clock::now;
 use crate::config::Config;
@@ -87,6 +89,17 @@ impl App {
             self.identity.login_by_cookie(claim, value, now()).await
         });
         self.throttled(claim, rules).await
+    }
+
+    /// Sign-on: a session of a user's own, for every door. The throttle is the one of every other login.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError`], by then in the trail.
+    pub async fn sign_in(&self, given: &SignIn<'_>, rng: &mut (impl CryptoRng + Send)) -> Result<SignedIn, LoginError> {
+        let claim = Claim { login: given.username, context: given.context, session: "" };
+        let rules = Box::pin(async { self.identity.sign_in(given, &self.passwords, now(), rng).await });
+        self.throttled(&claim, rules).await
     }
 
     /// The throttle before a login by any method, for every door: `rules` runs when it may, and

@@ -3,12 +3,14 @@
 //! Unknown keys are errors, so that a typing mistake doesn't quietly mean the default. Every
 //! limit has its unit in its name.
 
+mod sso;
 mod websocket;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use countersign_identity::password_policy::PasswordPolicy;
 use countersign_identity::permission::KeySessionDenials;
 use countersign_identity::proof::scram::{Kdf, KdfError};
 use countersign_identity::proof::{SecretSettings, wampcra};
@@ -20,6 +22,7 @@ use countersign_wamp::{DecodeLimits, MatchPolicy, Uri, UriRules};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+pub use self::sso::SsoConfig;
 pub use self::websocket::{TestConfig, WebSocketConfig};
 use crate::doors::parse_origin;
 use crate::networks::Networks;
@@ -59,6 +62,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// Requests over plain HTTP.
     pub http: HttpConfig,
+    /// The sign-on API.
+    pub sso: SsoConfig,
     /// What a peer may ask of the server.
     pub limits: LimitsConfig,
     /// The WebSocket.
@@ -340,6 +345,40 @@ pub struct PasswordConfig {
     pub queue_max: Option<usize>,
     /// Longest wait for a turn.
     pub queue_seconds_max: Option<u64>,
+    /// Least score of zxcvbn that a new password has, from 0 (anything) to 4.
+    pub score_min: Option<u8>,
+    /// Fewest characters of a new password.
+    pub characters_min: Option<usize>,
+    /// Most characters of a new password.
+    pub characters_max: Option<usize>,
+    /// What no new password may contain; in the place of the list that is there.
+    pub rejected: Option<Vec<String>>,
+}
+
+impl PasswordConfig {
+    /// Which passwords may be set.
+    pub fn policy(&self) -> PasswordPolicy {
+        let defaults = PasswordPolicy::default();
+        let lower = |rejected: &Vec<String>| rejected.iter().map(|text| text.to_lowercase()).collect();
+        PasswordPolicy {
+            score_min: self.score_min.unwrap_or(defaults.score_min),
+            characters_min: self.characters_min.unwrap_or(defaults.characters_min),
+            characters_max: self.characters_max.unwrap_or(defaults.characters_max),
+            rejected: self.rejected.as_ref().map_or(defaults.rejected, lower),
+        }
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let PasswordPolicy { score_min, characters_min, characters_max, .. } = self.policy();
+        let bad = |name, problem: &str| Err(ConfigError::Value { name, problem: problem.to_owned() });
+        if score_min > PasswordPolicy::SCORE_MAX {
+            return bad("password.score_min", "has to be from 0 to 4");
+        }
+        if characters_min > characters_max {
+            return bad("password.characters_min", "is more than password.characters_max");
+        }
+        Ok(())
+    }
 }
 
 /// `[tls]`
@@ -546,6 +585,8 @@ impl Config {
             return bad("otp.lifetime_seconds", "is longer than otp.lifetime_seconds_max".into());
         }
         self.websocket.check()?;
+        self.sso.check()?;
+        self.password.check()?;
         self.test.check()?;
         self.auth.secrets()?;
         self.auth.cookie.check()?;
@@ -616,6 +657,7 @@ impl Config {
             otps_live_max: self.otp.live_max,
             spent_kept: Duration::from_secs(self.otp.spent_kept_seconds),
             secrets: self.auth.secrets()?,
+            sign_on: self.sso.sign_on(),
             denials: KeySessionDenials::new(&self.realm.uri_prefix),
         })
     }

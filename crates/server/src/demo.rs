@@ -45,7 +45,8 @@ pub async fn prepare(app: &App) -> Result<Vec<DemoUser>, String> {
         let mut bytes = [0; PASSWORD_BYTES];
         random().fill_bytes(&mut bytes);
         let password = Secret::new(BASE32_NOPAD.encode(&bytes).to_lowercase());
-        let new = NewPassword::check(password.clone()).map_err(|error| error.to_string())?;
+        let new = NewPassword::check(password.clone(), &[login], &app.config.password.policy())
+            .map_err(|error| error.to_string())?;
         let secrets = app.passwords.derive(new).await.map_err(|error| error.to_string())?;
         let identity = &app.identity;
         let operator = &Actor::Operator;

@@ -108,17 +108,28 @@ impl Drop for Place<'_> {
 
 #[cfg(test)]
 mod tests {
+    use countersign_identity::password_policy::PasswordPolicy;
+
     use super::*;
 
     fn pool(queue_max: usize) -> Arc<HashingPool> {
-        let config = PasswordConfig { workers: Some(1), queue_max: Some(queue_max), queue_seconds_max: Some(1) };
+        let config = PasswordConfig {
+            workers: Some(1),
+            queue_max: Some(queue_max),
+            queue_seconds_max: Some(1),
+            ..PasswordConfig::default()
+        };
         Arc::new(HashingPool::new(&config, SecretSettings::default(), Arc::default()))
     }
 
     #[tokio::test]
     async fn checks_what_it_hashed() {
         let pool = pool(4);
-        let hash = pool.derive(NewPassword::check(Secret::new("correct horse")).unwrap()).await.unwrap().hash;
+        let hash = pool
+            .derive(NewPassword::check(Secret::new("correct horse"), &[], &PasswordPolicy::default()).unwrap())
+            .await
+            .unwrap()
+            .hash;
         assert_eq!(pool.verify(Some(hash.clone()), Secret::new("correct horse")).await, Ok(true));
         assert_eq!(pool.verify(Some(hash), Secret::new("wrong horse")).await, Ok(false));
     }

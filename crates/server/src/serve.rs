@@ -212,5 +212,10 @@ async fn reap(app: Arc<App>, stop: CancellationToken) {
             Ok(count) => tracing::info!(count, "removed one-time passwords that had ended"),
             Err(error) => tracing::warn!(?error, "can't remove one-time passwords that have ended"),
         }
+        match app.identity.reap_sessions(now()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "removed sign-on sessions that had ended"),
+            Err(error) => tracing::warn!(?error, "can't remove sign-on sessions that have ended"),
+        }
     }
 }

@@ -4,10 +4,12 @@ mod audit;
 mod bootstrap;
 mod cookies;
 mod credentials;
+mod factors;
 mod history;
 mod proofs;
 mod roles;
 mod seals;
+mod sessions;
 mod user_keys;
 mod users;
 

@@ -28,7 +28,8 @@ const MIGRATIONS: Migrations = Migrations {
     steps: &[
         Migration { version: 1, name: "identity", sql: include_str!("../migrations/postgres/0001_identity.sql") },
         Migration { version: 2, name: "proofs", sql: include_str!("../migrations/postgres/0002_proofs.sql") },
-        Migration { version: 4, name: "history", sql: include_str!("../migrations/postgres/0004_history.sql") },
+        Migration { version: 3, name: "history", sql: include_str!("../migrations/postgres/0003_history.sql") },
+        Migration { version: 4, name: "sign_on", sql: include_str!("../migrations/postgres/0004_sign_on.sql") },
     ],
 };
 

@@ -16,6 +16,7 @@ use crate::proof::wampcra::{self, SharedKey};
 use crate::proof::{SecretSettings, Secrets};
 use crate::repository::{FindUser, Run as _, UserChange};
 use crate::role::RoleName;
+use crate::sign_on::SignOnSettings;
 use crate::user::User;
 use crate::{
     Actor, CredentialId, Identity, IdentitySettings, Lifetimes, LoginName, PeerAddress, Pepper, RequestContext, Secret,
@@ -69,7 +70,13 @@ impl Fixture {
     pub const OTPS_LIVE_MAX: u32 = 3;
 
     pub fn new() -> Self {
-        let fixture = Self::fresh();
+        Self::with_sign_on(SignOnSettings::default())
+    }
+
+    /// With other settings of sign-on.
+    pub fn with_sign_on(sign_on: SignOnSettings) -> Self {
+        let mut fixture = Self::fresh();
+        fixture.identity.settings.sign_on = sign_on;
         let identity = &fixture.identity;
         ready(identity.bootstrap("com.izaber.wamp", &context(), NOW, &mut fixture.rng())).unwrap().unwrap();
         for (login, role) in [(KRISTEN, "frontend"), (ZOE, "backend"), (TRUST, RoleName::TRUST), (LOCKED, "frontend")] {
@@ -94,6 +101,7 @@ impl Fixture {
             otps_live_max: Self::OTPS_LIVE_MAX,
             spent_kept: IdentitySettings::SPENT_KEPT,
             secrets: SECRETS,
+            sign_on: SignOnSettings::default(),
             denials: KeySessionDenials::new("com.izaber.wamp"),
         };
         let identity = Identity::new(Memory::default(), settings);

@@ -18,8 +18,12 @@ use crate::repository::{
     RuleChange, Run, SearchAudit, SetRule, SetRuleOutcome, SpendCredential, SpendOutcome, UserChange, WhichCookies,
 };
 use crate::role::{Role, RoleName};
+use crate::sign_on::{Factor, SignOnSession};
 use crate::user::{User, UserKey};
 use crate::{Credential, CredentialKind, LoginName, Timestamp, UserId};
+
+#[path = "memory_sign_on.rs"]
+mod sign_on;
 
 /// Everything in one place. Futures are ready at once.
 #[derive(Debug, Default)]
@@ -44,6 +48,8 @@ struct State {
     secrets: BTreeMap<UserId, Secrets>,
     keys: Vec<(UserId, UserKey)>,
     credentials: Vec<Credential>,
+    factors: BTreeMap<UserId, Factor>,
+    sessions: Vec<SignOnSession>,
     trail: Vec<AuditRow>,
     executed: Vec<&'static str>,
     fault: Option<Fault>,
@@ -186,7 +192,7 @@ impl Execute for ChangeUser {
             state.record(self.audit, Some(Reason::NotFound));
             return ChangeUserOutcome::NoSuchUser;
         };
-        let ends_cookies = matches!(self.change, UserChange::Enabled(false) | UserChange::Password(_));
+        let ends_sessions = matches!(self.change, UserChange::Enabled(false) | UserChange::Password(_));
         match self.change {
             UserChange::Enabled(enabled) => user.enabled = enabled,
             UserChange::Role(role) if !state.roles.contains_key(&role) => {
@@ -204,13 +210,16 @@ impl Execute for ChangeUser {
                 state.credentials.retain(|credential| credential.owner != user.id);
                 state.keys.retain(|(owner, _)| *owner != user.id);
                 state.secrets.remove(&user.id);
+                state.factors.remove(&user.id);
+                state.sessions.retain(|session| session.owner != user.id);
                 state.record(self.audit, None);
                 return ChangeUserOutcome::Changed(user);
             }
         }
         let user = user.clone();
-        if ends_cookies {
+        if ends_sessions {
             state.end_cookies(|cookie| cookie.owner == user.id);
+            state.sessions.retain(|session| session.owner != user.id);
         }
         state.record(self.audit, None);
         ChangeUserOutcome::Changed(user)

@@ -72,7 +72,7 @@ struct Operator<'a> {
 impl Operator<'_> {
     async fn add_user(&self, login: &str, role: &str, password: Option<ClearText>) -> Result<Value, Refused> {
         let secrets = match password {
-            Some(password) => Some(self.derive(&password).await?),
+            Some(password) => Some(self.derive(login, &password).await?),
             None => None,
         };
         let identity = &self.app.identity;
@@ -99,7 +99,7 @@ impl Operator<'_> {
             UserEdit::Lock => UserChange::Enabled(false),
             UserEdit::Unlock => UserChange::Enabled(true),
             UserEdit::Delete => UserChange::Delete,
-            UserEdit::Password(password) => UserChange::Password(self.derive(&password).await?),
+            UserEdit::Password(password) => UserChange::Password(self.derive(login, &password).await?),
             UserEdit::Role(role) => UserChange::Role(RoleName::parse(&role).map_err(AdminError::from)?),
         };
         let ends_sessions = match &change {
@@ -172,8 +172,10 @@ impl Operator<'_> {
         Ok(json::minted(&minted))
     }
 
-    async fn derive(&self, password: &ClearText) -> Result<PasswordSecrets, Refused> {
-        let password = NewPassword::check(Secret::new(password.expose())).map_err(|error| wrong(error.to_string()))?;
+    async fn derive(&self, login: &str, password: &ClearText) -> Result<PasswordSecrets, Refused> {
+        let policy = self.app.config.password.policy();
+        let password = NewPassword::check(Secret::new(password.expose()), &[login], &policy)
+            .map_err(|error| wrong(error.to_string()))?;
         Ok(self.app.passwords.derive(password).await?)
     }
 }

@@ -24,7 +24,7 @@ use super::connection::Visitor;
 use super::gate::Pass;
 use super::peer::Peer;
 use super::status::{self, TransportPeer};
-use super::{Doors, bridge, cookie, forwarded, longpoll, websocket};
+use super::{Doors, bridge, cookie, forwarded, longpoll, sso, websocket};
 use crate::config::WebSocketConfig;
 
 /// Longest time for answers that are under way when the server stops, as the last words of
@@ -52,12 +52,12 @@ pub const NOTHING_HERE: (StatusCode, &str) = (StatusCode::NOT_FOUND, "there is n
 
 /// The routes.
 pub fn routes(doors: Arc<Doors>) -> Router {
-    let (bridge, longpoll) = (bridge::routes(&doors), longpoll::routes(&doors));
+    let (bridge, longpoll, sso) = (bridge::routes(&doors), longpoll::routes(&doors), sso::routes(&doors));
     let mut routes = Router::new().route("/ws", get(upgrade)).merge(status::routes());
     if let Some(path) = &doors.app.config.test.echo_path {
         routes = routes.route(path, get(echo));
     }
-    routes.layer(Extension(doors)).merge(bridge).merge(longpoll).fallback(|| async { NOTHING_HERE })
+    routes.layer(Extension(doors)).merge(bridge).merge(longpoll).merge(sso).fallback(|| async { NOTHING_HERE })
 }
 
 /// Turns a connection away unread: there are too many from its address.

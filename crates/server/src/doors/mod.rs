@@ -23,6 +23,7 @@ mod rawsocket;
 mod reception;
 mod request;
 mod session;
+mod sso;
 mod status;
 mod tls;
 mod transport;

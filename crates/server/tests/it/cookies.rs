@@ -329,7 +329,7 @@ async fn what_an_operator_does_ends_cookies_as_it_ends_sessions() {
     let server = with_users(server("")).await;
     let cases: [(&str, &[&str], &str, bool); 4] = [
         ("one", &["user", "lock", "one"], "", false),
-        ("two", &["user", "passwd", "two", "--password-stdin"], "another password\n", false),
+        ("two", &["user", "passwd", "two", "--password-stdin"], "another horse battery\n", false),
         ("three", &["user", "delete", "three"], "", false),
         ("four", &["user", "role", "four", "frontend"], "", true),
     ];

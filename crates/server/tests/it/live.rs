@@ -34,7 +34,7 @@ async fn commands_end_the_users_sessions(server: Server) {
         (&["user", "lock", "LOGIN"], "", false),
         (&["user", "delete", "LOGIN"], "", false),
         (&["user", "role", "LOGIN", "frontend"], "", true),
-        (&["user", "passwd", "LOGIN", "--password-stdin"], "another password\n", false),
+        (&["user", "passwd", "LOGIN", "--password-stdin"], "another horse battery\n", false),
     ];
     for (number, (command, stdin, old_password_works)) in cases.into_iter().enumerate() {
         let (login, ended, staying) = two_users(&server, number).await;
@@ -59,7 +59,7 @@ async fn commands_end_the_users_sessions(server: Server) {
     }
     let demoted = sign_in(&server, "kristen2", PASSWORD).await.unwrap();
     assert_eq!(text(demoted.welcome_details(), "authrole"), "frontend");
-    sign_in(&server, "kristen3", "another password").await.unwrap();
+    sign_in(&server, "kristen3", "another horse battery").await.unwrap();
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ mod peers;
 mod proofs;
 mod proxies;
 mod race;
+mod sso;
 mod support;
 mod throttle;
 mod websocket;

@@ -285,13 +285,13 @@ async fn a_password_and_a_key_end_with_their_sessions() {
         if method == Method::Cryptosign {
             server.cli(&["user", "pubkey", "remove", LOGIN, &public_key(1)], "").await.ok();
         } else {
-            server.cli(&["user", "passwd", LOGIN, "--password-stdin"], "another password\n").await.ok();
+            server.cli(&["user", "passwd", LOGIN, "--password-stdin"], "another horse battery\n").await.ok();
         }
         let last = tokio::time::timeout(support::SOON, connection.recv()).await.unwrap();
         assert!(matches!(last, Ok(Message::Goodbye { .. })), "{method:?}: {last:?}");
         assert_eq!(try_once(&server, &prover).await, denied(), "{method:?}");
         if method != Method::Cryptosign {
-            let with_new = Prover { password: "another password", ..prover };
+            let with_new = Prover { password: "another horse battery", ..prover };
             assert!(matches!(try_once(&server, &with_new).await, Outcome::Welcome(..)), "{method:?}");
             server.cli(&["user", "passwd", LOGIN, "--password-stdin"], &format!("{PASSWORD}\n")).await.ok();
         }

@@ -7,10 +7,11 @@ use countersign_identity::repository::{
     FindUser, ListUsers, UserChange,
 };
 use countersign_identity::role::RoleName;
+use countersign_identity::sign_on::operations::EndSessions;
 use countersign_identity::user::User;
 use countersign_identity::{LoginName, UserId};
 
-use super::{audit, cookies, exists, first, proofs};
+use super::{audit, cookies, exists, first, proofs, sessions};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::tx::{Execute, Tx};
@@ -53,8 +54,17 @@ pub async fn hold<T: Tx>(tx: &mut T, login: &LoginName) -> Result<Option<User>, 
     first(tx, SQL, &[login.as_str().into()]).await?.map(user).transpose()
 }
 
+/// The same of the user with this id.
+pub async fn hold_by_id<T: Tx>(tx: &mut T, id: UserId) -> Result<Option<User>, TxError> {
+    const SQL: &str = concat!("UPDATE users SET enabled = enabled WHERE id = $1 RETURNING ", columns!());
+    first(tx, SQL, &[id.uuid().into()]).await?.map(user).transpose()
+}
+
 /// Columns of a user in a row that [`user`] reads, as many as [`COLUMNS_COUNT`].
 pub const COLUMNS: &str = columns!();
+/// The same for statements that read other tables as well.
+pub const QUALIFIED_COLUMNS: &str =
+    "users.id, users.login, users.enabled, users.role, users.password, users.created_at";
 /// How many they are.
 pub const COLUMNS_COUNT: usize = 6;
 
@@ -144,8 +154,10 @@ impl Execute for ChangeUser {
             if let UserChange::Password(secrets) = &self.change {
                 proofs::replace(tx, user.id, &secrets.proofs).await?;
             }
+            // What belongs to a user that is deleted goes with its row.
             if matches!(self.change, UserChange::Enabled(false) | UserChange::Password(_)) {
                 cookies::delete_of(tx, user.id).await?;
+                sessions::end(tx, user.id, EndSessions::All).await?;
             }
             audit::accept(tx, &self.audit).await?;
             return Ok(ChangeUserOutcome::Changed(user));

@@ -1,0 +1,138 @@
+//! Signing in: name, password and, where the second factor is on, a code; out comes a session with its token.
+//!
+//! **Invariants:** a stranger can't tell an unknown user, a wrong password and a wrong code apart by the time that the
+//! answer takes: each costs one look-up and one password check. Every attempt leaves one row in the trail.
+
+use rand_core::CryptoRng;
+
+use super::operations::{AcceptedCode, FindFactor, OpenSession, OpenSessionOutcome};
+use super::{Factor, SignOnSession};
+use crate::audit::{AuditEvent, Operation, Reason};
+use crate::login::{LoginError, PasswordPool};
+use crate::password::PASSWORD_BYTES_MAX;
+use crate::repository::Repository;
+use crate::user::User;
+use crate::{Actor, Identity, LoginName, RequestContext, Secret, SessionId, Timestamp, TokenKind};
+
+/// What somebody signs in with.
+#[derive(Debug)]
+pub struct SignIn<'a> {
+    /// The name that was given.
+    pub username: &'a str,
+    /// The password that was given.
+    pub password: &'a Secret,
+    /// The code that was given, if any.
+    pub code: Option<&'a Secret>,
+    /// From where, with which application.
+    pub context: &'a RequestContext,
+}
+
+/// A session that was just opened.
+#[derive(Debug)]
+#[must_use = "the token is not shown again"]
+pub struct SignedIn {
+    /// Its token.
+    pub token: Secret,
+    /// The session.
+    pub session: SignOnSession,
+    /// Whose it is.
+    pub user: User,
+}
+
+impl<R: Repository> Identity<R> {
+    /// Opens a session.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError::Refused`], which the trail holds by then, with [`Reason::CodeMissing`] where the password is right and a
+    /// code is needed; [`LoginError::Storage`].
+    pub async fn sign_in(
+        &self,
+        given: &SignIn<'_>,
+        pool: &impl PasswordPool,
+        now: Timestamp,
+        rng: &mut (impl CryptoRng + Send),
+    ) -> Result<SignedIn, LoginError> {
+        let audit = row(given, now);
+        if given.password.is_blank() || given.password.expose().len() > PASSWORD_BYTES_MAX {
+            return Err(self.refuse_login(audit, Reason::WrongTicket).await);
+        }
+        let Ok(login) = LoginName::parse(given.username) else {
+            return Err(self.refuse_login(audit, Reason::UnknownUser).await);
+        };
+        let found = self.repository.run(FindFactor { login }).await?;
+        let hash = found.as_ref().and_then(|(user, _)| user.password.clone());
+        let Ok(is_right) = pool.verify(hash.clone(), given.password.clone()).await else {
+            return Err(self.refuse_login(audit, Reason::Busy).await);
+        };
+        let (user, factor) = match found {
+            Some((user, factor)) if is_right => (user, factor),
+            Some((user, _)) if !user.enabled => {
+                return Err(self.refuse_login(audit, Reason::UserDisabled).await);
+            }
+            Some(_) => return Err(self.refuse_login(audit, Reason::WrongTicket).await),
+            None => return Err(self.refuse_login(audit, Reason::UnknownUser).await),
+        };
+        let Some(password) = hash else { return Err(self.refuse_login(audit, Reason::WrongTicket).await) };
+        let code = match self.check_code(factor.as_ref(), given.code, now) {
+            Ok(code) => code,
+            Err(reason) => return Err(self.refuse_login(audit, reason).await),
+        };
+        let (token, session) = self.plan_session(&user, given.context, now, rng);
+        let how = if code.is_some() { "password and code" } else { "password" };
+        let audit = audit.detail(&format!("{how} session={}", session.id.to_bus()));
+        let sessions_max = self.settings.sign_on.sessions_max;
+        let open = OpenSession { session: session.clone(), password, code, sessions_max, audit };
+        match self.repository.run(open).await? {
+            OpenSessionOutcome::Opened(user) => Ok(SignedIn { token, session, user }),
+            OpenSessionOutcome::Refused(reason) => Err(LoginError::Refused(reason)),
+        }
+    }
+
+    /// Whether the code that was given is the one that is needed, if one is.
+    fn check_code(
+        &self,
+        factor: Option<&Factor>,
+        given: Option<&Secret>,
+        now: Timestamp,
+    ) -> Result<Option<AcceptedCode>, Reason> {
+        let Some(factor) = factor.filter(|factor| factor.is_enabled) else { return Ok(None) };
+        let code = given.filter(|code| !code.is_blank()).ok_or(Reason::CodeMissing)?;
+        let step = factor.totp.check(code, now).ok_or(Reason::WrongCode)?;
+        let allows_reuse = self.settings.sign_on.allows_code_reuse;
+        Ok(Some(AcceptedCode { totp: factor.totp.clone(), step, allows_reuse }))
+    }
+
+    fn plan_session(
+        &self,
+        user: &User,
+        context: &RequestContext,
+        now: Timestamp,
+        rng: &mut impl CryptoRng,
+    ) -> (Secret, SignOnSession) {
+        let token = TokenKind::Session.generate(rng);
+        let settings = &self.settings.sign_on;
+        let ends = now.saturating_add(settings.session_longest);
+        let session = SignOnSession {
+            id: SessionId::generate(now, rng),
+            owner: user.id,
+            digest: self.settings.pepper.digest_token(&token),
+            application: context.application.clone(),
+            created: now,
+            expires: now.saturating_add(settings.session).min(ends),
+            ends,
+            checked: now,
+            address: context.address.to_string(),
+            agent: context.agent.clone(),
+        };
+        (token, session)
+    }
+}
+
+/// A name that can't be a login stands as the target only, as at a login on the bus.
+fn row(given: &SignIn<'_>, now: Timestamp) -> AuditEvent {
+    let name = LoginName::parse(given.username);
+    let actor = name.as_ref().map_or(Actor::Anonymous.name(), LoginName::as_str);
+    let target = name.as_ref().map_or(given.username, LoginName::as_str);
+    AuditEvent::by_name(now, given.context, actor, Operation::SessionOpen).target(target)
+}

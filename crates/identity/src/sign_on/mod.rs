@@ -1,0 +1,119 @@
+//! Sign-on: sessions that users open for themselves, apart from those of the bus, and what they may do in them.
+//!
+//! Source: contract of the sign-on API, sections 1 to 4, 10 and 11. Doors (REST, the bus, pages) call these rules; masking,
+//! field names and codes are theirs.
+//!
+//! **Invariant:** a token is shown once and stored as a digest. Every rule for a signed-in user demands a [`Caller`], which
+//! only [`crate::Identity::caller`] makes.
+//! **Invariant:** a code of the second factor is accepted by the write that stores its step, in the transaction that opens
+//! the session.
+
+mod login;
+pub mod operations;
+mod reset_totp;
+mod sessions;
+
+use std::time::Duration;
+
+pub use self::login::{SignIn, SignedIn};
+pub use self::reset_totp::{NewTotpKey, ResetTotp, ResetTotpError};
+pub use self::sessions::{CallerError, SessionError};
+
+use crate::totp::{Step, Totp};
+use crate::user::User;
+use crate::{Digest, SessionId, Timestamp, UserId};
+
+/// How sign-on sessions live. Durations are the operator's to set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignOnSettings {
+    /// How long a session lives without being renewed.
+    pub session: Duration,
+    /// How long a session lives at most, however often it is renewed.
+    pub session_longest: Duration,
+    /// Sessions that a user may have at a time; the oldest ends for one more.
+    pub sessions_max: u32,
+    /// How fresh the check of password and code has to be for a change of one's own second factor; zero: any session will do.
+    pub step_up: Duration,
+    /// Whether a change of the second factor ends the user's other sessions.
+    pub end_on_factor_change: bool,
+    /// Whether a code is accepted more than once. For the old test-suite only.
+    pub allows_code_reuse: bool,
+}
+
+impl Default for SignOnSettings {
+    fn default() -> Self {
+        Self {
+            session: Duration::from_hours(1),
+            session_longest: Duration::from_hours(24 * 30),
+            sessions_max: 100,
+            step_up: Duration::ZERO,
+            end_on_factor_change: true,
+            allows_code_reuse: false,
+        }
+    }
+}
+
+/// A sign-on session as storage keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignOnSession {
+    /// Its id, which may be seen.
+    pub id: SessionId,
+    /// Whose it is.
+    pub owner: UserId,
+    /// Under which it is found.
+    pub digest: Digest,
+    /// The application that opened it.
+    pub application: String,
+    /// When it was opened.
+    pub created: Timestamp,
+    /// Until when it works, unless renewed. Up to and including this time.
+    pub expires: Timestamp,
+    /// Until when it works, however often it is renewed.
+    pub ends: Timestamp,
+    /// When its user last showed the password, and the code where the second factor is on.
+    pub checked: Timestamp,
+    /// From where it was opened.
+    pub address: String,
+    /// With what it was opened.
+    pub agent: String,
+}
+
+/// A user's second factor as storage keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Factor {
+    /// The key and how codes are made of it.
+    pub totp: Totp,
+    /// What its owner calls it; `None`: nothing in particular.
+    pub label: Option<String>,
+    /// Whether logins need a code.
+    pub is_enabled: bool,
+    /// The newest step that was accepted; no step up to it is accepted again.
+    pub last_step: Option<Step>,
+}
+
+/// Somebody with a live session: proof for the rules that need one.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    user: User,
+    session: SignOnSession,
+}
+
+impl Caller {
+    /// Who it is.
+    pub fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// By which session.
+    pub fn session(&self) -> &SignOnSession {
+        &self.session
+    }
+
+    /// Whether the caller may act on other users (contract of the sign-on API, section 11).
+    pub fn is_super_user(&self) -> bool {
+        self.user.role.is_trust()
+    }
+}
+
+#[cfg(test)]
+mod tests;

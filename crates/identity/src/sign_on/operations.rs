@@ -1,0 +1,151 @@
+//! What the rules of sign-on ask of storage. See [`crate::repository`].
+
+use super::{Factor, SignOnSession};
+use crate::audit::{AuditEvent, Reason};
+use crate::password::PasswordHash;
+use crate::totp::{Step, Totp};
+use crate::user::User;
+use crate::{Digest, LoginName, SessionId, Timestamp, UserId};
+
+/// Reads a user with the second factor, if there is one.
+#[derive(Debug)]
+pub struct FindFactor {
+    /// Whose.
+    pub login: LoginName,
+}
+
+/// Opens a session by what was found right. In one transaction: the user is enabled and still has this password; the
+/// second factor is off, or is the one that was checked and accepts this step; the session is stored.
+#[derive(Debug)]
+pub struct OpenSession {
+    /// The session.
+    pub session: SignOnSession,
+    /// The hash that the password was checked against.
+    pub password: PasswordHash,
+    /// The code that was found right.
+    pub code: Option<AcceptedCode>,
+    /// The user may have so many sessions; the oldest end for more.
+    pub sessions_max: u32,
+    /// The row for the trail; stored as refused where the outcome is a refusal.
+    pub audit: AuditEvent,
+}
+
+/// A code that was found right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptedCode {
+    /// The factor that it was checked against.
+    pub totp: Totp,
+    /// The step that it belongs to.
+    pub step: Step,
+    /// Whether a step counts that was accepted before.
+    pub allows_reuse: bool,
+}
+
+/// Outcome of [`OpenSession`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OpenSessionOutcome {
+    /// Open.
+    Opened(User),
+    /// Not, for this reason.
+    Refused(Reason),
+}
+
+/// Reads a live session with its owner.
+#[derive(Debug)]
+pub struct FindSession {
+    /// Of its token.
+    pub digest: Digest,
+    /// Sessions that ended before this are not found.
+    pub now: Timestamp,
+}
+
+/// Extends a live session of a user that is enabled, up to its end.
+#[derive(Debug)]
+pub struct RenewSession {
+    /// Which.
+    pub id: SessionId,
+    /// Sessions that ended before this are not renewed.
+    pub now: Timestamp,
+    /// Until when it is to work, if it doesn't end before.
+    pub expires: Timestamp,
+    /// The row for the trail; stored as refused where there is no such session.
+    pub audit: AuditEvent,
+}
+
+/// Ends a session.
+#[derive(Debug)]
+pub struct EndSession {
+    /// Which.
+    pub id: SessionId,
+    /// The row for the trail; stored as refused where there is no such session.
+    pub audit: AuditEvent,
+}
+
+/// Reads the live sessions of a user, oldest first.
+#[derive(Debug)]
+pub struct ListSessions {
+    /// Whose.
+    pub owner: UserId,
+    /// Sessions that ended before this are left out.
+    pub now: Timestamp,
+}
+
+/// Removes sessions that ended.
+#[derive(Debug)]
+pub struct ReapSessions {
+    /// Before this.
+    pub before: Timestamp,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Gives a user another second factor. Whether logins need a code stays as it was; no step was accepted of the new one.
+#[derive(Debug)]
+pub struct SetFactor {
+    /// Whose.
+    pub owner: UserId,
+    /// The factor.
+    pub totp: Totp,
+    /// What its owner calls it.
+    pub label: Option<String>,
+    /// Whether the owner's sessions end with it, and which of them doesn't.
+    pub end_sessions: EndSessions,
+    /// The row for the trail; stored as refused where there is no such user.
+    pub audit: AuditEvent,
+}
+
+/// Which sessions of a user end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndSessions {
+    /// None.
+    None,
+    /// All.
+    All,
+    /// All but this one.
+    AllBut(SessionId),
+}
+
+/// Outcome of [`SetFactor`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SetFactorOutcome {
+    /// Done.
+    Done {
+        /// Whose factor it is.
+        user: User,
+        /// The factor as it is stored.
+        factor: Factor,
+    },
+    /// There is no such user.
+    NoSuchUser,
+}
+
+/// Turns the demand for a code on or off.
+#[derive(Debug)]
+pub struct EnableFactor {
+    /// Whose.
+    pub owner: UserId,
+    /// On or off.
+    pub enabled: bool,
+    /// The row for the trail; stored as refused where the user has no second factor.
+    pub audit: AuditEvent,
+}

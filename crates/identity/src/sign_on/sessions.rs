@@ -1,0 +1,116 @@
+//! Sessions: who comes with a token, renewing, listing, ending.
+
+use super::operations::{EndSession, FindSession, ListSessions, ReapSessions, RenewSession};
+use super::{Caller, SignOnSession};
+use crate::audit::{AuditEvent, Operation};
+use crate::repository::{Repository, RepositoryError};
+use crate::{Actor, Identity, RequestContext, Secret, SessionKind, Timestamp, TokenKind};
+
+/// Most sessions that are removed in one transaction.
+const REAPED_AT_ONCE_MAX: u32 = 1_000;
+
+/// Why a token makes nobody a caller.
+#[derive(Debug, thiserror::Error)]
+pub enum CallerError {
+    /// No live session has this token.
+    #[error("there is no such session")]
+    NoSuchSession,
+    /// The session's user is locked.
+    #[error("the user is locked")]
+    Locked,
+    /// Ours.
+    #[error(transparent)]
+    Storage(#[from] RepositoryError),
+}
+
+/// Why nothing was done with a session.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// It ended meanwhile.
+    #[error("there is no such session")]
+    NoSuchSession,
+    /// Ours.
+    #[error(transparent)]
+    Storage(#[from] RepositoryError),
+}
+
+impl<R: Repository> Identity<R> {
+    /// Who comes with this token. Reads only, and leaves no row in the trail.
+    ///
+    /// # Errors
+    ///
+    /// [`CallerError`].
+    pub async fn caller(&self, token: &Secret, now: Timestamp) -> Result<Caller, CallerError> {
+        // What can't be a token costs no look into storage.
+        if TokenKind::of(token) != Some(TokenKind::Session) {
+            return Err(CallerError::NoSuchSession);
+        }
+        let digest = self.settings.pepper.digest_token(token);
+        match self.repository.run(FindSession { digest, now }).await? {
+            Some((_, user)) if !user.enabled => Err(CallerError::Locked),
+            Some((session, user)) => Ok(Caller { user, session }),
+            None => Err(CallerError::NoSuchSession),
+        }
+    }
+
+    /// Extends the caller's session; answers until when it works then.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError`].
+    pub async fn renew_session(
+        &self,
+        caller: &Caller,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<Timestamp, SessionError> {
+        let audit = caller.event(Operation::SessionRenew, context, now);
+        let expires = now.saturating_add(self.settings.sign_on.session);
+        let renewed = self.repository.run(RenewSession { id: caller.session.id, now, expires, audit }).await?;
+        renewed.ok_or(SessionError::NoSuchSession)
+    }
+
+    /// Ends the caller's session.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError`].
+    pub async fn sign_out(
+        &self,
+        caller: &Caller,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<(), SessionError> {
+        let audit = caller.event(Operation::SessionEnd, context, now);
+        let is_gone = self.repository.run(EndSession { id: caller.session.id, audit }).await?;
+        if is_gone { Ok(()) } else { Err(SessionError::NoSuchSession) }
+    }
+
+    /// Removes sessions that ended, some at a time; answers how many.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError`].
+    pub async fn reap_sessions(&self, now: Timestamp) -> Result<u64, RepositoryError> {
+        self.repository.run(ReapSessions { before: now, limit: REAPED_AT_ONCE_MAX }).await
+    }
+
+    /// The caller's live sessions, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError`].
+    pub async fn own_sessions(&self, caller: &Caller, now: Timestamp) -> Result<Vec<SignOnSession>, RepositoryError> {
+        self.repository.run(ListSessions { owner: caller.user.id, now }).await
+    }
+}
+
+impl Caller {
+    /// An event of the caller, whose session it names.
+    pub(super) fn event(&self, operation: Operation, context: &RequestContext, now: Timestamp) -> AuditEvent {
+        let actor = Actor::of(&self.user, SessionKind::Password);
+        AuditEvent::new(now, context, &actor, operation)
+            .target(self.user.login.as_str())
+            .detail(&format!("session={}", self.session.id.to_bus()))
+    }
+}

@@ -1,0 +1,142 @@
+//! The operations of sign-on in memory.
+
+use super::{Execute, State};
+use crate::Timestamp;
+use crate::audit::Reason;
+use crate::sign_on::operations::{
+    EnableFactor, EndSession, EndSessions, FindFactor, FindSession, ListSessions, OpenSession, OpenSessionOutcome,
+    ReapSessions, RenewSession, SetFactor, SetFactorOutcome,
+};
+use crate::sign_on::{Factor, SignOnSession};
+use crate::user::User;
+
+impl Execute for FindFactor {
+    fn execute(self, state: &mut State) -> Option<(User, Option<Factor>)> {
+        let user = state.users.get(&self.login)?.clone();
+        let factor = state.factors.get(&user.id).cloned();
+        Some((user, factor))
+    }
+}
+
+impl OpenSession {
+    fn refusal(&self, state: &State) -> Option<Reason> {
+        let Some(user) = state.user(self.session.owner) else { return Some(Reason::UnknownUser) };
+        if !user.enabled {
+            return Some(Reason::UserDisabled);
+        }
+        if user.password.as_ref() != Some(&self.password) {
+            return Some(Reason::WrongTicket);
+        }
+        let factor = state.factors.get(&self.session.owner).filter(|factor| factor.is_enabled);
+        let factor = factor?;
+        let Some(code) = &self.code else { return Some(Reason::CodeMissing) };
+        if factor.totp != code.totp {
+            return Some(Reason::WrongCode);
+        }
+        let is_old = factor.last_step.is_some_and(|last| code.step <= last);
+        (is_old && !code.allows_reuse).then_some(Reason::CodeReused)
+    }
+}
+
+impl Execute for OpenSession {
+    fn execute(self, state: &mut State) -> OpenSessionOutcome {
+        let refused = self.refusal(state);
+        let owner = self.session.owner;
+        state.record(self.audit, refused);
+        if let Some(reason) = refused {
+            return OpenSessionOutcome::Refused(reason);
+        }
+        if let (Some(factor), Some(code)) = (state.factors.get_mut(&owner), self.code) {
+            factor.last_step = factor.last_step.max(Some(code.step));
+        }
+        state.sessions.push(self.session);
+        let of_owner = state.sessions.iter().filter(|session| session.owner == owner).count();
+        for _ in self.sessions_max as usize..of_owner {
+            let oldest = state.sessions.iter().position(|session| session.owner == owner).unwrap();
+            state.sessions.remove(oldest);
+        }
+        OpenSessionOutcome::Opened(state.user(owner).unwrap().clone())
+    }
+}
+
+impl Execute for FindSession {
+    fn execute(self, state: &mut State) -> Option<(SignOnSession, User)> {
+        let found = state.sessions.iter().find(|one| one.digest == self.digest && one.expires >= self.now)?;
+        Some((found.clone(), state.user(found.owner)?.clone()))
+    }
+}
+
+impl Execute for RenewSession {
+    fn execute(self, state: &mut State) -> Option<Timestamp> {
+        let found = state.sessions.iter_mut().find(|one| one.id == self.id && one.expires >= self.now);
+        let expires = found.map(|session| {
+            session.expires = self.expires.min(session.ends);
+            session.expires
+        });
+        state.record(self.audit, if expires.is_some() { None } else { Some(Reason::NotFound) });
+        expires
+    }
+}
+
+impl Execute for EndSession {
+    fn execute(self, state: &mut State) -> bool {
+        let before = state.sessions.len();
+        state.sessions.retain(|session| session.id != self.id);
+        let is_gone = state.sessions.len() < before;
+        state.record(self.audit, (!is_gone).then_some(Reason::NotFound));
+        is_gone
+    }
+}
+
+impl Execute for ListSessions {
+    fn execute(self, state: &mut State) -> Vec<SignOnSession> {
+        let live = |session: &&SignOnSession| session.owner == self.owner && session.expires >= self.now;
+        state.sessions.iter().filter(live).cloned().collect()
+    }
+}
+
+impl Execute for ReapSessions {
+    fn execute(self, state: &mut State) -> u64 {
+        let mut reaped = 0;
+        state.sessions.retain(|session| {
+            let goes = session.expires < self.before && reaped < u64::from(self.limit);
+            reaped += u64::from(goes);
+            !goes
+        });
+        reaped
+    }
+}
+
+impl Execute for SetFactor {
+    fn execute(self, state: &mut State) -> SetFactorOutcome {
+        let Some(user) = state.user(self.owner).cloned() else {
+            state.record(self.audit, Some(Reason::NotFound));
+            return SetFactorOutcome::NoSuchUser;
+        };
+        let is_enabled = state.factors.get(&self.owner).is_some_and(|factor| factor.is_enabled);
+        let factor = Factor { totp: self.totp, label: self.label, is_enabled, last_step: None };
+        state.factors.insert(self.owner, factor.clone());
+        state.sessions.retain(|session| {
+            session.owner != self.owner
+                || match self.end_sessions {
+                    EndSessions::None => true,
+                    EndSessions::All => false,
+                    EndSessions::AllBut(kept) => session.id == kept,
+                }
+        });
+        state.record(self.audit, None);
+        SetFactorOutcome::Done { user, factor }
+    }
+}
+
+impl Execute for EnableFactor {
+    fn execute(self, state: &mut State) -> bool {
+        let factor = state.factors.get_mut(&self.owner);
+        let is_there = factor.is_some();
+        if let Some(factor) = factor {
+            factor.is_enabled = self.enabled;
+        }
+        state.record(self.audit, (!is_there).then_some(Reason::NotFound));
+        is_there
+    }
+}

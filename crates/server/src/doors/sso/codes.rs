@@ -1,0 +1,102 @@
+//! The one table from errors to codes of the sign-on API (contract, section 0.3).
+
+use axum::http::StatusCode;
+use countersign_identity::audit::Reason;
+use countersign_identity::login::LoginError;
+use countersign_identity::repository::RepositoryError;
+use countersign_identity::sign_on::{CallerError, ResetTotpError, SessionError};
+
+use super::fields::BadField;
+
+/// `app_list.invalid`
+pub const APP_INVALID: &str = "E004001";
+/// `auth.not_allowed`: all that a stranger hears.
+pub const NOT_ALLOWED: &str = "E005001";
+/// `auth.locked`
+const LOCKED: &str = "E005002";
+/// `auth.totp_missing`
+const TOTP_MISSING: &str = "E005008";
+/// `session.no_such_session`
+const NO_SUCH_SESSION: &str = "E007001";
+/// `common.invalid_input`
+const INVALID_INPUT: &str = "E008002";
+/// `common.internal_error`
+pub const INTERNAL_ERROR: &str = "E008004";
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It can't be understood.
+    Malformed(BadField),
+    /// With this code.
+    Code {
+        /// The HTTP status.
+        status: StatusCode,
+        /// The code.
+        code: &'static str,
+    },
+    /// Too many failures; nothing was looked at.
+    Throttled,
+    /// Our own fault.
+    Ours(RepositoryError),
+}
+
+impl Refusal {
+    /// Refused with this code.
+    pub fn code(code: &'static str) -> Self {
+        Self::Code { status: StatusCode::FORBIDDEN, code }
+    }
+}
+
+impl From<BadField> for Refusal {
+    fn from(bad: BadField) -> Self {
+        Self::Malformed(bad)
+    }
+}
+
+impl From<RepositoryError> for Refusal {
+    fn from(fault: RepositoryError) -> Self {
+        Self::Ours(fault)
+    }
+}
+
+impl From<LoginError> for Refusal {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::Refused(Reason::Throttled | Reason::Busy) => Self::Throttled,
+            // Whoever hears this has shown the right password.
+            LoginError::Refused(Reason::CodeMissing) => Self::code(TOTP_MISSING),
+            LoginError::Refused(_) => Self::code(NOT_ALLOWED),
+            LoginError::Storage(fault) => Self::Ours(fault),
+        }
+    }
+}
+
+impl From<CallerError> for Refusal {
+    fn from(error: CallerError) -> Self {
+        match error {
+            CallerError::NoSuchSession => Self::code(NO_SUCH_SESSION),
+            CallerError::Locked => Self::code(LOCKED),
+            CallerError::Storage(fault) => Self::Ours(fault),
+        }
+    }
+}
+
+impl From<SessionError> for Refusal {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::NoSuchSession => Self::code(NO_SUCH_SESSION),
+            SessionError::Storage(fault) => Self::Ours(fault),
+        }
+    }
+}
+
+impl From<ResetTotpError> for Refusal {
+    fn from(error: ResetTotpError) -> Self {
+        match error {
+            ResetTotpError::NamedUser | ResetTotpError::Key(_) | ResetTotpError::Label => Self::code(INVALID_INPUT),
+            ResetTotpError::NoSuchUser | ResetTotpError::StepUp => Self::code(NOT_ALLOWED),
+            ResetTotpError::Storage(fault) => Self::Ours(fault),
+        }
+    }
+}

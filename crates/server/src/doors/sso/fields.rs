@@ -1,0 +1,85 @@
+//! Fields of a request: of its JSON body and its query string.
+
+use serde_json::{Map, Value};
+
+/// Why a request can't be understood. The client's to mend; no value is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadField {
+    /// The body is neither empty nor a JSON object.
+    #[error("the body is no JSON object")]
+    Body,
+    /// The query string can't be read.
+    #[error("the query string can't be read")]
+    Query,
+    /// A field is missing.
+    #[error("the field {0} is missing")]
+    Missing(&'static str),
+    /// A field has a value of another kind.
+    #[error("the field {0} has a wrong value")]
+    Wrong(&'static str),
+}
+
+/// The fields of one request. Unknown ones are ignored.
+#[derive(Debug)]
+pub struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// Reads body and query string; on a clash the query string wins (contract, section 0.4).
+    pub fn read(body: &[u8], query: Option<&str>) -> Result<Self, BadField> {
+        let mut fields = match serde_json::from_slice(body) {
+            _ if body.iter().all(u8::is_ascii_whitespace) => Map::new(),
+            Ok(Value::Object(fields)) => fields,
+            Ok(_) | Err(_) => return Err(BadField::Body),
+        };
+        let pairs: Vec<(String, String)> =
+            serde_urlencoded::from_str(query.unwrap_or_default()).map_err(|_| BadField::Query)?;
+        fields.extend(pairs.into_iter().map(|(name, value)| (name, Value::String(value))));
+        Ok(Self(fields))
+    }
+
+    /// Text that has to be there; null is there and is empty.
+    pub fn required(&self, name: &'static str) -> Result<String, BadField> {
+        if self.0.contains_key(name) {
+            Ok(self.optional(name)?.unwrap_or_default())
+        } else {
+            Err(BadField::Missing(name))
+        }
+    }
+
+    /// Text; `None` where the field is absent or null. A number counts as its digits.
+    pub fn optional(&self, name: &'static str) -> Result<Option<String>, BadField> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(_) => Err(BadField::Wrong(name)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_body_and_query_and_lets_the_query_win() {
+        let fields = Fields::read(br#"{"a": "1", "b": 2, "c": null, "d": [1]}"#, Some("a=x%20y&e=")).unwrap();
+        assert_eq!(fields.required("a"), Ok("x y".to_owned()));
+        assert_eq!(fields.required("b"), Ok("2".to_owned()));
+        assert_eq!(fields.required("c"), Ok(String::new()));
+        assert_eq!(fields.optional("c"), Ok(None));
+        assert_eq!(fields.optional("d"), Err(BadField::Wrong("d")));
+        assert_eq!(fields.required("e"), Ok(String::new()));
+        assert_eq!(fields.optional("f"), Ok(None));
+        assert_eq!(fields.required("f"), Err(BadField::Missing("f")));
+    }
+
+    #[test]
+    fn refuses_a_body_that_is_no_object() {
+        for body in ["[]", "1", "x", "{", "\"a\""] {
+            assert_eq!(Fields::read(body.as_bytes(), None).unwrap_err(), BadField::Body, "{body}");
+        }
+        assert!(Fields::read(b" \n", None).is_ok());
+        assert!(Fields::read(b"", Some("a=1")).is_ok());
+    }
+}

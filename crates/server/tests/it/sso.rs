@@ -1,0 +1,197 @@
+//! The sign-on API over HTTP.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+use countersign_testkit::Server;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::http_client::{Http, Reply, ask};
+use crate::support::{PASSWORD, audit, server_with};
+
+const LOGIN: &str = "jsmith1234";
+const SUPER: &str = "zoe";
+
+async fn started() -> Server {
+    let server = server_with("[sso]\napps = ['CRM', 'ERP']\nlogin_apps = ['CRM']\n").start().await;
+    server.add_user(LOGIN, "frontend", PASSWORD).await;
+    server.add_user(SUPER, "trust", PASSWORD).await;
+    server
+}
+
+async fn send(server: &Server, verb: &str, path: &str, mut fields: Value) -> Reply {
+    if fields.get("current_app").is_none() {
+        fields["current_app"] = json!("CRM");
+    }
+    let body = fields.to_string();
+    ask(server, verb, &format!("/sso{path}"), "Content-Type: application/json\r\n", body.as_bytes()).await
+}
+
+async fn login(server: &Server, login: &str) -> Value {
+    let reply = send(server, "POST", "/user/login", json!({"username": login, "password": PASSWORD})).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    reply.json()
+}
+
+async fn ust(server: &Server, name: &str) -> String {
+    login(server, name).await["ust"].as_str().unwrap().to_owned()
+}
+
+#[track_caller]
+fn refused(reply: &Reply, status: u16, code: &str) {
+    let answer = reply.json();
+    assert_eq!((reply.status, &answer["status"], &answer["sub_status"]), (status, &json!("error"), &json!([code])));
+    assert!(answer["cid"].is_string() && answer.get("ust").is_none(), "{answer}");
+}
+
+#[tokio::test]
+async fn who_knows_the_password_gets_a_session_under_both_addresses() {
+    let server = started().await;
+    let answer = login(&server, LOGIN).await;
+    assert_eq!((&answer["status"], &answer["sub_status"]), (&json!("ok"), &json!([])));
+    assert!(answer["ust"].as_str().unwrap().starts_with("csust_"), "{answer}");
+    assert!(answer["user_id"].as_str().unwrap().starts_with("zusr"), "{answer}");
+    let body = json!({"username": LOGIN, "password": PASSWORD, "current_app": "CRM"}).to_string();
+    let reply = ask(&server, "POST", "/zato/sso/user/login", "", body.as_bytes()).await;
+    assert_eq!((reply.status, reply.header("cache-control")), (200, "no-store"));
+    assert_eq!(reply.json()["status"], "ok");
+}
+
+#[tokio::test]
+async fn strangers_all_hear_the_same() {
+    let server = started().await;
+    server.cli(&["user", "lock", SUPER], "").await.ok();
+    for fields in [
+        json!({"username": "nobody", "password": PASSWORD}),
+        json!({"username": LOGIN, "password": "wrong"}),
+        json!({"username": SUPER, "password": PASSWORD}),
+        json!({"username": LOGIN, "password": null}),
+        json!({"username": "", "password": PASSWORD}),
+    ] {
+        refused(&send(&server, "POST", "/user/login", fields).await, 403, "E005001");
+    }
+    let rows = audit(&server, &["--operation", "session.open"]).await;
+    let reasons: Vec<&str> = rows.iter().map(|row| row["reason"].as_str().unwrap()).collect();
+    for reason in ["unknown_user", "wrong_ticket", "user_disabled"] {
+        assert!(reasons.contains(&reason), "{reasons:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_as_one() {
+    let server = started().await;
+    let bad = json!({"result": "Error", "details": "Bad request"});
+    let check = |reply: Reply| {
+        let mut answer = reply.json();
+        answer.as_object_mut().unwrap().remove("cid");
+        assert_eq!((reply.status, answer), (400, bad.clone()));
+    };
+    check(send(&server, "POST", "/user/login", json!({"username": LOGIN})).await);
+    check(send(&server, "PATCH", "/user/totp", json!({"totp_key": null})).await);
+    check(ask(&server, "POST", "/sso/user/login", "", b"[]").await);
+    check(ask(&server, "POST", "/sso/user/login", "", b"{}").await);
+    assert_eq!(ask(&server, "GET", "/sso/user/totp", "", b"{}").await.status, 405);
+    assert_eq!(ask(&server, "GET", "/sso/user/nothing", "", b"{}").await.status, 404);
+    let long = vec![b' '; 1024 * 1024 + 1];
+    assert_eq!(ask(&server, "POST", "/sso/user/login", "", &long).await.status, 413);
+}
+
+#[tokio::test]
+async fn applications_have_to_be_known_and_allowed_to_log_in() {
+    let server = started().await;
+    let with_app = |app: &str| json!({"username": LOGIN, "password": PASSWORD, "current_app": app});
+    refused(&send(&server, "POST", "/user/login", with_app("HR")).await, 200, "E004001");
+    refused(&send(&server, "POST", "/user/login", with_app("ERP")).await, 403, "E004001");
+    let renew = json!({"ust": ust(&server, LOGIN).await, "current_app": "ERP"});
+    assert_eq!(send(&server, "PATCH", "/user/session", renew).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_session_is_renewed_listed_verified_and_ended() {
+    let server = started().await;
+    let (token, boss) = (ust(&server, LOGIN).await, ust(&server, SUPER).await);
+    let renewed = send(&server, "PATCH", "/user/session", json!({"ust": token})).await.json();
+    assert!(renewed["expiration_time"].as_str().unwrap().len() >= "2026-11-21T22:01:28".len());
+    let listed = send(&server, "GET", "/user/session/list", json!({"ust": token})).await.json();
+    assert_eq!(listed["result"].as_array().unwrap().len(), 1);
+    assert!(!listed.to_string().contains("csust_"), "{listed}");
+    let verify = async |current: &str, target: &str| {
+        send(&server, "POST", "/user/session", json!({"current_ust": current, "target_ust": target})).await
+    };
+    assert_eq!(verify(&boss, &token).await.json()["is_valid"], true);
+    assert_eq!(verify(&boss, "zust123").await.json()["is_valid"], false);
+    refused(&verify(&token, &boss).await, 403, "E005001");
+    for _ in 0..2 {
+        assert_eq!(send(&server, "POST", "/user/logout", json!({"ust": token})).await.json()["status"], "ok");
+    }
+    refused(&send(&server, "PATCH", "/user/session", json!({"ust": token})).await, 403, "E007001");
+    assert_eq!(verify(&boss, &token).await.json()["is_valid"], false);
+}
+
+#[tokio::test]
+async fn sessions_outlive_a_restart_and_end_with_a_lock() {
+    let mut server = started().await;
+    let token = ust(&server, LOGIN).await;
+    server.kill9().await;
+    server.restart().await;
+    assert_eq!(send(&server, "PATCH", "/user/session", json!({"ust": token})).await.status, 200);
+    server.cli(&["user", "lock", LOGIN], "").await.ok();
+    refused(&send(&server, "PATCH", "/user/session", json!({"ust": token})).await, 403, "E007001");
+    server.cli(&["user", "unlock", LOGIN], "").await.ok();
+    refused(&send(&server, "PATCH", "/user/session", json!({"ust": token})).await, 403, "E007001");
+}
+
+#[tokio::test]
+async fn reset_totp_key_answers_a_key_only_if_it_made_it() {
+    let server = started().await;
+    let signed_in = login(&server, LOGIN).await;
+    let token = signed_in["ust"].as_str().unwrap();
+    let reset = async |fields: Value| send(&server, "PATCH", "/user/totp", fields).await;
+    let made = reset(json!({"ust": token, "totp_label": "My SSO key", "cid": "my-cid"})).await.json();
+    assert_eq!(made["totp_key"].as_str().unwrap().len(), 32);
+    assert_eq!(made["cid"], "my-cid");
+    let given = reset(json!({"ust": token, "totp_key": "KMCLCWN4YPMD2WO3", "totp_label": null})).await.json();
+    assert_eq!((&given["status"], given.get("totp_key")), (&json!("ok"), None));
+    refused(&reset(json!({"ust": token, "totp_key": "not base32 !!"})).await, 403, "E008002");
+    let rows = audit(&server, &["--operation", "totp.reset", "--cid", "my-cid"]).await;
+    assert_eq!((rows.len(), &rows[0]["actor"], &rows[0]["outcome"]), (1, &json!(LOGIN), &json!("accepted")));
+}
+
+#[tokio::test]
+async fn only_a_super_user_resets_the_key_of_a_named_user() {
+    let server = started().await;
+    let signed_in = login(&server, LOGIN).await;
+    let (token, id) = (signed_in["ust"].as_str().unwrap(), signed_in["user_id"].as_str().unwrap());
+    let boss = ust(&server, SUPER).await;
+    let reset = async |ust: &str, id: &str| {
+        send(&server, "PATCH", "/user/totp", json!({"ust": ust, "user_id": id, "totp_key": ""})).await
+    };
+    refused(&reset(token, id).await, 403, "E008002");
+    refused(&reset(&boss, "zusrpdjpsqjqa8jdv533zh0pv8tcm").await, 403, "E005001");
+    refused(&reset("gAAAAABalFycY50Budi...", id).await, 403, "E007001");
+    assert_eq!(reset(&boss, id).await.json()["totp_key"].as_str().unwrap().len(), 32);
+    // The user's sessions ended with it; the super-user's own did not.
+    refused(&send(&server, "PATCH", "/user/session", json!({"ust": token})).await, 403, "E007001");
+    assert_eq!(send(&server, "PATCH", "/user/session", json!({"ust": boss})).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_throttle_of_other_logins_holds_here() {
+    let config = "[throttle]\nforget_seconds = 100000\ndelay_seconds_max = 100000\naddress_failures_max = 1\n";
+    // Without what the other tests set, which exempts them.
+    let server = Server::builder(env!("CARGO_BIN_EXE_countersign")).config(config).start().await;
+    server.add_user(LOGIN, "frontend", PASSWORD).await;
+    let given = |password: &str| json!({"username": LOGIN, "password": password, "current_app": "CRM"}).to_string();
+    refused(&ask(&server, "POST", "/sso/user/login", "", given("wrong").as_bytes()).await, 403, "E005001");
+    // Eight may wait; whoever comes then is refused, also with the right password.
+    let mut tries = JoinSet::new();
+    for _ in 0..10 {
+        let (mut http, right) = (Http::connect(&server).await, given(PASSWORD));
+        tries.spawn(async move { http.ask("POST", "/sso/user/login", "", right.as_bytes()).await });
+    }
+    for _ in 0..2 {
+        let reply = tries.join_next().await.unwrap().unwrap();
+        refused(&reply, 429, "E005001");
+        assert_eq!(reply.header("retry-after"), "100000");
+    }
+}

@@ -1,0 +1,280 @@
+//! Sign-on sessions and second factors.
+
+use std::sync::Arc;
+
+use countersign_identity::audit::{Operation as Audited, Reason};
+use countersign_identity::password::PasswordHash;
+use countersign_identity::proof::Secrets;
+use countersign_identity::repository::{ChangeUser, CreateUser, Repository, UserChange};
+use countersign_identity::sign_on::operations::{
+    AcceptedCode, EnableFactor, EndSession, EndSessions, FindFactor, FindSession, ListSessions, OpenSession,
+    OpenSessionOutcome, ReapSessions, RenewSession, SetFactor, SetFactorOutcome,
+};
+use countersign_identity::sign_on::{Factor, SignOnSession};
+use countersign_identity::totp::{Algorithm, Digits, Step, Totp, TotpKey};
+use countersign_identity::user::User;
+use countersign_identity::{SessionId, Timestamp};
+use uuid::Uuid;
+
+use super::fixture::{NOW, at, check, digest, event, login, people, race, user, user_id};
+
+const HOUR: i64 = 3_600_000_000;
+
+/// alice with a password, and bob without.
+async fn alice<R: Repository>(repository: &R) -> User {
+    people(repository, &["bob"]).await;
+    let alice = User { password: Some(hash("first")), ..user("alice") };
+    let create = CreateUser { user: alice.clone(), proofs: Secrets::default(), audit: event(Audited::UserCreate) };
+    repository.run(create).await.unwrap();
+    alice
+}
+
+fn hash(text: &str) -> PasswordHash {
+    PasswordHash::from_stored(text.to_owned())
+}
+
+fn id(number: u32) -> SessionId {
+    SessionId::from_uuid(Uuid::from_u128(number.into()))
+}
+
+/// A session of alice that works for an hour and ends after two.
+fn session(number: u32, created: Timestamp) -> SignOnSession {
+    SignOnSession {
+        id: id(number),
+        owner: user_id("alice"),
+        digest: digest(number),
+        application: "CRM".to_owned(),
+        created,
+        expires: at(HOUR),
+        ends: at(2 * HOUR),
+        checked: at(-1),
+        address: "192.0.2.7".to_owned(),
+        agent: "conformance".to_owned(),
+    }
+}
+
+fn open(number: u32, code: Option<AcceptedCode>) -> OpenSession {
+    OpenSession {
+        session: session(number, at(number.into())),
+        password: hash("first"),
+        code,
+        sessions_max: 100,
+        audit: event(Audited::SessionOpen),
+    }
+}
+
+fn totp(byte: u8) -> Totp {
+    Totp { key: TotpKey::from_bytes(vec![byte; 20]).unwrap(), algorithm: Algorithm::Sha512, digits: Digits::Eight }
+}
+
+fn code(byte: u8, step: u64) -> AcceptedCode {
+    AcceptedCode { totp: totp(byte), step: Step::from_number(step), allows_reuse: false }
+}
+
+fn set(name: &str, byte: u8, end_sessions: EndSessions) -> SetFactor {
+    let label = Some(format!("label {byte}"));
+    SetFactor { owner: user_id(name), totp: totp(byte), label, end_sessions, audit: event(Audited::TotpReset) }
+}
+
+async fn enable<R: Repository>(repository: &R, enabled: bool) {
+    let audit = event(Audited::TotpEnable);
+    assert!(repository.run(EnableFactor { owner: user_id("alice"), enabled, audit }).await.unwrap());
+}
+
+fn find(number: u32, now: Timestamp) -> FindSession {
+    FindSession { digest: digest(number), now }
+}
+
+async fn opened<R: Repository>(repository: &R, numbers: impl IntoIterator<Item = u32>) {
+    for number in numbers {
+        let outcome = repository.run(open(number, None)).await.unwrap();
+        assert!(matches!(outcome, OpenSessionOutcome::Opened(_)), "{outcome:?}");
+    }
+}
+
+async fn live<R: Repository>(repository: &R) -> Vec<SessionId> {
+    let list = ListSessions { owner: user_id("alice"), now: NOW };
+    repository.run(list).await.unwrap().iter().map(|session| session.id).collect()
+}
+
+async fn refused<R: Repository>(repository: &R, operation: OpenSession, reason: Reason) {
+    let line = format!("session.open refused {}", reason.name());
+    check(repository, operation, OpenSessionOutcome::Refused(reason), &[line.as_str()]).await;
+}
+
+/// With every field; up to and including its end.
+pub async fn opens_a_session_and_finds_it_until_its_end<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    let alice = alice(repository).await;
+    check(repository, open(1, None), OpenSessionOutcome::Opened(alice.clone()), &["session.open accepted"]).await;
+    let found = Some((session(1, at(1)), alice));
+    check(repository, find(1, NOW), found.clone(), &[]).await;
+    check(repository, find(1, at(HOUR)), found, &[]).await;
+    check(repository, find(1, at(HOUR + 1)), None, &[]).await;
+    check(repository, find(2, NOW), None, &[]).await;
+}
+
+/// Another password, a lock, nobody.
+pub async fn opens_none_for_what_changed_since_the_check<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    alice(repository).await;
+    let of = |name: &str, number| {
+        let planned = open(number, None);
+        OpenSession { session: SignOnSession { owner: user_id(name), ..planned.session.clone() }, ..planned }
+    };
+    refused(repository, of("bob", 1), Reason::WrongTicket).await;
+    refused(repository, of("nobody", 1), Reason::UnknownUser).await;
+    refused(repository, OpenSession { password: hash("second"), ..open(1, None) }, Reason::WrongTicket).await;
+    let change =
+        ChangeUser { login: login("alice"), change: UserChange::Enabled(false), audit: event(Audited::UserLock) };
+    repository.run(change).await.unwrap();
+    refused(repository, open(1, None), Reason::UserDisabled).await;
+    assert!(live(repository).await.is_empty());
+}
+
+/// Also where the clock says that it would last longer.
+pub async fn renews_a_live_session_up_to_its_longest_life<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    alice(repository).await;
+    opened(repository, [1]).await;
+    let renew = |now, expires| RenewSession { id: id(1), now, expires, audit: event(Audited::SessionRenew) };
+    let done = &["session.renew accepted"];
+    check(repository, renew(at(HOUR), at(HOUR + 5)), Some(at(HOUR + 5)), done).await;
+    check(repository, renew(at(HOUR + 5), at(3 * HOUR)), Some(at(2 * HOUR)), done).await;
+    check(repository, renew(at(2 * HOUR + 1), at(4 * HOUR)), None, &["session.renew refused not_found"]).await;
+}
+
+/// Once; others stay.
+pub async fn ends_one_session<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    alice(repository).await;
+    opened(repository, [1, 2]).await;
+    let end = || EndSession { id: id(1), audit: event(Audited::SessionEnd) };
+    check(repository, end(), true, &["session.end accepted"]).await;
+    check(repository, end(), false, &["session.end refused not_found"]).await;
+    assert_eq!(live(repository).await, [id(2)]);
+}
+
+/// The oldest go; other people's stay.
+pub async fn keeps_the_newest_sessions_of_a_user<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    alice(repository).await;
+    opened(repository, [1, 2, 3]).await;
+    repository.run(OpenSession { sessions_max: 3, ..open(4, None) }).await.unwrap();
+    assert_eq!(live(repository).await, [id(2), id(3), id(4)]);
+}
+
+/// At most the limit, and only those whose time is over.
+pub async fn reaps_sessions_that_ended<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    alice(repository).await;
+    opened(repository, [1, 2, 3]).await;
+    let reap = |before, limit| ReapSessions { before, limit };
+    check(repository, reap(at(HOUR), 10), 0, &[]).await;
+    check(repository, reap(at(HOUR + 1), 2), 2, &[]).await;
+    check(repository, reap(at(HOUR + 1), 2), 1, &[]).await;
+}
+
+/// A lock, a password, the end of the user; another role does not.
+pub async fn ends_the_sessions_of_a_user_that_changes<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    alice(repository).await;
+    let change = async |change| {
+        let audit = event(Audited::UserPassword);
+        repository.run(ChangeUser { login: login("alice"), change, audit }).await.unwrap();
+    };
+    opened(repository, [1]).await;
+    change(UserChange::Role(super::fixture::role("backend"))).await;
+    assert_eq!(live(repository).await, [id(1)]);
+    change(UserChange::Enabled(false)).await;
+    assert!(live(repository).await.is_empty());
+    change(UserChange::Enabled(true)).await;
+    opened(repository, [2]).await;
+    change(UserChange::Password(hash("first").into())).await;
+    assert!(live(repository).await.is_empty());
+    opened(repository, [3]).await;
+    change(UserChange::Delete).await;
+    check(repository, find(3, NOW), None, &[]).await;
+}
+
+/// With every field; a new one takes the place of the old, and stays on or off as that was.
+pub async fn sets_a_factor_and_finds_it<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    let alice = alice(repository).await;
+    let find = || FindFactor { login: login("alice") };
+    check(repository, find(), Some((alice.clone(), None)), &[]).await;
+    check(repository, FindFactor { login: login("nobody") }, None, &[]).await;
+    let factor = |byte, is_enabled, last_step| Factor {
+        totp: totp(byte),
+        label: Some(format!("label {byte}")),
+        is_enabled,
+        last_step,
+    };
+    let done = |factor| SetFactorOutcome::Done { user: alice.clone(), factor };
+    let line = &["totp.reset accepted"];
+    check(repository, set("alice", 1, EndSessions::All), done(factor(1, false, None)), line).await;
+    check(repository, find(), Some((alice.clone(), Some(factor(1, false, None)))), &[]).await;
+    enable(repository, true).await;
+    repository.run(open(1, Some(code(1, 7)))).await.unwrap();
+    check(repository, find(), Some((alice.clone(), Some(factor(1, true, Some(Step::from_number(7)))))), &[]).await;
+    check(repository, set("alice", 2, EndSessions::None), done(factor(2, true, None)), line).await;
+    check(repository, find(), Some((alice.clone(), Some(factor(2, true, None)))), &[]).await;
+    let unknown = &["totp.reset refused not_found"];
+    check(repository, set("nobody", 1, EndSessions::All), SetFactorOutcome::NoSuchUser, unknown).await;
+}
+
+/// All, all but one, or none.
+pub async fn ends_sessions_with_a_new_factor_as_asked<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    alice(repository).await;
+    opened(repository, [1, 2, 3]).await;
+    repository.run(set("alice", 1, EndSessions::None)).await.unwrap();
+    assert_eq!(live(repository).await.len(), 3);
+    repository.run(set("alice", 1, EndSessions::AllBut(id(2)))).await.unwrap();
+    assert_eq!(live(repository).await, [id(2)]);
+    repository.run(set("alice", 1, EndSessions::All)).await.unwrap();
+    assert!(live(repository).await.is_empty());
+}
+
+/// None needed, missing, of another key, right, again, older, newer; with leave to use it again.
+pub async fn accepts_each_step_of_a_factor_once<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    let alice = alice(repository).await;
+    repository.run(set("alice", 1, EndSessions::All)).await.unwrap();
+    let accepted = OpenSessionOutcome::Opened(alice);
+    let line = &["session.open accepted"];
+    check(repository, open(1, None), accepted.clone(), line).await;
+    enable(repository, true).await;
+    refused(repository, open(2, None), Reason::CodeMissing).await;
+    refused(repository, open(2, Some(code(2, 10))), Reason::WrongCode).await;
+    check(repository, open(2, Some(code(1, 10))), accepted.clone(), line).await;
+    refused(repository, open(3, Some(code(1, 10))), Reason::CodeReused).await;
+    refused(repository, open(3, Some(code(1, 9))), Reason::CodeReused).await;
+    check(repository, open(3, Some(code(1, 11))), accepted.clone(), line).await;
+    let again = AcceptedCode { allows_reuse: true, ..code(1, 11) };
+    check(repository, open(4, Some(again)), accepted.clone(), line).await;
+    refused(repository, open(5, Some(code(1, 11))), Reason::CodeReused).await;
+    enable(repository, false).await;
+    check(repository, open(5, None), accepted, line).await;
+}
+
+/// Exactly one of many with the same code.
+pub async fn lets_one_of_many_in_with_a_code<R: Repository>(repository: Arc<R>) {
+    alice(&*repository).await;
+    repository.run(set("alice", 1, EndSessions::All)).await.unwrap();
+    enable(&*repository, true).await;
+    let outcomes = race(&repository, 16, |number| open(number, Some(code(1, 10)))).await;
+    let opened = outcomes.iter().filter(|outcome| matches!(outcome, OpenSessionOutcome::Opened(_))).count();
+    let reused = OpenSessionOutcome::Refused(Reason::CodeReused);
+    assert_eq!((opened, outcomes.iter().filter(|outcome| **outcome == reused).count()), (1, outcomes.len() - 1));
+    assert_eq!(live(&*repository).await.len(), 1);
+}
+
+/// Of nobody, and without a key.
+pub async fn turns_on_only_what_is_there<R: Repository>(repository: Arc<R>) {
+    alice(&*repository).await;
+    let enable = |name| EnableFactor { owner: user_id(name), enabled: true, audit: event(Audited::TotpEnable) };
+    let line = &["totp.enable refused not_found"];
+    check(&*repository, enable("alice"), false, line).await;
+    check(&*repository, enable("nobody"), false, line).await;
+}

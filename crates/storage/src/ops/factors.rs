@@ -1,0 +1,133 @@
+//! Second factors: sealed keys, and the newest step that was accepted of each.
+//!
+//! **Invariant:** whoever changes a factor, or accepts a code of it, holds the user's row first. A step is accepted by the
+//! write that stores it.
+
+use countersign_identity::UserId;
+use countersign_identity::audit::Reason;
+use countersign_identity::sign_on::Factor;
+use countersign_identity::sign_on::operations::{AcceptedCode, EnableFactor, FindFactor, SetFactor, SetFactorOutcome};
+use countersign_identity::totp::{Algorithm, Digits, Step, Totp, TotpKey};
+use countersign_identity::user::User;
+use uuid::Uuid;
+
+use super::{audit, first, seals, sessions, users};
+use crate::error::TxError;
+use crate::record::Record;
+use crate::seal::{Keyring, Place};
+use crate::tx::{Execute, Tx};
+use crate::value::{Column, Param, Row};
+
+const FACTORS: &str = "totp_factors";
+
+macro_rules! columns {
+    () => {
+        "owner, totp_key, algorithm, digits, label, totp_factors.enabled, last_step"
+    };
+}
+
+fn place(owner: Uuid) -> Place {
+    Place { table: FACTORS, column: "totp_key", row: owner }
+}
+
+fn factor(row: Row, keyring: &Keyring) -> Result<Factor, TxError> {
+    let mut record = Record::new(FACTORS, row);
+    let owner = record.key_uuid()?;
+    let sealed = record.blob("totp_key")?;
+    let opened = keyring.open(place(owner), &sealed).map_err(|error| record.corrupt("totp_key", error))?;
+    let key = TotpKey::from_bytes(opened.to_vec()).map_err(|error| record.corrupt("totp_key", error))?;
+    let algorithm = record.named("algorithm", Algorithm::from_name)?;
+    let digits = u8::try_from(record.int("digits")?).ok().and_then(Digits::from_count);
+    let digits = digits.ok_or_else(|| record.corrupt("digits", "is no supported length"))?;
+    let label = record.optional_text("label")?;
+    let is_enabled = record.truth("enabled")?;
+    let last_step = record.optional_int("last_step")?.map(u64::try_from).transpose();
+    let last_step = last_step.map_err(|error| record.corrupt("last_step", error))?.map(Step::from_number);
+    Ok(Factor { totp: Totp { key, algorithm, digits }, label, is_enabled, last_step })
+}
+
+async fn of<T: Tx>(tx: &mut T, owner: UserId) -> Result<Option<Factor>, TxError> {
+    const SQL: &str = concat!("SELECT ", columns!(), " FROM totp_factors WHERE owner = $1");
+    let row = first(tx, SQL, &[owner.uuid().into()]).await?;
+    row.map(|row| factor(row, tx.keyring())).transpose()
+}
+
+/// Whether a login goes through with this code: none is needed, or it is the right one of a step that wasn't accepted
+/// yet. The caller holds the user's row.
+pub async fn accept<T: Tx>(
+    tx: &mut T,
+    owner: UserId,
+    code: Option<&AcceptedCode>,
+) -> Result<Result<(), Reason>, TxError> {
+    const SQL: &str =
+        "UPDATE totp_factors SET last_step = $2 WHERE owner = $1 AND (last_step IS NULL OR last_step < $2)";
+    let Some(factor) = of(tx, owner).await?.filter(|factor| factor.is_enabled) else { return Ok(Ok(())) };
+    let Some(code) = code else { return Ok(Err(Reason::CodeMissing)) };
+    if factor.totp != code.totp {
+        return Ok(Err(Reason::WrongCode));
+    }
+    let step = i64::try_from(code.step.number()).unwrap_or(i64::MAX);
+    let is_fresh = tx.execute(SQL, &[owner.uuid().into(), step.into()]).await? == 1;
+    Ok(if is_fresh || code.allows_reuse { Ok(()) } else { Err(Reason::CodeReused) })
+}
+
+impl Execute for FindFactor {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<(User, Option<Factor>)>, TxError> {
+        let user = users::QUALIFIED_COLUMNS;
+        let sql = format!(
+            "SELECT {user}, {} FROM users LEFT JOIN totp_factors ON owner = users.id WHERE login = $1",
+            columns!()
+        );
+        let Some(mut row) = first(tx, &sql, &[self.login.as_str().into()]).await? else { return Ok(None) };
+        let rest = row.split_off(users::COLUMNS_COUNT.min(row.len()));
+        let found = (rest.first() != Some(&Column::Null)).then_some(rest);
+        let found = found.map(|row| factor(row, tx.keyring())).transpose()?;
+        Ok(Some((users::user(row)?, found)))
+    }
+}
+
+impl Execute for SetFactor {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<SetFactorOutcome, TxError> {
+        const SQL: &str = concat!(
+            "INSERT INTO totp_factors (owner, totp_key, algorithm, digits, label, enabled, last_step) ",
+            "VALUES ($1, $2, $3, $4, $5, $6, NULL) ON CONFLICT (owner) DO UPDATE SET totp_key = excluded.totp_key, ",
+            "algorithm = excluded.algorithm, digits = excluded.digits, label = excluded.label, last_step = NULL RETURNING ",
+            columns!()
+        );
+        let Some(user) = users::hold_by_id(tx, self.owner).await? else {
+            audit::refuse(tx, &self.audit, Reason::NotFound).await?;
+            return Ok(SetFactorOutcome::NoSuchUser);
+        };
+        let sealed = seals::seal(tx, place(user.id.uuid()), self.totp.key.expose()).await?;
+        let params = [
+            user.id.uuid().into(),
+            Param::Bytes(&sealed),
+            self.totp.algorithm.name().into(),
+            i64::from(self.totp.digits.count()).into(),
+            Param::optional(self.label.as_deref()),
+            false.into(),
+        ];
+        let row = first(tx, SQL, &params).await?;
+        let row = row.ok_or_else(|| TxError::Corrupt(format!("{FACTORS} {}: was not stored", user.id.uuid())))?;
+        let factor = factor(row, tx.keyring())?;
+        sessions::end(tx, user.id, self.end_sessions).await?;
+        audit::accept(tx, &self.audit).await?;
+        Ok(SetFactorOutcome::Done { user, factor })
+    }
+}
+
+impl Execute for EnableFactor {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<bool, TxError> {
+        const SQL: &str = "UPDATE totp_factors SET enabled = $2 WHERE owner = $1";
+        users::hold_by_id(tx, self.owner).await?;
+        let is_there = tx.execute(SQL, &[self.owner.uuid().into(), self.enabled.into()]).await? == 1;
+        if is_there {
+            audit::accept(tx, &self.audit).await?;
+        } else {
+            audit::refuse(tx, &self.audit, Reason::NotFound).await?;
+        }
+        Ok(is_there)
+    }
+}
