@@ -201,8 +201,10 @@ class Bus:
 
     _numbers = itertools.count(1)
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, client_certificate: tuple[str, str] | None = None) -> None:
+        """`client_certificate`: the file with the certificate to show, over TLS, and that with its key."""
         self.server = server
+        self._client_certificate = client_certificate
         self._root = f"{BASE}.frontend.s{next(self._numbers)}"
         self._peers: list[Peer] = []
 
@@ -253,6 +255,8 @@ class Bus:
         url = self.server.url(kind)
         address = urlsplit(url)
         context = ssl.create_default_context(cafile=self.server.certificate) if kind in ("wss", "tcpips") else None
+        if context and self._client_certificate:
+            context.load_cert_chain(*self._client_certificate)
         if kind in ("tcpip", "tcpips", "unix"):
             factory = WampRawSocketClientFactory(lambda: peer, serializer)
             factory.setProtocolOptions(maxMessagePayloadSize=receive_bytes_max)

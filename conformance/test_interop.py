@@ -8,6 +8,7 @@ from typing import Iterator
 import pytest
 
 import countersign_server
+from certificates import Authority
 from conftest import WORKER, ZOE, with_key, with_users
 from interop import limits, page
 from interop.bus import HISTORY, Bus, Peers, refused
@@ -55,8 +56,10 @@ PAIRS = [
 
 @pytest.fixture(scope="module")
 def peers(tmp_path_factory) -> Iterator[Peers]:
-    with countersign_server.running(tmp_path_factory.mktemp("s"), None, SETTINGS) as server:
-        peers = Peers(with_key(with_users(server)), tmp_path_factory.mktemp("peers"))
+    authority = Authority(tmp_path_factory.mktemp("certificates"))
+    settings = f'{SETTINGS}\n[tls]\nclient_ca = "{authority.path}"\n'
+    with countersign_server.running(tmp_path_factory.mktemp("s"), None, settings) as server:
+        peers = Peers(with_key(with_users(server)), authority, tmp_path_factory.mktemp("peers"))
         yield peers
         peers.stop()
 

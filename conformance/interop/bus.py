@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any, Callable
 
+from certificates import Authority
 from conftest import User
 from countersign_server import Server
 from interop.libraries import OTHER, OTHER_SERIALIZER, OTHER_TRANSPORT, Library, environment
@@ -22,8 +23,9 @@ HISTORY = f"{BASE}.frontend.history"
 class Peers:
     """The running peers of a server, one process for each library, and sessions that several scenarios use."""
 
-    def __init__(self, server: Server, logs: Path) -> None:
-        self.server = server
+    def __init__(self, server: Server, authority: Authority, logs: Path) -> None:
+        """`authority`: whose certificates the server believes."""
+        self.server, self.authority = server, authority
         self._logs = logs
         self._running: dict[str, Peer] = {}
         self._kept: dict[tuple, Session] = {}

@@ -34,6 +34,7 @@ FEATURES = {
     "auth.scram": "log in by SCRAM as Crossbar and autobahn-python speak it",
     "auth.wamp-scram": "log in by SCRAM as the specification has it",
     "auth.cryptosign": "log in by Cryptosign",
+    "auth.tls": "log in by a TLS client certificate",
     "abort.uri": "be told the URI of the reason when a login is refused",
     "call.results": "take a result of several values, or of none, or with names",
     "call.error_uri": "be told the URI of a call's error, and its named values",
@@ -163,6 +164,7 @@ _JSON_IN_JAVASCRIPT = {
 
 _THREE = ("json", "msgpack", "cbor")
 _NO_UBJSON = Missing("it has no such serializer")
+_NO_TLS = Missing("a certificate is shown over TLS alone", over=("ws", "tcpip", "unix"))
 
 AUTOBAHN_PYTHON = Library(
     "autobahn-python",
@@ -173,6 +175,7 @@ AUTOBAHN_PYTHON = Library(
     missing={
         "ubjson": Missing("it writes BJData under this name, which is another format"),
         "auth.wamp-scram": Missing("its authenticator speaks the dialect `scram` alone"),
+        "auth.tls": _NO_TLS,
         "cancel.skip": Missing("its `cancel()` names no mode"),
         "cancel.kill": Missing("its `cancel()` names no mode"),
         "cancel.killnowait": Missing("its `cancel()` names no mode"),
@@ -192,10 +195,11 @@ SWAMPYER = Library(
     missing={
         "tcpips": Missing("it reads and writes one TLS connection from two threads at once, and loses messages"),
         "ubjson": _NO_UBJSON,
-        "auth.wampcra": Missing("it brings nothing to log in with but a ticket"),
-        "auth.scram": Missing("it brings nothing to log in with but a ticket"),
-        "auth.wamp-scram": Missing("it brings nothing to log in with but a ticket"),
-        "auth.cryptosign": Missing("it brings nothing to log in with but a ticket"),
+        "auth.wampcra": Missing("it brings nothing to log in with but a ticket and a certificate"),
+        "auth.scram": Missing("it brings nothing to log in with but a ticket and a certificate"),
+        "auth.wamp-scram": Missing("it brings nothing to log in with but a ticket and a certificate"),
+        "auth.cryptosign": Missing("it brings nothing to log in with but a ticket and a certificate"),
+        "auth.tls": _NO_TLS,
         "abort.uri": Missing("its exception holds the message alone"),
         "call.results": Missing("its `call()` gives the first value and fails if there is none"),
         "call.error_uri": Missing("its exception holds the values, and the URI only if there are none"),
@@ -239,6 +243,7 @@ AUTOBAHN_JS = Library(
         "tcpip/cbor": Missing("its RawSocket speaks JSON alone"),
         "unix/msgpack": Missing("its RawSocket speaks JSON alone"),
         "unix/cbor": Missing("its RawSocket speaks JSON alone"),
+        "auth.tls": _NO_TLS,
         "auth.scram": Missing("it brings nothing for SCRAM"),
         "auth.wamp-scram": Missing("it brings nothing for SCRAM"),
         "call.parts": Missing("its `call()` has one part"),
@@ -264,6 +269,7 @@ WAMPY = Library(
         "tcpips": Missing("it speaks WebSocket alone"),
         "unix": Missing("it speaks WebSocket alone"),
         "ubjson": _NO_UBJSON,
+        "auth.tls": Missing("a certificate is shown over TLS alone", over=("ws",)),
         "auth.scram": Missing("it brings nothing for SCRAM"),
         "auth.wamp-scram": Missing("it brings nothing for SCRAM"),
         "call.parts": Missing("it announces no progressive call invocations, so that its session would be aborted"),
@@ -294,7 +300,10 @@ RUST = Library(
     (os.environ.get("COUNTERSIGN_SCENARIO_PEER", RUST_PEER),),
     offers={transport: tuple(SERIALIZERS) for transport in TRANSPORTS},
     thrown=("wamp.error.runtime_error", ["out of paper"]),
-    missing={"auth.scram": Missing("it speaks the dialect of the specification, `wamp-scram`, alone")},
+    missing={
+        "auth.scram": Missing("it speaks the dialect of the specification, `wamp-scram`, alone"),
+        "auth.tls": _NO_TLS,
+    },
 )
 
 LIBRARIES = [SWAMPYER, AUTOBAHN_PYTHON, AUTOBAHN_JS, WAMPY, RUST]

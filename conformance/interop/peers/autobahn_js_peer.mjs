@@ -1,5 +1,7 @@
 // The peer of autobahn-js.
 
+import { readFileSync } from "node:fs";
+
 import { deferred, event, Refused, require, serve } from "./line.mjs";
 
 const autobahn = require("autobahn");
@@ -10,7 +12,7 @@ const SERIALIZERS = {
   cbor: autobahn.serializer.CBORSerializer,
 };
 
-function transportOf(kind, url, serializer) {
+function transportOf(kind, url, serializer, { certificate, key }) {
   const address = new URL(url);
   if (kind === "tcpip") {
     return { type: "rawsocket", host: address.hostname, port: Number(address.port) };
@@ -18,7 +20,13 @@ function transportOf(kind, url, serializer) {
   if (kind === "unix") {
     return { type: "rawsocket", path: address.pathname };
   }
-  return { type: "websocket", url, serializers: [new SERIALIZERS[serializer]()] };
+  const transport = { type: "websocket", url, serializers: [new SERIALIZERS[serializer]()] };
+  if (certificate) {
+    // It leaves the certificate out where it isn't given an authority.
+    const ca = readFileSync(process.env.SSL_CERT_FILE);
+    transport.tlsConfiguration = { ca, cert: readFileSync(certificate), key: readFileSync(key) };
+  }
+  return transport;
 }
 
 // What its users write for a method of login: the answer to CHALLENGE, and what HELLO says beside.
@@ -67,7 +75,7 @@ class Session {
     const joined = deferred();
     this.ended = deferred();
     this.connection = new autobahn.Connection({
-      transports: [transportOf(transport, url, serializer)],
+      transports: [transportOf(transport, url, serializer, auth)],
       realm,
       max_retries: 0,
       retry_if_unreachable: false,

@@ -53,7 +53,8 @@ class Session:
         self._numbers = itertools.count(1)
 
     async def connect(self, transport: str, url: str, serializer: str, realm: str, auth: dict) -> dict:
-        method, bus = auth["method"], Bus(Address(url))
+        method = auth["method"]
+        bus = Bus(Address(url), (auth["certificate"], auth["key"]) if method == "tls" else None)
         user = None if method == "anonymous" else User(auth)
         if method in PROOFS:
             prover = Prover(user, authenticator(method, user.login, user.password), realm)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import queue
 import socket
+import ssl
 import threading
 
 import line
@@ -53,6 +54,9 @@ class Session:
             klass = client_class(swampyer.WAMPClientTicket, self.number)
             self.client = klass(username=auth["authid"], password=auth["secret"], **options)
         else:
+            if auth["method"] == "tls":
+                options["sslopt"] = ssl.create_default_context()
+                options["sslopt"].load_cert_chain(auth["certificate"], auth["key"])
             klass = client_class(swampyer.WAMPClient, self.number)
             self.client = klass(authmethods=[auth["method"]], authid=auth.get("authid"), **options)
         try:

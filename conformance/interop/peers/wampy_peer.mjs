@@ -1,5 +1,6 @@
 // The peer of wampy.js.
 
+import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 import { deferred, event, Refused, require, serve } from "./line.mjs";
@@ -16,7 +17,7 @@ const { w3cwebsocket } = require("websocket");
 const SERIALIZERS = { json: JsonSerializer, msgpack: MsgpackSerializer, cbor: CborSerializer };
 
 // What its users write for a method of login.
-function proofOf({ method, authid, secret, public_key: pubkey }) {
+function proofOf({ method, authid, secret, public_key: pubkey, certificate, key }) {
   if (method === "anonymous") {
     return {};
   }
@@ -26,6 +27,11 @@ function proofOf({ method, authid, secret, public_key: pubkey }) {
   }
   if (method === "cryptosign") {
     return { ...login, authextra: { pubkey }, onChallenge: answerByKey(secret) };
+  }
+  if (method === "tls") {
+    // Without the function it would not say who it is.
+    const wsRequestOptions = { cert: readFileSync(certificate), key: readFileSync(key) };
+    return { ...login, wsRequestOptions, onChallenge: () => "" };
   }
   return { ...login, onChallenge: () => secret };
 }

@@ -1,9 +1,9 @@
-"""Logins by challenge and response."""
+"""Logins by challenge and response, and by a certificate."""
 
 from __future__ import annotations
 
 from autobahn_peers import public_key
-from conftest import KRISTEN, OTHER_PRIVATE_KEY, PRIVATE_KEY
+from conftest import KRISTEN, OTHER_PRIVATE_KEY, PRIVATE_KEY, ZOE
 from interop.bus import WHOAMI, Bus, refused
 from interop.scenarios import scenario
 from interop.scenarios.sessions import PERMISSION_DENIED, is_aborted
@@ -15,17 +15,31 @@ def proof(method: str, login: str, secret: str) -> dict:
     return {**auth, "public_key": public_key(secret)} if method == "cryptosign" else auth
 
 
+def certificate(bus: Bus, login: str, name: str) -> dict:
+    """The same with the certificate of `name`."""
+    return {"method": "tls", "authid": login, **bus.peers.authority.client(name)}
+
+
 def opens(bus: Bus, method: str, secret: str = KRISTEN.password) -> None:
-    session = bus.connect(proof(method, KRISTEN.login, secret))
-    welcome = {"authid": KRISTEN.login, "authrole": KRISTEN.role, "authmethod": method, "session": session.id}
+    is_kristens(bus, proof(method, KRISTEN.login, secret))
+
+
+def is_kristens(bus: Bus, auth: dict) -> None:
+    session = bus.connect(auth)
+    welcome = {"authid": KRISTEN.login, "authrole": KRISTEN.role, "authmethod": auth["method"], "session": session.id}
     assert session.welcome == welcome
     assert session.ask_for(WHOAMI) == {"authid": KRISTEN.login, "role": KRISTEN.role}
 
 
 def is_refused(bus: Bus, method: str, right: str, wrong: str) -> None:
     """The same answer, whatever is wrong; `right`: what opens a session of KRISTEN's."""
-    for login, secret in [(KRISTEN.login, wrong), ("nobody", wrong), ("nobody", right)]:
-        error = refused(lambda: bus.connect(proof(method, login, secret)))
+    sides = [(KRISTEN.login, wrong), ("nobody", wrong), ("nobody", right)]
+    are_refused_alike(bus, [proof(method, login, secret) for login, secret in sides])
+
+
+def are_refused_alike(bus: Bus, auths: list[dict]) -> None:
+    for auth in auths:
+        error = refused(lambda: bus.connect(auth))
         is_aborted(bus, error, PERMISSION_DENIED, "Permission Denied")
 
 
@@ -67,3 +81,13 @@ def cryptosign_opens_a_session(bus: Bus) -> None:
 @scenario("auth.cryptosign")
 def cryptosign_refuses_a_foreign_key_and_an_unknown_user_alike(bus: Bus) -> None:
     is_refused(bus, "cryptosign", PRIVATE_KEY, OTHER_PRIVATE_KEY)
+
+
+@scenario("auth.tls")
+def a_certificate_opens_a_session(bus: Bus) -> None:
+    is_kristens(bus, certificate(bus, KRISTEN.login, KRISTEN.login))
+
+
+@scenario("auth.tls")
+def a_certificate_of_another_user_and_one_of_nobody_are_refused_alike(bus: Bus) -> None:
+    are_refused_alike(bus, [certificate(bus, ZOE.login, KRISTEN.login), certificate(bus, "nobody", "nobody")])

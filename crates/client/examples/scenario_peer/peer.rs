@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -321,8 +322,25 @@ fn connect_options(command: &Json) -> Result<ConnectOptions, Trouble> {
         "cbor" => Encoding::Cbor,
         _ => Encoding::Ubjson,
     };
-    let auth = command.get("auth").unwrap_or(&Json::Null);
-    let auth = match text(auth, "method") {
+    let given = command.get("auth").unwrap_or(&Json::Null);
+    let auth = auth(given)?;
+    // The scenarios write addresses as swampyer takes them.
+    let url = text(command, "url").replace("tcpip", "tcp").replace("unix://", "unix:");
+    let certificate = std::env::var_os("SSL_CERT_FILE").unwrap_or_default();
+    let trust = Trust::Certificates(read(certificate)?);
+    let options = ConnectOptions::new(url, text(command, "realm")).encoding(encoding).auth(auth).trust(trust);
+    if given.get("certificate").is_none() {
+        return Ok(options);
+    }
+    Ok(options.client_certificate(read(text(given, "certificate"))?, read(text(given, "key"))?))
+}
+
+fn read(path: impl AsRef<Path>) -> Result<Vec<u8>, Trouble> {
+    std::fs::read(path).map_err(failed)
+}
+
+fn auth(auth: &Json) -> Result<Auth, Trouble> {
+    Ok(match text(auth, "method") {
         "anonymous" => Auth::anonymous(),
         "ticket" => Auth::ticket(text(auth, "authid"), text(auth, "secret")),
         "wampcra" => Auth::wampcra(text(auth, "authid"), text(auth, "secret")),
@@ -330,12 +348,8 @@ fn connect_options(command: &Json) -> Result<ConnectOptions, Trouble> {
             let key = PrivateKey::from_hex(text(auth, "secret")).ok_or_else(|| failed("no private key"))?;
             Auth::cryptosign(Some(text(auth, "authid").to_owned()), key, false)
         }
+        "tls" => Auth::tls(Some(text(auth, "authid").to_owned())),
         "wamp-scram" => Auth::scram(text(auth, "authid"), text(auth, "secret"), false),
         other => Auth::answering(other, |_| async { Err(AuthError::Other("not asked for".to_owned())) }),
-    };
-    // The scenarios write addresses as swampyer takes them.
-    let url = text(command, "url").replace("tcpip", "tcp").replace("unix://", "unix:");
-    let certificate = std::env::var_os("SSL_CERT_FILE").unwrap_or_default();
-    let trust = Trust::Certificates(std::fs::read(certificate).map_err(failed)?);
-    Ok(ConnectOptions::new(url, text(command, "realm")).encoding(encoding).auth(auth).trust(trust))
+    })
 }
