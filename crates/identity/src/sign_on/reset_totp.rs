@@ -35,8 +35,6 @@ pub struct NewTotpKey {
     pub generated: Option<Secret>,
     /// The factor, for the URI and the picture that its owner may see now.
     pub totp: Totp,
-    /// Whether sessions of the user were ended.
-    pub ended_sessions: bool,
 }
 
 /// Why the key stays as it was.
@@ -105,12 +103,7 @@ impl<R: Repository> Identity<R> {
         let totp = Totp::new(key);
         let set = SetFactor { owner, totp, label, end_sessions, audit };
         match self.repository.run(set).await? {
-            SetFactorOutcome::Done { user, factor } => Ok(NewTotpKey {
-                user,
-                generated: shown,
-                totp: factor.totp,
-                ended_sessions: end_sessions != EndSessions::None,
-            }),
+            SetFactorOutcome::Done { user, factor } => Ok(NewTotpKey { user, generated: shown, totp: factor.totp }),
             SetFactorOutcome::NoSuchUser => Err(ResetTotpError::NoSuchUser),
         }
     }
