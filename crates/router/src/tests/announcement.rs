@@ -1,4 +1,4 @@
-//! What is announced, what `docs/wamp.md` says of it, and the tests that it and `docs/wamp-practice.md` name.
+//! What is announced, what `docs/wamp.md` says of it, and the tests that the pages of `docs/` name.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,6 +7,7 @@ use crate::announced_roles;
 
 const PAGE: &str = include_str!("../../../../docs/wamp.md");
 const PRACTICE: &str = include_str!("../../../../docs/wamp-practice.md");
+const ZATO: &str = include_str!("../../../../docs/zato.md");
 
 /// The cells of the rows of the page's first table.
 fn announced_rows() -> impl Iterator<Item = [&'static str; 3]> {
@@ -64,7 +65,7 @@ fn every_test_that_the_pages_name_exists() {
     for folder in ["wamp/src", "router/src", "identity/src", "server/src", "server/tests", "../conformance"] {
         tests_in(&root.join(folder), &mut known);
     }
-    for (page, tests_min) in [(PAGE, 25), (PRACTICE, 110)] {
+    for (page, tests_min) in [(PAGE, 25), (PRACTICE, 110), (ZATO, 6)] {
         let missing: Vec<_> = named_by(page).filter(|name| !known.contains(*name)).collect();
         assert!(missing.is_empty(), "{missing:?}");
         assert!(named_by(page).count() >= tests_min, "{}", named_by(page).count());
@@ -72,8 +73,10 @@ fn every_test_that_the_pages_name_exists() {
 }
 
 #[test]
-fn every_row_of_the_page_of_practice_names_a_test() {
+fn every_row_of_the_pages_of_practice_names_a_test() {
     let (rows, _) = PRACTICE.split_once("## Not shown here").unwrap();
     let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| what goes wrong");
     assert_eq!(rows.lines().filter(is_row).count(), named_by(rows).count());
+    let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| what a");
+    assert_eq!(ZATO.lines().filter(is_row).count(), named_by(ZATO).count());
 }
