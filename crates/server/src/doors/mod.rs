@@ -22,6 +22,7 @@ pub mod proxy_protocol;
 mod rawsocket;
 mod reception;
 mod request;
+mod scratch;
 mod session;
 mod sso;
 mod status;

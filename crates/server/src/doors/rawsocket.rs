@@ -1,21 +1,24 @@
-//! RawSocket over any stream.
+//! RawSocket over any stream. A connection that is idle holds no buffer.
 //!
 //! Source: WAMP specification, advanced profile "RawSocket Transport".
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use countersign_wamp::rawsocket::{self, Frame, FrameKind, FrameLimit, Handshake, HandshakeError};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufWriter, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 
 use super::connection::Visitor;
+use super::scratch::{discard, poll_read};
 use super::session::CurrentSession;
 use super::transport::{Incoming, ReadError, Sink, Source, WriteError};
 use super::{Doors, connection};
 use crate::outbox::Ending;
 
-/// Bytes that are asked of the system at once.
-const READ_BYTES: usize = 16 * 1024;
+/// Bytes that are gathered before a write without a flush. A longer frame is written from where it is.
+const WRITE_BYTES_MAX: usize = 16 * 1024;
 
 /// Carries one RawSocket connection to its end.
 pub async fn serve(doors: Arc<Doors>, stream: impl AsyncRead + AsyncWrite + Send + Unpin, visitor: Visitor) {
@@ -30,12 +33,12 @@ pub async fn serve(doors: Arc<Doors>, stream: impl AsyncRead + AsyncWrite + Send
     };
     let source = RawSource {
         reader,
-        buffer: BytesMut::with_capacity(READ_BYTES),
+        buffer: BytesMut::new(),
         bytes_max: limit.bytes(),
         login_bytes_max: doors.app.config.limits.login_bytes_max,
         current: visitor.current.clone(),
     };
-    let sink = RawSink { writer: BufWriter::with_capacity(READ_BYTES, writer), limit: theirs.limit };
+    let sink = RawSink { writer, gathered: Vec::new(), limit: theirs.limit };
     connection::run(doors, source, sink, theirs.encoding, visitor).await;
 }
 
@@ -85,6 +88,21 @@ impl<S> RawSource<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> RawSource<S> {
+    /// Reads once; how many bytes came.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+        // Frames that were cut out of it may still hold what was allocated; nothing of it is the next's.
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new();
+        }
+        let (reader, buffer) = (&mut self.reader, &mut self.buffer);
+        poll_read(reader, cx, |bytes| {
+            buffer.extend_from_slice(bytes);
+            bytes.len()
+        })
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Source for RawSource<S> {
     async fn next(&mut self) -> Result<Incoming, ReadError> {
         loop {
@@ -93,13 +111,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Source for RawSource<S> {
                 Ok(Some(Frame { kind: FrameKind::Message, content })) => return Ok(Incoming::Frame(content)),
                 Ok(Some(Frame { kind: FrameKind::Ping, content })) => return Ok(Incoming::Ping(content)),
                 Ok(Some(Frame { kind: FrameKind::Pong, .. })) => {}
-                Ok(None) => {
-                    self.buffer.reserve(READ_BYTES);
-                    match self.reader.read_buf(&mut self.buffer).await {
-                        Ok(0) | Err(_) => return Err(ReadError::Closed),
-                        Ok(_) => {}
-                    }
-                }
+                Ok(None) => match poll_fn(|cx| self.poll_fill(cx)).await {
+                    Ok(0) | Err(_) => return Err(ReadError::Closed),
+                    Ok(_) => {}
+                },
                 Err(rawsocket::FrameError::TooLong { .. }) => return Err(ReadError::TooLong),
                 Err(_) => return Err(ReadError::Malformed),
             }
@@ -107,23 +122,37 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Source for RawSource<S> {
     }
 
     async fn discard(&mut self) {
-        self.buffer = BytesMut::with_capacity(READ_BYTES);
-        while matches!(self.reader.read_buf(&mut self.buffer).await, Ok(1..)) {
-            self.buffer.clear();
-        }
+        self.buffer = BytesMut::new();
+        discard(&mut self.reader).await;
     }
 }
 
 struct RawSink<S> {
-    writer: BufWriter<WriteHalf<S>>,
+    writer: WriteHalf<S>,
+    gathered: Vec<u8>,
     limit: FrameLimit,
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> RawSink<S> {
     async fn write(&mut self, kind: FrameKind, content: &[u8]) -> Result<(), WriteError> {
         let header = rawsocket::header(kind, content.len(), self.limit).map_err(|_| WriteError)?;
-        self.writer.write_all(&header).await.map_err(|_| WriteError)?;
-        self.writer.write_all(content).await.map_err(|_| WriteError)
+        if self.gathered.len() + header.len() + content.len() > WRITE_BYTES_MAX {
+            self.write_gathered().await?;
+        }
+        self.gathered.extend_from_slice(&header);
+        if content.len() < WRITE_BYTES_MAX {
+            self.gathered.extend_from_slice(content);
+            return Ok(());
+        }
+        let gathered = std::mem::take(&mut self.gathered);
+        let mut frame = Buf::chain(&gathered[..], content);
+        self.writer.write_all_buf(&mut frame).await.map_err(|_| WriteError)
+    }
+
+    async fn write_gathered(&mut self) -> Result<(), WriteError> {
+        // Let go with the write.
+        let gathered = std::mem::take(&mut self.gathered);
+        self.writer.write_all(&gathered).await.map_err(|_| WriteError)
     }
 }
 
@@ -143,10 +172,13 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Sink for RawSink<S> {
     }
 
     async fn flush(&mut self) -> Result<(), WriteError> {
+        self.write_gathered().await?;
         self.writer.flush().await.map_err(|_| WriteError)
     }
 
     async fn close(&mut self, _: Ending) -> Result<(), WriteError> {
+        // Where the peer is gone, there is nothing more to do than to end the stream.
+        let _ = self.write_gathered().await;
         self.writer.shutdown().await.map_err(|_| WriteError)
     }
 }

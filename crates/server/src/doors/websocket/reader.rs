@@ -1,27 +1,18 @@
 //! The reading half of a WebSocket: the stream's bytes, and its silence.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use countersign_websocket::deflate::Agreement;
 use countersign_websocket::{CloseCode, Decoder, Event, Limits, Role, Violation};
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::AsyncRead;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::{HowItEnded, PeersEnd};
+use crate::doors::scratch::{discard, poll_read};
 use crate::doors::transport::ReadError;
-
-/// Most bytes that are read at once.
-const READ_BYTES: usize = 64 * 1024;
-
-thread_local! {
-    /// What one thread reads into, for all its connections: each takes out at once what is its own.
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
-}
 
 /// Gives what a peer says, and tells when it says nothing for long.
 pub struct Reader<R> {
@@ -73,7 +64,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     /// Reads on without looking, until the peer has closed its side.
     pub async fn discard(&mut self) {
-        while let Ok(1..) = poll_fn(|cx| poll_read(&mut self.stream, cx, <[u8]>::len)).await {}
+        discard(&mut self.stream).await;
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, ReadError>> {
@@ -116,19 +107,6 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             }
         }
     }
-}
-
-/// Reads once, and shows what came: nothing at the stream's end.
-fn poll_read<T>(
-    stream: &mut (impl AsyncRead + Unpin),
-    cx: &mut Context<'_>,
-    take: impl FnOnce(&[u8]) -> T,
-) -> Poll<std::io::Result<T>> {
-    SCRATCH.with_borrow_mut(|scratch| {
-        let mut buffer = ReadBuf::new(scratch);
-        ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
-        Poll::Ready(Ok(take(buffer.filled())))
-    })
 }
 
 impl Silence {
