@@ -22,6 +22,7 @@ const FEATURES: [(&str, &[&str]); 4] = [
             "payload_passthru_mode",
             "progressive_call_invocations",
             "progressive_call_results",
+            "sharded_registration",
         ],
     ),
     (
@@ -36,12 +37,19 @@ const FEATURES: [(&str, &[&str]); 4] = [
             "progressive_call_invocations",
             "progressive_call_results",
             "registration_revocation",
+            "sharded_registration",
             "shared_registration",
         ],
     ),
     (
         "publisher",
-        &["payload_passthru_mode", "publisher_exclusion", "publisher_identification", "subscriber_blackwhite_listing"],
+        &[
+            "payload_passthru_mode",
+            "publisher_exclusion",
+            "publisher_identification",
+            "sharded_subscription",
+            "subscriber_blackwhite_listing",
+        ],
     ),
     (
         "subscriber",
@@ -51,6 +59,7 @@ const FEATURES: [(&str, &[&str]); 4] = [
             "payload_passthru_mode",
             "publication_trustlevels",
             "publisher_identification",
+            "sharded_subscription",
             "subscription_revocation",
         ],
     ),

@@ -116,6 +116,8 @@ impl CallOptions {
         receive_progress() => "receive_progress": true;
         /// More parts of the arguments follow; see [`crate::PendingCall::send`].
         more_follows() => "progress": true;
+        /// What the call is about, 1 to 256 bytes: of a shared procedure the same callee gets all calls with this key.
+        rkey(key: &str) => "rkey": key;
     }
 
     /// Asks the server to end the call with `wamp.error.timeout` after this time without a
@@ -213,6 +215,9 @@ impl RegisterOptions {
         force_reregister() => "force_reregister": true;
         /// The callee keeps to the caller's timeout, rather than the server; this crate does so.
         forward_timeout() => "forward_timeout": true;
+        /// On which node this callee runs, 1 to 256 bytes: another session with the same key takes over its share of
+        /// [`CallOptions::rkey`]s. Countersign's own option.
+        nkey(key: &str) => "nkey": key;
     }
 
     /// Most invocations of this procedure at once; those beyond are answered with
@@ -245,6 +250,9 @@ impl SubscribeOptions {
         matching(policy: MatchPolicy) => "match": policy.name();
         /// Asks for the last event that was published to be kept; see [`crate::Event::is_retained`].
         get_retained() => "get_retained": true;
+        /// On which node this subscriber runs, 1 to 256 bytes: of all subscribers that named one, one gets each event with
+        /// a [`PublishOptions::rkey`].
+        nkey(key: &str) => "nkey": key;
     }
 
     /// Most events that wait to be taken, at least 1. Default:
@@ -290,6 +298,9 @@ impl PublishOptions {
         /// Keeps the event for those who subscribe later with
         /// [`SubscribeOptions::get_retained`].
         retain() => "retain": true;
+        /// What the event is about, 1 to 256 bytes: of the subscribers with a [`SubscribeOptions::nkey`] the same one gets
+        /// all events with this key.
+        rkey(key: &str) => "rkey": key;
     }
 
     /// The arguments are packed.
@@ -314,6 +325,8 @@ mod tests {
         check(CallOptions::new().dict, Dict::new());
         let call = CallOptions::new().timeout(Duration::from_micros(1500)).timeout(Duration::from_micros(2500));
         check(call.receive_progress().dict, Dict::new().with("timeout", 3_u64).with("receive_progress", true));
+        check(CallOptions::new().rkey("a").rkey("b").dict, Dict::new().with("rkey", "b"));
+        check(SubscribeOptions::new().nkey("node1").dict, Dict::new().with("nkey", "node1"));
         let register = RegisterOptions::new().matching(MatchPolicy::Prefix).invoke(InvokePolicy::RoundRobin);
         check(register.dict, Dict::new().with("match", "prefix").with("invoke", "roundrobin"));
         let publish = PublishOptions::from(Dict::new().with("retain", false)).retain().option("_x_y", 1_i64);

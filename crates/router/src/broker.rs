@@ -6,7 +6,7 @@
 //! Source: WAMP specification, basic profile "Publish and Subscribe"; advanced profile
 //! "Pattern-based Subscriptions", "Subscriber Black- and Whitelisting", "Publisher Exclusion",
 //! "Publisher Identification", "Subscription Revocation", "Event Retention", "Event
-//! History".
+//! History", "Sharded Subscriptions".
 
 mod history;
 mod receivers;
@@ -26,7 +26,7 @@ use crate::{Action, Effect, Limit, RealmSettings, Receivers, Target};
 use history::History;
 use receivers::ReceiverRules;
 use retained::Retained;
-use subscriptions::Subscriptions;
+use subscriptions::{Subscription, Subscriptions};
 
 pub use history::PastEvent;
 pub(crate) use history::{Bounds, Query};
@@ -138,7 +138,7 @@ impl Broker {
         let mut deliveries = Vec::new();
         for &id in &matching {
             let Some(subscription) = self.subscriptions.get(id) else { continue };
-            let receivers = rules.select(&subscription.subscribers, sessions);
+            let receivers = rules.select(&subscription.subscribers, &subscription.shards, sessions);
             if !receivers.is_empty() {
                 deliveries.push((id, receivers));
             }
@@ -170,8 +170,8 @@ impl Broker {
 
     /// Sends a subscriber the retained events of its subscription.
     pub fn send_retained(&self, sessions: &Sessions, to: Id, subscription: Id, out: &mut Vec<Effect>) {
-        let Some(pattern) = self.pattern(subscription) else { return };
-        for (topic, event) in self.retained.newest_for(pattern, to, sessions) {
+        let Some(Subscription { topic: pattern, shards, .. }) = self.subscriptions.get(subscription) else { return };
+        for (topic, event) in self.retained.newest_for(pattern, to, shards, sessions) {
             let mut details = event.details.clone();
             if pattern.policy() != MatchPolicy::Exact {
                 details.push("topic", topic.as_str());

@@ -6,7 +6,7 @@
 //!
 //! Source: WAMP specification, basic profile "Remote Procedure Calls"; advanced profile "Caller
 //! Identification", "Pattern-based Registrations", "Registration Revocation", "Call Canceling",
-//! "Call Timeouts", "Progressive Call Results", "Shared Registration", "Call Re-Routing",
+//! "Call Timeouts", "Progressive Call Results", "Shared Registration", "Sharded Registration", "Call Re-Routing",
 //! "Progressive Call Invocations", "Payload Passthru Mode".
 
 mod answers;
@@ -27,6 +27,7 @@ use crate::call_table::{Invocation, InvocationKey};
 use crate::meta::{OwnCall, Procedure};
 use crate::refusal::{Gate, Refusal, error_effect};
 use crate::session::{CALLER, Session, Sessions, introduce};
+use crate::shard::ResourceKey;
 use crate::{Action, ClientFeatures, Effect, Feature, Target, options};
 use cancel::Mode;
 use deadlines::Deadlines;
@@ -61,6 +62,8 @@ pub(crate) struct Wishes {
     progress: bool,
     is_passthru: bool,
     timeout: Option<Duration>,
+    /// Of which of several callees it is a matter.
+    key: Option<ResourceKey>,
 }
 
 impl Wishes {
@@ -71,6 +74,7 @@ impl Wishes {
             progress: options::flag(options, "progress", false)?,
             is_passthru: options::is_passthru(options),
             timeout: (milliseconds > 0).then(|| Duration::from_millis(milliseconds)),
+            key: ResourceKey::read_of_call(options)?,
         })
     }
 }

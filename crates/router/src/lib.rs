@@ -27,6 +27,7 @@ mod refusal;
 mod request_ids;
 mod session;
 mod settings;
+mod shard;
 mod testaments;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,10 @@ use crate::RealmSettings;
 pub enum Limit {
     /// [`UriRules::bytes_max`](countersign_wamp::UriRules::bytes_max)
     UriBytes,
+    /// [`UriPattern::WILDCARD_COMPONENTS_MAX`](countersign_wamp::UriPattern::WILDCARD_COMPONENTS_MAX)
+    WildcardComponents,
+    /// Bytes of the options `rkey` and `nkey`: 256.
+    ShardKeyBytes,
     /// [`RealmSettings::subscriptions_and_registrations_max`]
     SubscriptionsAndRegistrations,
     /// [`RealmSettings::wildcards_max`]
@@ -28,8 +32,10 @@ pub enum Limit {
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::UriBytes,
+        Self::WildcardComponents,
+        Self::ShardKeyBytes,
         Self::SubscriptionsAndRegistrations,
         Self::Wildcards,
         Self::PendingCalls,

@@ -49,7 +49,11 @@ impl Refusal {
 
     pub fn invalid_uri(text: &str, cause: UriError) -> Self {
         let start: String = text.chars().take(ECHOED_CHARACTERS_MAX).collect();
-        let limit = matches!(cause, UriError::TooLong { .. }).then_some(Limit::UriBytes);
+        let limit = match cause {
+            UriError::TooLong { .. } => Some(Limit::UriBytes),
+            UriError::TooManyComponents => Some(Limit::WildcardComponents),
+            UriError::Empty | UriError::EmptyComponent | UriError::Character(_) => None,
+        };
         Self { limit, ..Self::new(error::INVALID_URI, format!("{start:?} is no valid URI: {cause}")) }
     }
 

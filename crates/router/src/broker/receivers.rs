@@ -1,6 +1,7 @@
-//! Who of the subscribers gets an event: publisher exclusion, black- and whitelists.
+//! Who of the subscribers gets an event: publisher exclusion, black- and whitelists, resource keys.
 //!
-//! All lists must agree; a list of eligible receivers that is present and empty means nobody.
+//! All lists must agree; a list of eligible receivers that is present and empty means nobody. Of the
+//! sharded subscribers that the lists leave in, an event with a key reaches one.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -8,6 +9,7 @@ use countersign_wamp::{Dict, Id};
 
 use crate::refusal::Refusal;
 use crate::session::{SessionDetails, Sessions};
+use crate::shard::{ResourceKey, Shards};
 use crate::{Feature, Receivers, options};
 
 /// The options of one PUBLISH that restrict its receivers.
@@ -23,10 +25,12 @@ pub(super) struct ReceiverRules<'a> {
     eligible_authrole: Option<HashSet<&'a str>>,
     /// Whether receivers have to understand payload passthru mode.
     is_passthru: bool,
+    /// Which of the sharded subscribers gets it.
+    key: Option<ResourceKey>,
 }
 
 /// The options that [`ReceiverRules::read`] reads.
-const OPTIONS: [&str; 8] = [
+const OPTIONS: [&str; 9] = [
     "exclude_me",
     "exclude",
     "exclude_authid",
@@ -35,6 +39,7 @@ const OPTIONS: [&str; 8] = [
     "eligible_authid",
     "eligible_authrole",
     options::PASSTHRU_SCHEME,
+    "rkey",
 ];
 
 /// A copy of the options that restrict receivers, for an event that is kept.
@@ -58,12 +63,13 @@ impl<'a> ReceiverRules<'a> {
             eligible_authid: options::texts(options, "eligible_authid")?,
             eligible_authrole: options::texts(options, "eligible_authrole")?,
             is_passthru: options::is_passthru(options),
+            key: ResourceKey::read(options)?,
         })
     }
 
     /// Whether anybody but the publisher might not get the event.
     pub fn is_restricted(&self) -> bool {
-        self.names_sessions() || !self.is_by_id_only() || self.is_passthru
+        self.names_sessions() || !self.is_by_id_only() || self.is_passthru || self.key.is_some()
     }
 
     /// Whether a list names sessions, so that it means nothing to sessions to come.
@@ -77,16 +83,28 @@ impl<'a> ReceiverRules<'a> {
     }
 
     /// The receivers among `subscribers`, ascending.
-    pub fn select(&self, subscribers: &BTreeSet<Id>, sessions: &Sessions) -> Receivers {
+    pub fn select(&self, subscribers: &BTreeSet<Id>, shards: &Shards, sessions: &Sessions) -> Receivers {
         let admits = |id: &Id| self.admits(*id, sessions);
-        match &self.eligible {
+        let mut receivers: Receivers = match &self.eligible {
             // A short list of receivers must not cost a walk over all subscribers.
             Some(eligible) if eligible.len() < subscribers.len() => {
                 let both = eligible.iter().filter(|id| subscribers.contains(id));
                 both.copied().filter(admits).collect()
             }
             _ => subscribers.iter().copied().filter(admits).collect(),
+        };
+        if let Some(key) = self.key {
+            let picked = shards.pick(key, |id| receivers.binary_search(&id).is_ok());
+            receivers.retain(|id| picked == Some(*id) || !shards.contains(*id));
         }
+        receivers
+    }
+
+    /// Whether a subscriber would get the event if it were published now.
+    pub fn reaches(&self, id: Id, shards: &Shards, sessions: &Sessions) -> bool {
+        let is_its_key =
+            |key| !shards.contains(id) || shards.pick(key, |other| self.admits(other, sessions)) == Some(id);
+        self.admits(id, sessions) && self.key.is_none_or(is_its_key)
     }
 
     /// Whether a session would get the event if it were subscribed.

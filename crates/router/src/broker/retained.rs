@@ -15,6 +15,7 @@ use countersign_wamp::{Dict, Id, MatchPolicy, Payload, Uri, UriPattern};
 use super::receivers::ReceiverRules;
 use crate::limit::LimitCounts;
 use crate::session::Sessions;
+use crate::shard::Shards;
 use crate::{Limit, RealmSettings};
 
 /// Events of one topic that are kept beside each other at most.
@@ -108,10 +109,13 @@ impl Retained {
         &'a self,
         pattern: &'a UriPattern,
         subscriber: Id,
+        shards: &Shards,
         sessions: &Sessions,
     ) -> Vec<(&'a Uri, &'a KeptEvent)> {
+        let reaches =
+            |event: &KeptEvent| event.rules().is_some_and(|rules| rules.reaches(subscriber, shards, sessions));
         let newest = |(topic, events): (&'a Uri, &'a Vec<(u64, KeptEvent)>)| {
-            let (number, event) = events.iter().rfind(|(_, event)| event.is_for(subscriber, sessions))?;
+            let (number, event) = events.iter().rfind(|(_, event)| reaches(event))?;
             Some((*number, topic, event))
         };
         let mut found: Vec<_> = self.matching(pattern).filter_map(newest).collect();

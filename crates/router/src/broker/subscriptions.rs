@@ -13,6 +13,7 @@ use crate::meta::{Change, MetaEvent, is_hidden};
 use crate::pattern_map::{Matches, PatternMap, list_by_policy};
 use crate::refusal::{Gate, Refusal};
 use crate::session::Sessions;
+use crate::shard::{Node, Shards};
 use crate::{Action, Effect, Feature, Target, options};
 
 /// See the module.
@@ -33,10 +34,12 @@ pub(super) struct Subscription {
     is_permanent: bool,
     /// Ordered, so that events go out in the same order on every run.
     pub subscribers: BTreeSet<Id>,
+    /// Those of them that share the keys of its events.
+    pub shards: Shards,
 }
 
 impl Subscriptions {
-    /// SUBSCRIBE. Again for the same pattern it answers with the same id.
+    /// SUBSCRIBE. Again for the same pattern it answers with the same id, and the node key is the new one.
     pub fn subscribe(
         &mut self,
         sessions: &mut Sessions,
@@ -46,6 +49,7 @@ impl Subscriptions {
         topic: &UriText,
     ) -> Result<Id, Refusal> {
         let policy = options::match_policy(options)?;
+        let node = Node::read(options)?;
         let text = topic.as_str();
         let topic = UriPattern::parse(text, policy, gate.settings.uri_rules)
             .map_err(|cause| Refusal::invalid_uri(text, cause))?;
@@ -53,6 +57,9 @@ impl Subscriptions {
         gate.check(from, &session.details, Action::Subscribe, Target::Pattern(&topic))?;
         let existing = self.by_topic.get(&topic);
         if let Some(id) = existing.filter(|id| session.subscriptions.contains(*id)) {
+            if let Some(subscription) = self.by_id.get_mut(&id) {
+                subscription.shards.set(from, node);
+            }
             return Ok(id);
         }
         session.check_holdings(gate.settings, policy)?;
@@ -63,6 +70,7 @@ impl Subscriptions {
         });
         if let Some(subscription) = self.by_id.get_mut(&id) {
             subscription.subscribers.insert(from);
+            subscription.shards.set(from, node);
         }
         self.note(Change::Added, &topic, from, id);
         session.subscriptions.insert(id, policy);
@@ -73,7 +81,10 @@ impl Subscriptions {
         let id = self.last.map_or(Id::FIRST, Id::next);
         self.last = Some(id);
         self.by_topic.insert(&topic, id);
-        self.by_id.insert(id, Subscription { topic, created, is_permanent, subscribers: BTreeSet::new() });
+        self.by_id.insert(
+            id,
+            Subscription { topic, created, is_permanent, subscribers: BTreeSet::new(), shards: Shards::default() },
+        );
         id
     }
 
@@ -127,6 +138,7 @@ impl Subscriptions {
     pub fn remove_subscriber(&mut self, session: Id, id: Id) {
         let Some(subscription) = self.by_id.get_mut(&id) else { return };
         subscription.subscribers.remove(&session);
+        subscription.shards.set(session, None);
         let is_over = subscription.subscribers.is_empty() && !subscription.is_permanent;
         let topic = subscription.topic.clone();
         self.note(Change::Removed, &topic, session, id);

@@ -1,6 +1,6 @@
 //! The way to a callee: picking one, the INVOCATION, and the next one if that is unavailable.
 //!
-//! Source: WAMP specification, "Shared Registration", "Call Re-Routing".
+//! Source: WAMP specification, "Shared Registration", "Sharded Registration", "Call Re-Routing".
 
 use std::time::{Duration, Instant};
 
@@ -62,24 +62,35 @@ impl Routed {
 }
 
 impl Dealer {
-    /// Sends a call to the callee whose turn it is.
+    /// Sends a call to the callee whose turn it is, of those that can do what it needs.
     pub(super) fn invoke(
         &mut self,
         sessions: &mut Sessions,
         mut routed: Routed,
         out: &mut Vec<Effect>,
     ) -> Result<(), Refusal> {
-        let picked = self.registrations.pick(routed.registration, &routed.tried);
+        let Routed { registration, wishes, ref tried, .. } = routed;
+        let is_able = |callee: Id| {
+            let session = sessions.get(&callee).ok_or_else(no_available_callee)?;
+            wishes.check(session.details.features)
+        };
+        let picked = self.registrations.pick(registration, wishes.key, |callee| {
+            !tried.contains(&callee.session) && is_able(callee.session).is_ok()
+        });
+        if picked.is_none() && tried.is_empty() {
+            // Nobody was asked: the first one says what it lacks.
+            let first = self.registrations.get(registration).and_then(|registration| registration.callees().next());
+            return Err(first.and_then(|callee| is_able(callee).err()).unwrap_or_else(no_available_callee));
+        }
         let receiver =
             picked.and_then(|(callee, is_shared)| Some((callee, is_shared, sessions.get_mut(&callee.session)?)));
         let Some((callee, is_shared, receiver)) = receiver else {
             return Err(no_available_callee());
         };
-        routed.wishes.check(receiver.details.features)?;
         let retry = is_shared.then(|| routed.again());
         let (mut details, timeout) = routed.details_for(receiver.details.features, callee.forward_timeout);
         let deadline = timeout.and(routed.deadline);
-        let Routed { caller, call, procedure, registration, wishes, payload, .. } = routed;
+        let Routed { caller, call, procedure, payload, .. } = routed;
         let stream = procedure.map(|procedure| Box::new(Stream { procedure, registration, details: details.clone() }));
         if stream.is_some() {
             details.push("progress", true);

@@ -2,13 +2,14 @@
 //!
 //! **Invariant:** its callees stand in the order in which they registered, each session once.
 //!
-//! Source: WAMP specification, "Shared Registration", "Call Re-Routing".
+//! Source: WAMP specification, "Shared Registration", "Sharded Registration", "Call Re-Routing".
 
 use countersign_wamp::{Id, UriPattern};
 use smallvec::SmallVec;
 
 use crate::clock::WallTime;
 use crate::random::Random;
+use crate::shard::{Node, ResourceKey};
 
 /// Which of its callees gets a call: `REGISTER.Options.invoke`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub(crate) struct Callee {
     pub session: Id,
     /// Whether it wants to keep to timeouts itself, if it can.
     pub forward_timeout: bool,
+    /// Where the keys of sharded calls find it.
+    pub node: Node,
 }
 
 /// See the module.
@@ -93,20 +96,32 @@ impl Registration {
         true
     }
 
-    /// The callee that gets a call, among those that have not been tried for it yet.
-    pub fn pick(&mut self, tried: &[Id], random: &mut Random) -> Option<Callee> {
-        let is_untried = |callee: &&Callee| !tried.contains(&callee.session);
-        match self.invoke {
-            Invoke::Single | Invoke::First => self.callees.iter().find(is_untried).copied(),
-            Invoke::Last => self.callees.iter().rfind(is_untried).copied(),
-            Invoke::Random => {
-                let count = self.callees.iter().filter(is_untried).count();
-                self.callees.iter().filter(is_untried).nth(random.below(count)).copied()
+    /// The callee that gets a call, among those that may.
+    ///
+    /// A key decides where calls are spread. It is not asked where callees stand by for each other,
+    /// or a call would reach one whose turn has not come.
+    pub fn pick(
+        &mut self,
+        key: Option<ResourceKey>,
+        may: impl Fn(&Callee) -> bool,
+        random: &mut Random,
+    ) -> Option<Callee> {
+        let may = |callee: &&Callee| may(callee);
+        match (self.invoke, key) {
+            (Invoke::Single | Invoke::First, _) => self.callees.iter().find(may).copied(),
+            (Invoke::Last, _) => self.callees.iter().rfind(may).copied(),
+            (Invoke::Random | Invoke::RoundRobin, Some(key)) => {
+                // Of several on the same node the last one.
+                self.callees.iter().filter(may).max_by_key(|callee| key.weight(callee.node)).copied()
             }
-            Invoke::RoundRobin => {
+            (Invoke::Random, None) => {
+                let count = self.callees.iter().filter(may).count();
+                self.callees.iter().filter(may).nth(random.below(count)).copied()
+            }
+            (Invoke::RoundRobin, None) => {
                 let places = || self.callees.iter().enumerate();
                 let mut in_turn = places().skip(self.turn).chain(places().take(self.turn));
-                let (place, callee) = in_turn.find(|(_, callee)| is_untried(callee))?;
+                let (place, callee) = in_turn.find(|(_, callee)| may(callee))?;
                 let callee = *callee;
                 self.turn = place + 1;
                 Some(callee)

@@ -15,6 +15,7 @@ use crate::pattern_map::PatternMap;
 use crate::random::Random;
 use crate::refusal::{Gate, Refusal, revoked};
 use crate::session::Sessions;
+use crate::shard::{Node, ResourceKey};
 use crate::{Action, Effect, Feature, RealmSettings, ReservedUris, Target, options};
 
 /// See the module.
@@ -35,6 +36,7 @@ pub(super) struct Wanted {
     invoke: Invoke,
     force: bool,
     forward_timeout: bool,
+    node: Option<Node>,
 }
 
 impl Wanted {
@@ -48,6 +50,7 @@ impl Wanted {
             invoke: invoke.map_or(Ok(Invoke::Single), |name| Invoke::from_name(name).ok_or_else(unknown_invoke))?,
             force: options::flag(options, "force_reregister", false)?,
             forward_timeout: options::flag(options, "forward_timeout", false)?,
+            node: Node::read(options)?,
         })
     }
 }
@@ -79,11 +82,10 @@ impl Registrations {
         Some((id, self.by_id.get(&id)?))
     }
 
-    /// The callee that gets the call next, `tried` being those that had it and were unavailable.
-    /// Also whether the registration may have others.
-    pub fn pick(&mut self, id: Id, tried: &[Id]) -> Option<(Callee, bool)> {
+    /// The callee that gets the call next, of those that may. Also whether the registration may have others.
+    pub fn pick(&mut self, id: Id, key: Option<ResourceKey>, may: impl Fn(&Callee) -> bool) -> Option<(Callee, bool)> {
         let registration = self.by_id.get_mut(&id)?;
-        Some((registration.pick(tried, &mut self.random)?, registration.invoke != Invoke::Single))
+        Some((registration.pick(key, may, &mut self.random)?, registration.invoke != Invoke::Single))
     }
 
     pub fn get(&self, id: Id) -> Option<&Registration> {
@@ -116,7 +118,8 @@ impl Registrations {
         }
         let policy = wanted.procedure.policy();
         session.check_holdings(gate.settings, policy)?;
-        let callee = Callee { session: from, forward_timeout: wanted.forward_timeout };
+        let node = wanted.node.unwrap_or_else(|| Node::of(from));
+        let callee = Callee { session: from, forward_timeout: wanted.forward_timeout, node };
         let id = match self.holder(&wanted.procedure) {
             Some(holder) if !wanted.force => {
                 self.share(holder, &wanted, callee, is_of_server)?;

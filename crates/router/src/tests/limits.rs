@@ -117,12 +117,21 @@ fn each_limit_has_a_counter_of_its_own() {
             ask(world, "wamp.subscription.get_events", vec![1_u64.into()]);
         }
     };
-    let steps: [(Limit, Step<'_>); 8] = [
+    let steps: [(Limit, Step<'_>); 10] = [
         (Limit::SubscriptionsAndRegistrations, &|world, number| {
             world.say(1, subscribe(number, none(), &format!("app.{number}")));
         }),
         (Limit::Wildcards, &|world, number| {
             world.say(1, subscribe(number, with("match", "wildcard"), &format!("app..{number}")));
+        }),
+        (Limit::WildcardComponents, &|world, number| {
+            let components = if number > 2 { 33 } else { 32 };
+            let pattern = vec!["a"; components].join(".");
+            world.say(1, subscribe(number, with("match", "wildcard"), &pattern));
+        }),
+        (Limit::ShardKeyBytes, &|world, number| {
+            let bytes = if number > 2 { 257 } else { 256 };
+            world.say(1, publish(number, with("rkey", "x".repeat(bytes)), "app.log"));
         }),
         (Limit::PendingCalls, &|world, number| {
             world.say(1, call(number, none(), "app.wait"));
@@ -138,7 +147,7 @@ fn each_limit_has_a_counter_of_its_own() {
             let pattern = UriPattern::parse("app.log", MatchPolicy::Exact, UriRules::default()).unwrap();
             settings.history = vec![HistorySettings { pattern, events_max: 9, bytes_max: 1 << 20, is_stored: false }];
             match limit {
-                Limit::UriBytes => {}
+                Limit::UriBytes | Limit::WildcardComponents | Limit::ShardKeyBytes => {}
                 Limit::SubscriptionsAndRegistrations => settings.subscriptions_and_registrations_max = 2,
                 Limit::Wildcards => settings.wildcards_max = 2,
                 Limit::PendingCalls => settings.pending_calls_max = 2,

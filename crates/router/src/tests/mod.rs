@@ -26,6 +26,7 @@ mod registrations;
 mod request_ids;
 mod retained;
 mod revocation;
+mod sharded;
 mod shared;
 mod streaming;
 mod subscriptions;

@@ -76,6 +76,28 @@ fn a_callee_that_does_not_understand_it_is_not_called() {
 }
 
 #[test]
+fn of_shared_callees_the_next_one_that_understands_it_is_called() {
+    let mut world = world();
+    for session in [4, 3, 2] {
+        world.register_with(session, with("invoke", "roundrobin"), "app.add");
+    }
+    let mut callee = |request, options| world.say(1, call(request, options, "app.add")).remove(0);
+    assert_eq!(callee(7, opaque()), format!("3 < INVOCATION 1 1 {DETAILS}"));
+    assert_eq!(callee(8, none()), "2 < INVOCATION 1 1");
+    assert_eq!(callee(9, opaque()), format!("3 < INVOCATION 2 1 {DETAILS}"));
+    assert_eq!(callee(10, none()), "2 < INVOCATION 2 1");
+    assert_eq!(callee(11, none()), "4 < INVOCATION 1 1");
+    // When those that understand it are unavailable, nobody is left.
+    callee(12, opaque());
+    assert_eq!(world.say(3, unavailable(3)), [format!("2 < INVOCATION 3 1 {DETAILS}")]);
+    assert_eq!(world.say(2, unavailable(3)), ["1 < ERROR CALL 12 wamp.error.no_available_callee"]);
+    for session in [2, 3] {
+        world.say(session, unregister(5, 1));
+    }
+    assert_eq!(world.say(1, call(13, opaque(), "app.add")), ["1 < ERROR CALL 13 wamp.error.feature_not_supported"]);
+}
+
+#[test]
 fn a_caller_that_does_not_understand_it_gets_an_error() {
     let refused = "4 < ERROR CALL 7 wamp.error.feature_not_supported";
     let mut world = world();

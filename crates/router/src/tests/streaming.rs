@@ -79,6 +79,24 @@ fn a_callee_that_can_t_take_parts_is_not_called() {
 }
 
 #[test]
+fn of_shared_callees_the_next_one_that_can_take_parts_is_called() {
+    let check = |policy: &str, want: u64| {
+        let mut world = world();
+        for session in [6, 2, 3, 4, 5] {
+            world.register_with(session, with("invoke", policy), "app.shared");
+        }
+        assert_eq!(
+            world.say(1, call(7, more(), "app.shared")),
+            [format!("{want} < INVOCATION 1 2 {{progress: true}}")]
+        );
+        assert_eq!(world.realm.pending_call_count(), 1);
+    };
+    check("first", 2);
+    check("last", 3);
+    check("roundrobin", 2);
+}
+
+#[test]
 fn a_part_that_comes_late_is_dropped() {
     let mut world = world();
     world.say(1, call(7, more(), "app.upload"));

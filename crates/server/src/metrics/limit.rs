@@ -105,6 +105,8 @@ impl ServerLimit {
 pub fn name_of(limit: Limit) -> &'static str {
     match limit {
         Limit::UriBytes => "limits.uri_bytes_max",
+        Limit::WildcardComponents => "wildcard_components_max",
+        Limit::ShardKeyBytes => "shard_key_bytes_max",
         Limit::SubscriptionsAndRegistrations => "limits.subscriptions_and_registrations_max",
         Limit::Wildcards => "limits.wildcards_max",
         Limit::PendingCalls => "limits.pending_calls_max",

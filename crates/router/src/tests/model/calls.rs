@@ -1,6 +1,6 @@
 //! The model's calls: from CALL to the one final answer.
 
-use super::state::{Holding, Model, Pending, braces, if_pattern};
+use super::state::{Holding, Model, Pending, braces, home, if_pattern};
 use super::steps::Step;
 use super::*;
 use crate::pattern_map::tests::rank;
@@ -14,10 +14,11 @@ impl Model {
     }
 
     pub fn call(&mut self, from: u64, step: &Step, want: &mut Vec<String>) -> Message {
-        let Step::Call { uri: index, timeout, receive_progress, in_parts } = *step else { unreachable!() };
+        let Step::Call { uri: index, timeout, receive_progress, in_parts, rkey } = *step else { unreachable!() };
         let procedure = uri(index);
         let call_id = self.next_call(from);
         let options = with("timeout", timeout).with("receive_progress", receive_progress).with("progress", in_parts);
+        let options = options.with("rkey", Value::from(rkey));
         let message = call(call_id, options, URIS[index]);
         if in_parts && !has(from, Feature::ProgressiveCallsAsCaller) {
             self.close(from, &format!("CALL {call_id} is progressive, which was not announced"), want);
@@ -39,6 +40,7 @@ impl Model {
                 procedure: index,
                 registration: best.id,
                 tried: Vec::new(),
+                rkey,
                 is_settled: false,
                 details: Vec::new(),
             };
@@ -49,15 +51,20 @@ impl Model {
         message
     }
 
-    /// The callee of a call whose turn it is, among those that were not tried.
+    /// The callee of a call whose turn it is, among those that were not tried and can take it.
     fn whose_turn(&mut self, pending: &Pending) -> Option<&Holding> {
         let id = pending.registration;
         let of_registration: Vec<_> = self.registrations.iter().filter(|one| one.id == id).collect();
         let had_turn = self.turns.get(&id).cloned().unwrap_or_default();
-        let is_untried = |one: &&&Holding| !pending.tried.contains(&one.session);
-        let untried = || of_registration.iter().filter(is_untried);
+        let may = |one: &&&Holding| {
+            let can_take_parts =
+                has(one.session, Feature::ProgressiveCallsAsCallee) && has(one.session, Feature::CallCanceling);
+            !pending.tried.contains(&one.session) && (!pending.in_parts || can_take_parts)
+        };
+        let untried = || of_registration.iter().filter(may);
         let picked = match of_registration.first().map(|one| one.invoke) {
             Some("last") => untried().next_back(),
+            Some("roundrobin") if pending.rkey.is_some() => return home(pending.rkey, untried().copied()),
             Some("roundrobin") => untried().find(|one| !had_turn.contains(&one.session)).or_else(|| untried().next()),
             _ => untried().next(),
         };
@@ -70,9 +77,10 @@ impl Model {
 
     /// Gives a call to the callee whose turn it is.
     fn invoke(&mut self, mut pending: Pending, want: &mut Vec<String>) {
-        let Pending { caller, call, procedure, receive_progress, in_parts, timeout, .. } = pending;
+        let Pending { caller, call, procedure, receive_progress, timeout, .. } = pending;
         let Some(picked) = self.whose_turn(&pending) else {
-            want.push(format!("{caller} < ERROR CALL {call} wamp.error.no_available_callee"));
+            let error = if pending.tried.is_empty() { "feature_not_supported" } else { "no_available_callee" };
+            want.push(format!("{caller} < ERROR CALL {call} wamp.error.{error}"));
             return;
         };
         let callee = picked.session;
@@ -83,10 +91,6 @@ impl Model {
             if_true("receive_progress", receive_progress && has(callee, Feature::ProgressiveCallResults)),
             (keeps_time && timeout > 0).then(|| format!("timeout: {timeout}")),
         ];
-        if in_parts && !(has(callee, Feature::ProgressiveCallsAsCallee) && has(callee, Feature::CallCanceling)) {
-            want.push(format!("{caller} < ERROR CALL {call} wamp.error.feature_not_supported"));
-            return;
-        }
         pending.deadline = if keeps_time { u64::MAX } else { pending.first_deadline };
         let count = self.sessions.get_mut(&callee).unwrap();
         *count += 1;

@@ -65,7 +65,7 @@ fn uri(index: usize) -> Uri {
 }
 
 /// One line per receiver.
-fn expand(lines: Vec<String>) -> Vec<String> {
+pub fn expand(lines: Vec<String>) -> Vec<String> {
     let each = |line: String| match line.split_once(" < ") {
         Some((to, text)) => to.split('+').map(|to| format!("{to} < {text}")).collect(),
         None => vec![line],

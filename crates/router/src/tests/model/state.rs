@@ -6,6 +6,7 @@ use countersign_wamp::{Uri, UriPattern};
 
 use super::steps::{Kill, LISTS, Lists, Step};
 use super::*;
+use crate::shard::{Node, ResourceKey};
 
 /// A subscriber of a subscription, or a callee of a registration.
 pub struct Holding {
@@ -14,6 +15,7 @@ pub struct Holding {
     pub session: u64,
     pub invoke: &'static str,
     pub forward_timeout: bool,
+    pub nkey: Option<&'static str>,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -35,6 +37,7 @@ pub struct Pending {
     pub procedure: usize,
     pub registration: u64,
     pub tried: Vec<u64>,
+    pub rkey: Option<&'static str>,
     /// Whether somebody has seen so much of it that it can't begin anew elsewhere.
     pub is_settled: bool,
     /// What each INVOCATION says of it.
@@ -85,6 +88,15 @@ fn allow(lists: &Lists, session: u64) -> bool {
     })
 }
 
+/// Of those that share keys the one that a key belongs to; the last one, if their nodes have the same name.
+pub fn home<'a>(rkey: Option<&str>, sharing: impl Iterator<Item = &'a Holding>) -> Option<&'a Holding> {
+    let key = ResourceKey::read(&with("rkey", Value::from(rkey))).unwrap()?;
+    let node = |one: &Holding| {
+        Node::read(&with("nkey", Value::from(one.nkey))).unwrap().unwrap_or_else(|| Node::of(id(one.session)))
+    };
+    sharing.max_by_key(|one| key.weight(node(one)))
+}
+
 fn list_option(list: usize, named: u8) -> Value {
     let bits = (0..8_u64).filter(|bit| named >> bit & 1 == 1);
     let entry = |bit: u64| -> Value {
@@ -103,7 +115,7 @@ impl Model {
     pub fn step(&mut self, from: u64, step: &Step) -> Option<(Message, Vec<String>)> {
         let mut want = Vec::new();
         let message = match *step {
-            Step::Subscribe { pattern } => self.subscribe(from, pattern, &mut want),
+            Step::Subscribe { pattern, nkey } => self.subscribe(from, pattern, nkey, &mut want),
             Step::Unsubscribe { nth } => {
                 let index = pick(&self.subscribers, |one| one.session == from, nth)?;
                 want.push(format!("{from} < UNSUBSCRIBED 5"));
@@ -175,26 +187,30 @@ impl Model {
             .or_else(|| Some(1 + (nth as u64).checked_rem(self.sessions[&callee])?))
     }
 
-    fn subscribe(&mut self, from: u64, index: usize, want: &mut Vec<String>) -> Message {
+    fn subscribe(&mut self, from: u64, index: usize, nkey: Option<&'static str>, want: &mut Vec<String>) -> Message {
         let pattern = parse(index);
         let known = self.subscribers.iter().find(|one| one.pattern == pattern).map(|one| one.id);
         let id = known.unwrap_or_else(|| {
             self.last_subscription += 1;
             self.last_subscription
         });
-        if !self.subscribers.iter().any(|one| one.id == id && one.session == from) {
-            self.subscribers.push(Holding { id, pattern, session: from, invoke: "", forward_timeout: false });
-        }
+        self.subscribers.retain(|one| one.id != id || one.session != from);
+        self.subscribers.push(Holding { id, pattern, session: from, invoke: "", forward_timeout: false, nkey });
         want.push(format!("{from} < SUBSCRIBED 5 {id}"));
-        subscribe(5, with("match", PATTERNS[index].0), PATTERNS[index].1)
+        subscribe(5, with("match", PATTERNS[index].0).with("nkey", Value::from(nkey)), PATTERNS[index].1)
     }
 
     fn publish(&mut self, from: u64, step: &Step, want: &mut Vec<String>) -> Message {
-        let Step::Publish { uri: index, exclude_me, acknowledge, ref lists } = *step else { unreachable!() };
+        let Step::Publish { uri: index, exclude_me, acknowledge, ref lists, rkey } = *step else { unreachable!() };
         let topic = uri(index);
         let number = self.publications;
-        for Holding { id, pattern, session, .. } in &self.subscribers {
-            if pattern.matches(&topic) && (*session != from || !exclude_me) && allow(lists, *session) {
+        let may = |one: &&Holding| {
+            one.pattern.matches(&topic) && (one.session != from || !exclude_me) && allow(lists, one.session)
+        };
+        for one in self.subscribers.iter().filter(may) {
+            let Holding { id, pattern, session, nkey, .. } = one;
+            let others = self.subscribers.iter().filter(may).filter(|other| other.id == *id && other.nkey.is_some());
+            if rkey.is_none() || nkey.is_none() || home(rkey, others).is_some_and(|home| home.session == *session) {
                 let details = braces([if_pattern(pattern, "topic", &topic)]);
                 want.push(format!("{session} < EVENT {id} P{number}{details}"));
             }
@@ -203,14 +219,14 @@ impl Model {
             want.push(format!("{from} < PUBLISHED 5 P{number}"));
         }
         self.publications += u64::from(!want.is_empty());
-        let options = with("exclude_me", exclude_me).with("acknowledge", acknowledge);
+        let options = with("exclude_me", exclude_me).with("acknowledge", acknowledge).with("rkey", Value::from(rkey));
         let options =
             lists.iter().fold(options, |options, (&list, &named)| options.with(LISTS[list], list_option(list, named)));
         publish(5, options, URIS[index])
     }
 
     fn register(&mut self, from: u64, step: &Step, want: &mut Vec<String>) -> Message {
-        let Step::Register { pattern: index, invoke, force, forward_timeout } = *step else { unreachable!() };
+        let Step::Register { pattern: index, invoke, force, forward_timeout, nkey } = *step else { unreachable!() };
         let pattern = parse(index);
         if force {
             for Holding { id, session, .. } in self.registrations.extract_if(.., |one| one.pattern == pattern) {
@@ -225,14 +241,15 @@ impl Model {
         if holders.is_empty() || may_share {
             let id = holders.first().map_or(self.last_registration + 1, |one| one.id);
             self.last_registration = self.last_registration.max(id);
-            self.registrations.push(Holding { id, pattern, session: from, invoke, forward_timeout });
+            self.registrations.push(Holding { id, pattern, session: from, invoke, forward_timeout, nkey });
             want.push(format!("{from} < REGISTERED 5 {id}"));
         } else {
             let error = "wamp.error.procedure_already_exists";
             want.push(format!("{from} < ERROR REGISTER 5 {error}"));
         }
         let options = with("match", PATTERNS[index].0).with("force_reregister", force).with("invoke", invoke);
-        register(5, options.with("forward_timeout", forward_timeout), PATTERNS[index].1)
+        let options = options.with("forward_timeout", forward_timeout).with("nkey", Value::from(nkey));
+        register(5, options, PATTERNS[index].1)
     }
 
     fn kill(&mut self, from: u64, kill: Kill, want: &mut Vec<String>) -> Message {

@@ -19,6 +19,7 @@ pub enum Step {
     Leave,
     Subscribe {
         pattern: usize,
+        nkey: Option<&'static str>,
     },
     Unsubscribe {
         nth: usize,
@@ -28,12 +29,14 @@ pub enum Step {
         exclude_me: bool,
         acknowledge: bool,
         lists: Lists,
+        rkey: Option<&'static str>,
     },
     Register {
         pattern: usize,
         invoke: &'static str,
         force: bool,
         forward_timeout: bool,
+        nkey: Option<&'static str>,
     },
     Unregister {
         nth: usize,
@@ -44,6 +47,7 @@ pub enum Step {
         timeout: u64,
         receive_progress: bool,
         in_parts: bool,
+        rkey: Option<&'static str>,
     },
     Part {
         nth: usize,
@@ -104,31 +108,52 @@ fn kill() -> impl Strategy<Value = Kill> {
     ]
 }
 
+/// One of few names, or none.
+fn key(names: [&'static str; 3]) -> impl Strategy<Value = Option<&'static str>> {
+    prop_oneof![1 => Just(None), 1 => prop::sample::select(names.to_vec()).prop_map(Some)]
+}
+
+fn nkey() -> impl Strategy<Value = Option<&'static str>> {
+    key(["node1", "node2", "node3"])
+}
+
+fn rkey() -> impl Strategy<Value = Option<&'static str>> {
+    key(["sn1", "sn2", "sn3"])
+}
+
 fn publishing() -> impl Strategy<Value = Step> {
     let lists = prop_oneof![
         2 => Just(Lists::new()),
         1 => prop::collection::btree_map(0..LISTS.len(), 0_u8..64, 1..=2),
     ];
-    (0..URIS.len(), any::<bool>(), any::<bool>(), lists)
-        .prop_map(|(uri, exclude_me, acknowledge, lists)| Step::Publish { uri, exclude_me, acknowledge, lists })
+    (0..URIS.len(), any::<bool>(), any::<bool>(), lists, rkey()).prop_map(
+        |(uri, exclude_me, acknowledge, lists, rkey)| Step::Publish { uri, exclude_me, acknowledge, lists, rkey },
+    )
 }
 
 fn registering() -> impl Strategy<Value = Step> {
     let policies = ["single", "first", "last", "roundrobin"];
     // Mostly the same for a pattern, so that registrations are shared.
     let invoke = prop_oneof![1 => (0..policies.len()).prop_map(Some), 4 => Just(None)];
-    (0..PATTERNS.len(), invoke, prop::bool::weighted(0.2), prop::bool::weighted(0.3)).prop_map(
-        move |(pattern, invoke, force, forward_timeout)| {
+    (0..PATTERNS.len(), invoke, prop::bool::weighted(0.2), prop::bool::weighted(0.3), nkey()).prop_map(
+        move |(pattern, invoke, force, forward_timeout, nkey)| {
             let invoke = policies[invoke.unwrap_or(pattern % policies.len())];
-            Step::Register { pattern, invoke, force, forward_timeout }
+            Step::Register { pattern, invoke, force, forward_timeout, nkey }
         },
     )
 }
 
 fn calling() -> impl Strategy<Value = Step> {
     let timeout = prop::sample::select(vec![0, 0, 20, 50]);
-    (0..URIS.len(), timeout, any::<bool>(), prop::bool::weighted(0.3))
-        .prop_map(|(uri, timeout, receive_progress, in_parts)| Step::Call { uri, timeout, receive_progress, in_parts })
+    (0..URIS.len(), timeout, any::<bool>(), prop::bool::weighted(0.3), rkey()).prop_map(
+        |(uri, timeout, receive_progress, in_parts, rkey)| Step::Call {
+            uri,
+            timeout,
+            receive_progress,
+            in_parts,
+            rkey,
+        },
+    )
 }
 
 pub fn step() -> impl Strategy<Value = Step> {
@@ -137,7 +162,7 @@ pub fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => Just(Step::Join),
         1 => Just(Step::Leave),
-        3 => (0..PATTERNS.len()).prop_map(|pattern| Step::Subscribe { pattern }),
+        3 => (0..PATTERNS.len(), nkey()).prop_map(|(pattern, nkey)| Step::Subscribe { pattern, nkey }),
         1 => nth().prop_map(|nth| Step::Unsubscribe { nth }),
         4 => publishing(),
         8 => registering(),

@@ -1,8 +1,8 @@
 //! Publications and subscriptions.
 
 use countersign_client::{
-    CallError, Dict, Event, MatchPolicy, Passthru, PublishOptions, SubscribeOptions, Subscription, SubscriptionEnd,
-    Value,
+    CallError, Dict, Event, MatchPolicy, Passthru, PublishOptions, Session, SubscribeOptions, Subscription,
+    SubscriptionEnd, Value,
 };
 
 use super::bobs;
@@ -37,6 +37,36 @@ async fn patterns_match_and_events_name_topic_and_publisher() {
         assert_eq!((event.publisher_authid(), event.publisher_authrole()), (Some("bob"), Some("backend")));
         assert!(!event.is_retained());
     }
+}
+
+#[tokio::test]
+async fn of_the_subscribers_that_named_a_node_one_gets_the_events_of_a_key() {
+    let (_server, [publisher, first, second]) = bobs().await;
+    let subscribe = async |session: &Session, options| session.subscribe(&topic("sharded"), options).await.unwrap();
+    let mut shards = [
+        subscribe(&first, SubscribeOptions::new().nkey("a")).await,
+        subscribe(&second, SubscribeOptions::new().nkey("b")).await,
+    ];
+    let mut all = subscribe(&publisher, SubscribeOptions::new()).await;
+    for key in 0..20_i64 {
+        let options = PublishOptions::new().acknowledge().exclude_me(false).rkey(&format!("sn{}", key % 10));
+        publisher.publish_with(&topic("sharded"), options, vec![key.into()]).await.unwrap();
+        assert_eq!(next(&mut all).await.args(), [Value::from(key)]);
+    }
+    publisher.publish_with(&topic("sharded"), PublishOptions::new(), vec!["end".into()]).await.unwrap();
+    let mut got = Vec::new();
+    for shard in &mut shards {
+        let mut keys = Vec::new();
+        while let [Value::Int(key)] = next(shard).await.args()[..] {
+            keys.push(key);
+        }
+        let (once, again): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| *key < 10);
+        assert!(!once.is_empty());
+        assert_eq!(again, once.iter().map(|key| key + 10).collect::<Vec<_>>());
+        got.extend(once);
+    }
+    got.sort_unstable();
+    assert_eq!(got, (0..10).collect::<Vec<_>>());
 }
 
 #[tokio::test]

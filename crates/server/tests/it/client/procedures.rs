@@ -182,6 +182,26 @@ async fn callees_share_a_procedure_and_hand_calls_on_when_busy() {
 }
 
 #[tokio::test]
+async fn a_key_finds_the_same_callee_again() {
+    let (_server, [first, second, caller]) = bobs().await;
+    for (offering, node) in [(&first, "a"), (&second, "b")] {
+        let options = RegisterOptions::new().invoke(InvokePolicy::RoundRobin).nkey(node);
+        let answers = move |_| async move { Ok(vec![node.into()]) };
+        offering.register(&uri("sharded"), options, answers).await.unwrap();
+    }
+    let ask = async |key: u32| {
+        let options = CallOptions::new().rkey(&format!("sn{key}"));
+        caller.call_with(&uri("sharded"), options, ()).await.unwrap().args()[0].as_str().unwrap().to_owned()
+    };
+    let mut homes = Vec::new();
+    for key in 0..20 {
+        homes.push(ask(key).await);
+        assert_eq!(ask(key).await, homes[homes.len() - 1]);
+    }
+    assert!(["a", "b"].into_iter().all(|node| homes.iter().any(|home| home == node)), "{homes:?}");
+}
+
+#[tokio::test]
 async fn a_procedure_can_be_taken_over_and_its_first_callee_sees_it() {
     let (_server, [first, second]) = bobs().await;
     let answer = |text: &'static str| move |_| async move { Ok(vec![text.into()]) };
