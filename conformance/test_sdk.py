@@ -1,16 +1,9 @@
 """The Python package against the built server."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
+from countersign.sso import SSO, TransportError, ValidationError, status_code
 from countersign_server import running
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "sdk" / "python" / "src"))
-
-from countersign.service import Service, invoke, load  # noqa: E402
-from countersign.sso import SSO, TransportError, ValidationError, status_code  # noqa: E402
 
 APP, ADDRESS, PASSWORD = "CRM", "127.0.0.1", "correct horse battery"
 
@@ -62,24 +55,6 @@ def test_sessions_are_renewed_listed_verified_and_ended(sso):
 def test_refusals_have_the_codes_of_the_api(sso):
     refused(status_code.auth.not_allowed, sso.user.login, "cid", "jsmith1234", "wrong", APP, ADDRESS)
     refused(status_code.app_list.invalid, sso.user.login, "cid", "jsmith1234", PASSWORD, "HR", ADDRESS)
-
-
-def test_a_service_gets_what_it_expects(sso):
-    class ResetUserTOTPKey(Service):
-        def handle(self):
-            self.response.payload = self.sso.user.reset_totp_key(
-                self.cid, self.request.payload, None, None, "My SSO key", APP, ADDRESS
-            )
-
-    assert len(invoke(ResetUserTOTPKey, sso, ust(sso, "jsmith1234"))) == 32
-
-
-def test_a_service_is_loaded_from_its_file(tmp_path):
-    path = tmp_path / "mine.py"
-    path.write_text("from countersign.service import Service\nclass One(Service): pass\nclass Two(Service): pass\n")
-    assert load(f"{path}:One").__name__ == "One"
-    with pytest.raises(ValueError, match="One, Two"):
-        load(str(path))
 
 
 def test_nobody_at_the_address_is_an_error_that_says_so():

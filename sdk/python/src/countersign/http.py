@@ -1,9 +1,10 @@
-"""JSON over HTTP on one kept connection, with nothing but the standard library."""
+"""JSON over HTTP on kept connections, with nothing but the standard library."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import selectors
 import ssl
 import threading
 from typing import Any, Mapping, Optional
@@ -13,6 +14,10 @@ from urllib.parse import urlsplit
 TIMEOUT_SECONDS = 30.0
 #: Longest answer that is read, in bytes.
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
+#: Most connections that are kept while nobody needs them.
+KEPT_MAX = 8
+#: Where a server has the sign-on API, unless the address says so itself.
+PATH = "/sso"
 
 
 class TransportError(Exception):
@@ -20,81 +25,101 @@ class TransportError(Exception):
 
 
 class Connection:
-    """Sends requests to one server. Safe to share between threads; they take turns."""
+    """Sends requests to one server. Safe to share between threads: each request has a connection of its own."""
 
-    def __init__(self, base_url: str, timeout: float = TIMEOUT_SECONDS, tls: Optional[ssl.SSLContext] = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        timeout: float = TIMEOUT_SECONDS,
+        tls: Optional[ssl.SSLContext] = None,
+        api_key: Optional[str] = None,
+    ) -> None:
         """
-        :param base_url: where the API is, as ``http://127.0.0.1:8282/sso``
+        :param base_url: where the API is, as ``http://127.0.0.1:8282/zato/sso``; without a path below ``/sso``
         :param timeout: longest wait for an answer, in seconds
         :param tls: for ``https``; the system's certificates unless given
+        :param api_key: the application's own key, sent as ``Authorization: Bearer``
+        :raises ValueError: the address is none
         """
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("give an address as http://HOST:PORT/sso")
+            raise ValueError("give an address as http://HOST:PORT")
         self._is_tls = parts.scheme == "https"
-        self._host, self._port, self._path = parts.hostname, parts.port, parts.path.rstrip("/")
+        self._host, self._port, self._path = parts.hostname, parts.port, parts.path.rstrip("/") or PATH
         self._timeout, self._tls = timeout, tls
+        self._headers = {"Content-Type": "application/json", "User-Agent": "countersign-python"}
+        if api_key is not None:
+            self._headers["Authorization"] = f"Bearer {api_key}"
         self._lock = threading.Lock()
-        self._connection: Optional[http.client.HTTPConnection] = None
+        self._idle: list[http.client.HTTPConnection] = []
 
     def request(self, verb: str, path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Sends ``fields`` as a JSON body, whichever the verb is, and gives the answer's object.
 
+        The status of HTTP is in its ``http_status``. A request is sent once: whether one that was not answered was
+        carried out, nobody knows.
+
         :raises TransportError: no answer, or none in JSON
         """
         body = json.dumps(fields, default=str).encode()
-        headers = {"Content-Type": "application/json", "User-Agent": "countersign-python"}
-        with self._lock:
-            status, text = self._exchange(verb, self._path + path, body, headers)
+        status, text = self._exchange(verb, self._path + path, body)
         try:
             answer = json.loads(text)
         except ValueError:
             raise TransportError(f"{verb} {path} was answered with HTTP {status} and no JSON") from None
         if not isinstance(answer, dict):
             raise TransportError(f"{verb} {path} was answered with HTTP {status} and no object")
-        answer.setdefault("http_status", status)
+        answer["http_status"] = status
         return answer
 
     def close(self) -> None:
-        """Closes the connection; the next request opens another."""
+        """Closes the kept connections; the next request opens another."""
         with self._lock:
-            self._drop()
+            idle, self._idle = self._idle, []
+        for one in idle:
+            one.close()
 
-    def _exchange(self, verb: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        is_kept = self._connection is not None
+    def _exchange(self, verb: str, path: str, body: bytes) -> tuple[int, bytes]:
+        connection = self._take()
         try:
-            return self._try(verb, path, body, headers)
-        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
-            self._drop()
-            if not is_kept:
-                raise TransportError(f"no answer: {error}") from error
+            connection.request(verb, path, body=body, headers=self._headers)
+            response = connection.getresponse()
+            text = response.read(ANSWER_BYTES_MAX + 1)
         except (OSError, http.client.HTTPException) as error:
-            self._drop()
+            connection.close()
             raise TransportError(f"no answer: {error}") from error
-        # A kept connection that the server had closed before it read anything: that is no failure of the request.
-        try:
-            return self._try(verb, path, body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            self._drop()
-            raise TransportError(f"no answer: {error}") from error
-
-    def _try(self, verb: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-        if self._connection is None:
-            if self._is_tls:
-                self._connection = http.client.HTTPSConnection(
-                    self._host, self._port, timeout=self._timeout, context=self._tls or ssl.create_default_context()
-                )
-            else:
-                self._connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
-        self._connection.request(verb, path, body=body, headers=dict(headers))
-        response = self._connection.getresponse()
-        text = response.read(ANSWER_BYTES_MAX + 1)
         if len(text) > ANSWER_BYTES_MAX:
-            self._drop()
+            connection.close()
             raise TransportError("the answer is too long")
+        self._give_back(connection)
         return response.status, text
 
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    def _take(self) -> http.client.HTTPConnection:
+        while True:
+            with self._lock:
+                if not self._idle:
+                    break
+                kept = self._idle.pop()
+            if _is_good(kept):
+                return kept
+            kept.close()
+        if self._is_tls:
+            tls = self._tls or ssl.create_default_context()
+            return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=tls)
+        return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+
+    def _give_back(self, connection: http.client.HTTPConnection) -> None:
+        with self._lock:
+            if len(self._idle) < KEPT_MAX:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+
+def _is_good(connection: http.client.HTTPConnection) -> bool:
+    """Whether the server still keeps the connection: nothing comes unasked but its end."""
+    if connection.sock is None:
+        return False
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.sock, selectors.EVENT_READ)
+        return not selector.select(0)

@@ -1,7 +1,7 @@
 """The sign-on API with the names, orders and errors that programs written for Zato SSO know.
 
 >>> from countersign.sso import SSO
->>> sso = SSO("http://127.0.0.1:8282/sso")
+>>> sso = SSO("http://127.0.0.1:8282")
 >>> info = sso.user.login("my-cid", "jsmith1234", "correct horse battery", "CRM", "127.0.0.1")  # doctest: +SKIP
 >>> key = sso.user.reset_totp_key("my-cid", info.ust, None, None, "My phone", "CRM", "127.0.0.1")  # doctest: +SKIP
 """
@@ -13,16 +13,21 @@ from typing import Optional
 
 from ..http import TIMEOUT_SECONDS, Connection, TransportError
 from .attr import Attrs
-from .caller import Caller
+from .audit import AuditAPI
+from .caller import Caller, OwnSession
 from .errors import InvalidTOTPError, ValidationError, const, status_code
-from .model import AttrEntity, SearchCtx, Session, SessionInfo, SignupCtx, User, not_given
+from .model import (
+    AttrEntity, CurrentSession, RequestCtx, SearchCtx, Session, SessionInfo, SignupCtx, Token, User, not_given,
+)  # fmt: skip
 from .password_reset import PasswordResetAPI
 from .session import SessionAPI
+from .totp import TOTPAPI
 from .user import UserAPI
 
 __all__ = [
-    "SSO", "AttrEntity", "Attrs", "InvalidTOTPError", "PasswordResetAPI", "SearchCtx", "Session", "SessionAPI",
-    "SessionInfo", "SignupCtx", "TransportError", "User", "UserAPI", "ValidationError", "const", "not_given", "status_code",
+    "SSO", "TOTPAPI", "AttrEntity", "Attrs", "AuditAPI", "CurrentSession", "InvalidTOTPError", "OwnSession",
+    "PasswordResetAPI", "RequestCtx", "SearchCtx", "Session", "SessionAPI", "SessionInfo", "SignupCtx", "Token",
+    "TransportError", "User", "UserAPI", "ValidationError", "const", "not_given", "status_code",
 ]  # fmt: skip
 
 
@@ -30,22 +35,34 @@ class SSO:
     """The sign-on API of one server: ``self.sso`` of a service."""
 
     def __init__(
-        self, base_url: str, timeout: float = TIMEOUT_SECONDS, tls: Optional[ssl.SSLContext] = None
+        self,
+        base_url: str,
+        timeout: float = TIMEOUT_SECONDS,
+        tls: Optional[ssl.SSLContext] = None,
+        own: Optional[OwnSession] = None,
+        api_key: Optional[str] = None,
     ) -> None:
         """
-        :param base_url: where the API is, as ``http://127.0.0.1:8282/sso``
+        :param base_url: the server, as ``http://127.0.0.1:8282``, or the API, as ``http://127.0.0.1:8282/zato/sso``
         :param timeout: longest wait for an answer, in seconds
         :param tls: for ``https``; the system's certificates unless given
+        :param own: the program's own session, a super-user's, for what Zato SSO let a program do without one
+        :param api_key: the application's key; with the right ``sso:act-for`` the server believes whose address it names
         """
-        self.connection = Connection(base_url, timeout, tls)
-        caller = Caller(self.connection)
+        self.connection = Connection(base_url, timeout, tls, api_key)
+        #: Sends any request of the API.
+        self.caller = Caller(self.connection, own)
         #: Users, their logins, second factors and sessions.
-        self.user = UserAPI(caller)
+        self.user = UserAPI(self.caller)
+        #: Codes of a second factor.
+        self.totp = TOTPAPI(self.caller)
         #: Forgotten passwords.
-        self.password_reset = PasswordResetAPI(caller)
+        self.password_reset = PasswordResetAPI(self.caller)
+        #: The audit trail.
+        self.audit = AuditAPI(self.caller)
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Closes the connections."""
         self.connection.close()
 
     def __enter__(self) -> "SSO":

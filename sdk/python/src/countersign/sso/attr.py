@@ -89,6 +89,17 @@ class Attrs:
 
     delete_many = delete
 
+    def set_expiry(self, name: str, expiration: Optional[int], user_id: Optional[str] = None) -> None:
+        """When the attribute ends, in seconds from now; its value stays."""
+        self._call("PATCH", "/expiry", name=name, expiration=expiration, user_id=user_id)
+
+    def set_expiry_many(
+        self, data: Union[list[str], list[dict[str, Any]]], expiration: Optional[int] = None, user_id: Optional[str] = None
+    ) -> None:
+        """When these end: each ``{"name": ..., "expiration": ...}``, or a name for which ``expiration`` counts."""
+        items = [{"name": one} if isinstance(one, str) else one for one in data]
+        self._call("PATCH", "/expiry", data=items, expiration=expiration, user_id=user_id)
+
     def to_dict(
         self, decrypt: bool = True, value_to_dict: bool = False, serialize_dt: bool = False, user_id: Optional[str] = None
     ) -> dict[str, Any]:

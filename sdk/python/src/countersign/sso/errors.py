@@ -48,7 +48,11 @@ const = SimpleNamespace(
     approval_status=SimpleNamespace(approved="approved", before_decision="before_decision", rejected="rejected"),
     signup_status=SimpleNamespace(before_confirmation="before_confirmation", final="final"),
     search=SimpleNamespace(and_="and", or_="or"),
+    auth_type=SimpleNamespace(basic_auth="basic_auth", jwt="jwt"),
 )
+
+#: What an outer caller isn't told, whoever asked.
+_UNTOLD = (status_code.session.no_such_session, status_code.common.invalid_input)
 
 
 class ValidationError(Exception):
@@ -72,7 +76,7 @@ class InvalidTOTPError(ValidationError):
     """A code of the second factor is wrong or was used before."""
 
 
-def check(answer: dict[str, Any]) -> dict[str, Any]:
+def check(answer: dict[str, Any], is_login: bool = False) -> dict[str, Any]:
     """Gives an accepted answer back.
 
     :raises ValidationError: for a refused one
@@ -83,4 +87,5 @@ def check(answer: dict[str, Any]) -> dict[str, Any]:
     codes = answer.get("sub_status") or [
         status_code.common.missing_input if answer.get("http_status") == 400 else status_code.common.internal_error
     ]
-    raise ValidationError(codes, status=answer.get("status") or status_code.error)
+    is_told = not any(code in _UNTOLD for code in codes) and not (is_login and status_code.auth.not_allowed in codes)
+    raise ValidationError(codes, is_told, answer.get("status") or status_code.error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from .errors import const
 
@@ -25,25 +25,50 @@ not_given: Any = _NotGiven()
 
 def parse_time(text: Optional[str]) -> Optional[datetime]:
     """A time of the API, which is UTC without saying so."""
-    return datetime.fromisoformat(text) if text else None
+    if not text:
+        return None
+    # Python before 3.11 wants three or six digits behind the point, and no more.
+    seconds, _, fraction = text.partition(".")
+    return datetime.fromisoformat(f"{seconds}.{fraction[:6]:0<6}" if fraction else seconds)
+
+
+class Token(str):
+    """A token. Zato SSO gave bytes, so there are programs that decode it."""
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """The token itself."""
+        del encoding, errors
+        return str(self)
+
+
+#: The fields of a user that are times.
+USER_TIMES = ("approval_status_mod_time", "locked_time", "password_expiry", "password_last_set", "sign_up_time")
 
 
 class User:
-    """A user, with the fields that the caller may see; the others are ``None``."""
+    """A user, with the fields that the caller may see; the others are ``None``. Times are ``datetime``, UTC without an
+    offset. Nobody is shown the key of a second factor again, so ``totp_key`` is always ``None``."""
 
     _fields = (
         "user_id", "username", "email", "display_name", "first_name", "middle_name", "last_name",
         "is_active", "is_internal", "is_super_user", "is_approval_needed", "approval_status", "approval_status_mod_by",
         "approval_status_mod_time", "is_locked", "locked_time", "locked_by", "creation_ctx", "password_expiry",
         "password_is_set", "password_last_set", "password_must_change", "sign_up_status", "sign_up_time",
-        "is_totp_enabled", "totp_label", "is_rate_limit_active", "rate_limit_def", "status", "is_current_super_user",
+        "is_totp_enabled", "totp_key", "totp_label", "is_rate_limit_active", "rate_limit_type", "rate_limit_def",
+        "rate_limit_check_parent_def", "status", "is_current_super_user",
     )  # fmt: skip
 
-    def __init__(self, answer: dict[str, Any], attr: Any = None) -> None:
+    def __init__(self, answer: Optional[dict[str, Any]] = None, attr: Any = None) -> None:
+        given = answer or {}
         for name in self._fields:
-            setattr(self, name, answer.get(name))
+            value = given.get(name)
+            setattr(self, name, parse_time(value) if name in USER_TIMES and isinstance(value, str) else value)
         #: The user's attributes.
         self.attr = attr
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def to_dict(self) -> dict[str, Any]:
         """All fields but ``attr``."""
@@ -57,10 +82,10 @@ class User:
 class Session:
     """A session as a super-user sees it."""
 
-    creation_time: Optional[datetime]
-    expiration_time: Optional[datetime]
-    remote_addr: Optional[str]
-    user_agent: Optional[str]
+    creation_time: Optional[datetime] = None
+    expiration_time: Optional[datetime] = None
+    remote_addr: Optional[str] = None
+    user_agent: Optional[str] = None
     attr: Any = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,7 +97,7 @@ class Session:
 class SessionInfo:
     """A session that was just opened."""
 
-    ust: str = field(repr=False)
+    ust: Token = field(repr=False)
     user_id: Optional[str] = None
     username: Optional[str] = None
     creation_time: Optional[datetime] = None
@@ -85,6 +110,31 @@ class SessionInfo:
         if serialize_dt:
             given = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items()}
         return given
+
+
+@dataclass
+class CurrentSession:
+    """Whose session it is. What the session itself is like, only a super-user is told."""
+
+    user: User
+    session: Optional[Session] = None
+
+    def __getattr__(self, name: str) -> Any:
+        # One row in Zato SSO: the session's fields beside the user's.
+        if name.startswith("_") or name in ("user", "session"):
+            raise AttributeError(name)
+        return getattr(self.session if hasattr(Session, name) else self.user, name, None)
+
+
+@dataclass
+class RequestCtx:
+    """Who asks, for the calls that take it as one object."""
+
+    cid: str
+    current_app: str
+    remote_addr: Any
+    current_ust: Any = field(default=None, repr=False)
+    user_agent: Optional[str] = None
 
 
 @dataclass

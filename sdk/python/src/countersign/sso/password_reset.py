@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .caller import Caller, text_of
+from .model import Token
 
 PATH = "/password/reset"
 
@@ -14,7 +15,7 @@ PATH = "/password/reset"
 class ResetAccess:
     """What following a reset link gives."""
 
-    reset_key: str = field(repr=False)
+    reset_key: Token = field(repr=False)
     user: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -31,7 +32,8 @@ class PasswordResetAPI:
     def access_token(self, cid: str, token: Any, current_app: str, remote_addr: Any, user_agent: str) -> ResetAccess:
         """Trades the token of a link for the key that sets the password. Works once."""
         given = {"token": text_of(token), "user_agent": user_agent}
-        return ResetAccess(self._caller.call("PATCH", PATH, cid, current_app, remote_addr, **given)["reset_key"])
+        key = Token(self._caller.call("PATCH", PATH, cid, current_app, remote_addr, **given)["reset_key"])
+        return ResetAccess(key, {"reset_key": key})
 
     def change_password(
         self, cid: str, new_password: Any, token: Any, reset_key: Any, current_app: str, remote_addr: Any, user_agent: str

@@ -1,0 +1,248 @@
+"""The host for services: the document's program as it is, and services of our own, called over the bus."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+
+import pytest
+import swampyer
+
+import zato_seed
+from conftest import JSMITH, KRISTEN, WORKER, ZOE
+from countersign.otp import login
+from countersign.services import Request, Response, Service, invoke, load, service_name
+from countersign.sso import SSO
+from service_host import ServiceHost
+
+APP, ADDRESS = "CRM", "127.0.0.1"
+SEED_URI = "my-services.reset-user-totp-key"
+# Date, time, level, correlation id, service: message.
+LOGGED = re.compile(r"^\S+ \S+ (?P<level>\w+) (?P<cid>\w+) (?P<service>\S+): (?P<message>.*)$")
+
+
+def signed_in(server, user):
+    with SSO(server.urls["http"]) as sso:
+        return sso.user.login("cid", user.login, user.password, APP, ADDRESS)
+
+
+def hosted(server, path, user=ZOE, *more):
+    return ServiceHost([path, "--url", server.urls["http"], "--user", user.login, *more], user.password)
+
+
+def called(server, uri, *arguments, user=ZOE, **named):
+    """Calls a procedure over the bus; an error is an exception with its arguments."""
+    client = login(server.url("ws"), user.login, user.password, library="swampyer")
+    try:
+        return client.call(uri, *arguments, **named)
+    finally:
+        # Its thread ends when the connection does.
+        client._request_shutdown = True
+        client.disconnect()
+
+
+def logged(host, message):
+    """The next line that a service logs with such a message."""
+    return LOGGED.match(host.line(lambda line: (found := LOGGED.match(line)) and re.fullmatch(message, found["message"])))
+
+
+def trail(server, cid):
+    return json.loads(server.cli("audit", "search", "--cid", cid, "--json"))
+
+
+def written(directory, text, name="my_services.py"):
+    path = directory / name
+    path.write_text(textwrap.dedent(text), encoding="utf-8")
+    return path
+
+
+# The document's program
+
+
+def test_the_documents_program_differs_in_its_values_and_its_slip_alone():
+    before, after = zato_seed.original().splitlines(), zato_seed.adapted("csust_1", "zusr1").splitlines()
+    changed = [(old.strip(), new.strip()) for old, new in zip(before, after, strict=True) if old != new]
+    assert changed == [
+        ("ust = 'gAAAAABalFycY50Budi...'", "current_ust = 'csust_1'"),
+        ("user_id = 'zusrpdjpsqjqa8jdv533zh0pv8tcm'", "user_id = 'zusr1'"),
+    ]
+
+
+def test_the_documents_program_makes_a_key_for_another_user(server, tmp_path):
+    boss, user = signed_in(server, ZOE), signed_in(server, JSMITH)
+    path = written(tmp_path, zato_seed.adapted(boss.ust, user.user_id))
+    with hosted(server, path, ZOE, "--zato-alias") as host:
+        assert host.line() == SEED_URI
+        assert called(server, SEED_URI) is None
+        line = logged(host, "New key: [A-Z2-7]{32}")
+    assert line["service"] == SEED_URI
+    rows = trail(server, line["cid"])
+    assert [(row["operation"], row["actor"], row["outcome"]) for row in rows] == [("totp.reset", "zoe", "accepted")]
+
+
+def test_the_documents_program_is_told_nothing_of_a_key_that_it_gave(server, tmp_path):
+    boss, user = signed_in(server, ZOE), signed_in(server, JSMITH)
+    path = written(tmp_path, zato_seed.adapted(boss.ust, user.user_id, "KMCLCWN4YPMD2WO3"))
+    with hosted(server, path, ZOE, "--zato-alias") as host:
+        assert host.line() == SEED_URI
+        called(server, SEED_URI)
+        assert logged(host, "New key: .*")["message"] == "New key: None"
+
+
+def test_the_documents_program_is_refused_to_a_regular_user(server, tmp_path):
+    user, other = signed_in(server, KRISTEN), signed_in(server, JSMITH)
+    path = written(tmp_path, zato_seed.adapted(user.ust, other.user_id))
+    with hosted(server, path, ZOE, "--zato-alias") as host:
+        assert host.line() == SEED_URI
+        with pytest.raises(swampyer.ExInvocationError) as error:
+            called(server, SEED_URI)
+        line = logged(host, "Refused: .*")
+    assert error.value.args == ("E008002",)
+    rows = trail(server, line["cid"])
+    assert [(row["operation"], row["actor"], row["outcome"]) for row in rows] == [("totp.reset", KRISTEN.login, "refused")]
+
+
+# Services of our own
+
+OWN = """
+    from countersign.services import Service
+
+    class Base(Service):
+        def answer(self, value):
+            self.response.payload = value
+
+    class GetCRMUser(Base):
+        def handle(self):
+            self.logger.info("asked for %s", self.request.input.name)
+            self.response.payload.greeting = f"hello {self.request.input.name}"
+            self.response.payload.cid = self.cid
+
+    class Echo(Base):
+        name = "com.example.echo"
+        def handle(self):
+            self.answer([self.request.payload, self.name])
+
+    class Broken(Base):
+        def handle(self):
+            raise RuntimeError("with a secret in it")
+
+    class Unsendable(Base):
+        def handle(self):
+            self.answer(object())
+"""
+
+
+def test_a_file_of_services_is_served_with_one_line_for_each(server, tmp_path):
+    with hosted(server, written(tmp_path, OWN, "my_own.py")) as host:
+        lines = [host.line() for _ in range(4)]
+        assert lines == ["my-own.get-crm-user", "com.example.echo", "my-own.broken", "my-own.unsendable"]
+        answer = called(server, "my-own.get-crm-user", name="Zoë")
+        line = logged(host, "asked for Zoë")
+        assert answer == {"greeting": "hello Zoë", "cid": line["cid"]}
+        assert called(server, "my-own.get-crm-user", {"name": "a"})["greeting"] == "hello a"
+        assert called(server, "com.example.echo", 1, [2]) == [[1, [2]], "com.example.echo"]
+        assert called(server, "com.example.echo") == [None, "com.example.echo"]
+        assert host.stop() == 0
+
+
+def test_a_caller_does_not_hear_what_went_wrong_in_a_service(server, tmp_path):
+    with hosted(server, written(tmp_path, OWN, "my_own.py")) as host:
+        host.line(lambda line: line == "my-own.unsendable")
+        for uri, wanted in (("my-own.broken", "the service failed"), ("my-own.unsendable", "the result is no JSON")):
+            with pytest.raises(swampyer.ExInvocationError, match=wanted) as error:
+                called(server, uri)
+            assert "secret" not in str(error.value)
+        assert any("with a secret in it" in host.line() for _ in range(20))
+
+
+def test_a_host_whose_user_may_not_register_ends_and_says_so(server, tmp_path):
+    host = hosted(server, written(tmp_path, OWN, "my_own.py"), WORKER)
+    assert host.ended() == 2
+    assert any("my-own.get-crm-user" in line and "not authorized" in line for line in host.output), host.output
+
+
+def test_a_host_with_a_wrong_ticket_ends_and_says_so(server, tmp_path):
+    path = written(tmp_path, OWN, "my_own.py")
+    host = ServiceHost([path, "--url", server.urls["http"], "--user", ZOE.login], "wrong")
+    assert host.ended() == 2
+    assert any("refused" in line for line in host.output), host.output
+
+
+def test_a_file_that_can_not_be_served_is_named_with_the_reason(server, tmp_path):
+    cases = [
+        ("from zato.server.service import Service\n", "programs written for Zato need --zato-alias"),
+        ("import countersign\n", "no class that derives from Service"),
+        ("class A(:\n", "invalid syntax"),
+    ]
+    for number, (text, wanted) in enumerate(cases):
+        host = hosted(server, written(tmp_path, text, f"my_case_{number}.py"))
+        assert host.ended() == 1
+        assert any(wanted in line for line in host.output), host.output
+
+
+def test_a_host_opens_its_session_again(server, tmp_path):
+    with hosted(server, written(tmp_path, OWN, "my_own.py")) as host:
+        host.line(lambda line: line == "my-own.unsendable")
+        # What ends the sessions of a user without taking the login from it.
+        assert called(server, "wamp.session.kill_by_authid", ZOE.login)
+        host.line(lambda line: line.endswith("the session is open again"))
+        assert called(server, "com.example.echo", 1)[0] == 1
+
+
+# Without a server
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "wanted"),
+    [
+        ("my_module", "MyService", "my-module.my-service"),
+        ("my_services", "ResetUserTOTPKey", "my-services.reset-user-totp-key"),
+        ("api", "GetCRMUser", "api.get-crm-user"),
+        ("crm", "Get", "crm.get"),
+        ("crm.users", "GetByID", "crm.users.get-by-id"),
+        ("MyModule", "SOAPCall", "my-module.soap-call"),
+    ],
+)
+def test_a_service_without_a_name_is_called_after_its_module_and_class(module, name, wanted):
+    assert service_name(module, name) == wanted
+
+
+def test_a_name_of_its_own_is_no_name_of_what_derives_from_it():
+    class Named(Service):
+        name = "com.example.named"
+
+    class Derived(Named):
+        pass
+
+    assert Named.get_name() == "com.example.named"
+    assert Derived.get_name().endswith(".derived")
+
+
+def test_a_service_is_loaded_from_its_file(tmp_path):
+    text = "from countersign.services import Service\nclass {}(Service):\n    name = 'a.b'\n    def handle(self): pass\n"
+    assert [one.__name__ for one in load(str(written(tmp_path, text.format("One"), "my_one.py")))] == ["One"]
+    twice = text.format("One") + text.format("Two")
+    for name, wanted in (("my_two.py", "two services named a.b"), ("json.py", "loaded already"), ("my.txt", "no Python")):
+        with pytest.raises(ValueError, match=wanted):
+            load(str(written(tmp_path, twice, name)))
+
+
+def test_a_request_has_its_arguments_in_the_ways_that_services_read_them():
+    nothing, one, several = Request(), Request(["text"]), Request([1, 2], {"a": 3})
+    assert (nothing.payload, nothing.input) == (None, {})
+    assert (one.payload, one.input, one.raw_request) == ("text", {}, "text")
+    assert (several.payload, several.args, several.input.a) == ([1, 2], [1, 2], 3)
+    assert Request([{"a": 1}], {"b": 2}).input == {"a": 1, "b": 2}
+    with pytest.raises(AttributeError):
+        _ = nothing.input.a
+
+
+def test_a_service_gets_what_it_expects():
+    class Mine(Service):
+        def handle(self):
+            self.response.payload = [self.cid, self.logger.name, self.request.input, type(self.response)]
+
+    sso = SSO("http://127.0.0.1:9")
+    assert invoke(Mine, sso, Request([], {"a": 1}), "my-cid") == ["my-cid", Mine.get_name(), {"a": 1}, Response]
+    assert len(invoke(Mine, sso)[0]) == 24
