@@ -6,12 +6,14 @@ use crate::audit::{AuditEvent, Operation, Reason};
 use crate::login_name::LoginNameError;
 use crate::password::PasswordSecrets;
 use crate::permission::{Pattern, PermissionsError, Rule};
+use crate::profile::Profile;
 use crate::proof::cryptosign::PublicKeyError;
 use crate::repository::{
     ChangeUser, ChangeUserOutcome, CreateRole, CreateRoleOutcome, CreateUser, CreateUserOutcome, FindUser, ListRoles,
     ListUsers, RecordAudit, Repository, RepositoryError, RuleChange, SetRule, SetRuleOutcome, UserChange,
 };
 use crate::role::{Role, RoleName, RoleNameError};
+use crate::standing::{ApprovalStatus, Standing};
 use crate::user::{User, UserKey};
 use crate::{Actor, Identity, LoginName, RequestContext, Timestamp, UserId};
 
@@ -75,7 +77,7 @@ pub enum AdminError {
 }
 
 impl<R: Repository> Identity<R> {
-    /// Creates a user that is enabled. `password` was derived in the password pool.
+    /// Creates a user that may come in. `password` was derived in the password pool.
     ///
     /// # Errors
     ///
@@ -97,9 +99,13 @@ impl<R: Repository> Identity<R> {
             LoginName::parse(login).map_err(AdminError::from).and_then(|login| Ok((login, RoleName::parse(role)?)));
         let ((login, role), audit) = self.admit(actor, names, audit).await?;
         let (password, proofs) = password.map(|secrets| (secrets.hash, secrets.proofs)).unzip();
-        let user = User { id: UserId::generate(now, rng), login, enabled: true, role, password, created: now };
+        let password_set = password.as_ref().map(|_| now);
+        let password_expires = password_set.and_then(|_| self.password_end(now));
+        let standing = Standing { password_expires, ..Standing::GOOD };
+        let user = User { id: UserId::generate(now, rng), login, standing, role, password, created: now };
+        let profile = Profile { password_set, ..Profile::default() };
         let proofs = proofs.unwrap_or_default();
-        match self.repository.run(CreateUser { user: user.clone(), proofs, audit }).await? {
+        match self.repository.run(CreateUser { user: user.clone(), profile, proofs, audit }).await? {
             CreateUserOutcome::Created => Ok(user),
             CreateUserOutcome::LoginTaken => Err(AdminError::LoginTaken(user.login.to_string())),
             CreateUserOutcome::NoSuchRole => Err(AdminError::NoSuchRole(user.role.to_string())),
@@ -114,7 +120,7 @@ impl<R: Repository> Identity<R> {
     pub async fn change_user(
         &self,
         login: &str,
-        change: UserChange,
+        mut change: UserChange,
         actor: &Actor,
         context: &RequestContext,
         now: Timestamp,
@@ -122,6 +128,10 @@ impl<R: Repository> Identity<R> {
         let (operation, detail) = match &change {
             UserChange::Enabled(true) => (Operation::UserUnlock, ""),
             UserChange::Enabled(false) => (Operation::UserLock, ""),
+            UserChange::Approval(ApprovalStatus::Approved) => (Operation::UserApprove, ""),
+            UserChange::Approval(ApprovalStatus::Rejected) => (Operation::UserReject, ""),
+            UserChange::Approval(status) => (Operation::UserUpdate, status.name()),
+            UserChange::SignUp(status) => (Operation::UserUpdate, status.name()),
             UserChange::Role(role) => (Operation::UserRole, role.as_str()),
             UserChange::Password(_) => (Operation::UserPassword, ""),
             UserChange::Delete => (Operation::UserDelete, ""),
@@ -133,11 +143,22 @@ impl<R: Repository> Identity<R> {
             UserChange::Role(role) => role.to_string(),
             _ => String::new(),
         };
-        match self.repository.run(ChangeUser { login: name, change, audit }).await? {
+        if let UserChange::Password(password) = &mut change
+            && password.expires.is_none()
+        {
+            password.expires = self.password_end(now);
+        }
+        let (who, by) = (FindUser::ByLogin(name), actor.stamp());
+        match self.repository.run(ChangeUser { who, change, by, audit }).await? {
             ChangeUserOutcome::Changed(user) => Ok(user),
             ChangeUserOutcome::NoSuchUser => Err(unknown()),
             ChangeUserOutcome::NoSuchRole => Err(AdminError::NoSuchRole(role)),
         }
+    }
+
+    /// Until when a password is good that is set at `now`.
+    pub(crate) fn password_end(&self, now: Timestamp) -> Option<Timestamp> {
+        self.settings.password_lifetime.map(|lifetime| now.saturating_add(lifetime))
     }
 
     /// One user.

@@ -61,13 +61,14 @@ fn role(name: &str) -> UserChange {
 }
 
 /// One wish of each kind that is granted, with its row: operation and target.
-fn wishes() -> [(Wish, &'static str, &'static str); 11] {
+fn wishes() -> [(Wish, &'static str, &'static str); 12] {
     let hash = PasswordHash::from_stored("new".into());
     [
         (Wish::CreateUser("Ann", "backend"), "user.create", "ann"),
         (Wish::ChangeUser("KRISTEN98", UserChange::Enabled(false)), "user.lock", KRISTEN),
         (Wish::ChangeUser(LOCKED, UserChange::Enabled(true)), "user.unlock", LOCKED),
         (Wish::ChangeUser(KRISTEN, role("backend")), "user.role", KRISTEN),
+        (Wish::ChangeUser(KRISTEN, UserChange::Approval(ApprovalStatus::Rejected)), "user.reject", KRISTEN),
         (Wish::ChangeUser(KRISTEN, UserChange::Password(hash.into())), "user.password", KRISTEN),
         (Wish::ChangeUser(KRISTEN, UserChange::Delete), "user.delete", KRISTEN),
         (Wish::CreateRole("auditor"), "role.create", "auditor"),
@@ -163,7 +164,7 @@ fn a_new_user_is_enabled_and_found_by_its_name_in_any_case() {
     let fixture = Fixture::new();
     run(&fixture, &Actor::Operator, Wish::CreateUser("Ann", "backend")).unwrap();
     let user = ready(fixture.identity.user("aNN")).unwrap();
-    assert_eq!((user.login.as_str(), user.role.as_str(), user.enabled), ("ann", "backend", true));
+    assert_eq!((user.login.as_str(), user.role.as_str(), user.standing), ("ann", "backend", Standing::GOOD));
     assert_eq!((user.password, user.created), (None, NOW));
     for unknown in ["anna", "", "a b"] {
         assert_eq!(kind(&ready(fixture.identity.user(unknown)).unwrap_err()), "NoSuchUser", "{unknown:?}");
@@ -189,8 +190,8 @@ fn users_are_listed_in_pages_by_name() {
 fn a_changed_user_is_answered_as_it_was_stored_last() {
     let fixture = Fixture::new();
     let change = |change| ready(fixture.identity.change_user(KRISTEN, change, &Actor::Operator, &context(), NOW));
-    assert!(!change(UserChange::Enabled(false)).unwrap().enabled);
-    assert!(change(UserChange::Enabled(true)).unwrap().enabled);
+    assert!(!change(UserChange::Enabled(false)).unwrap().standing.enabled);
+    assert!(change(UserChange::Enabled(true)).unwrap().standing.enabled);
     assert_eq!(change(role("backend")).unwrap().role.as_str(), "backend");
     let before = fixture.user(KRISTEN);
     assert_eq!(change(UserChange::Delete).unwrap(), before);

@@ -28,6 +28,8 @@ macro_rules! names {
     };
 }
 
+pub(crate) use names;
+
 names! {
     /// What was done or tried.
     Operation {
@@ -47,6 +49,12 @@ names! {
         UserLock = "user.lock",
         /// A user was unlocked.
         UserUnlock = "user.unlock",
+        /// A user was approved.
+        UserApprove = "user.approve",
+        /// A user was rejected.
+        UserReject = "user.reject",
+        /// What is known of a user was changed.
+        UserUpdate = "user.update",
         /// A user got another role.
         UserRole = "user.role",
         /// A user was deleted.
@@ -99,6 +107,14 @@ names! {
         UnknownUser = "unknown_user",
         /// The user is not enabled.
         UserDisabled = "user_disabled",
+        /// The user's sign-up is not confirmed.
+        NotConfirmed = "not_confirmed",
+        /// The user is not approved.
+        NotApproved = "not_approved",
+        /// The password is right, and too old.
+        PasswordExpired = "password_expired",
+        /// The password is right, and has to be changed first.
+        PasswordMustChange = "password_must_change",
         /// Neither a password nor a key of this user.
         WrongTicket = "wrong_ticket",
         /// The user has no secret for this method: the password was set before, or without it.

@@ -7,6 +7,7 @@ use crate::audit::{AuditEvent, Operation};
 use crate::otp::{MintedOtp, OtpRequest};
 use crate::repository::{Bootstrap, BootstrapOutcome, Repository, RepositoryError};
 use crate::role::{self, RoleName};
+use crate::standing::Standing;
 use crate::user::User;
 use crate::{Actor, Identity, LoginName, RequestContext, Timestamp, UserId};
 
@@ -33,7 +34,7 @@ impl<R: Repository> Identity<R> {
         let user = User {
             id: UserId::generate(now, rng),
             login: login.clone(),
-            enabled: true,
+            standing: Standing::GOOD,
             role: RoleName::trust(),
             password: None,
             created: now,

@@ -1,5 +1,6 @@
 use super::*;
 use crate::audit::Reason;
+use crate::standing::Standing;
 use crate::testing::{Fault, Fixture, NOW, context, ready};
 use crate::{SessionKind, role};
 
@@ -12,7 +13,7 @@ fn the_first_start_makes_the_roles_and_a_way_in_for_a_first_user() {
     let fixture = Fixture::fresh();
     let minted = bootstrap(&fixture).unwrap().unwrap();
     let user = fixture.user(FIRST_LOGIN);
-    assert_eq!((user.enabled, user.password.clone(), user.role.clone()), (true, None, RoleName::trust()));
+    assert_eq!((user.standing, user.password.clone(), user.role.clone()), (Standing::GOOD, None, RoleName::trust()));
     assert_eq!(minted.login, user.login);
     assert_eq!(minted.credential.origin, "%operator@127.0.0.1");
     let end = NOW.saturating_add(fixture.identity.settings().otp_lifetimes.default);

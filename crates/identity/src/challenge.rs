@@ -18,6 +18,7 @@ use crate::proof::wampcra::{self, SharedKey};
 use crate::repository::{
     AcceptLogin, Evidence, FindKeyOwner, FindSharedKey, FindVerifier, Repository, RepositoryError,
 };
+use crate::standing::Way;
 use crate::user::User;
 use crate::{Identity, LoginName, Timestamp};
 
@@ -238,9 +239,10 @@ impl<R: Repository> Identity<R> {
         let audit = attempt_row(claim, now);
         let decided = match (found, proof) {
             (Found::Nobody(reason), _) => Err(reason),
-            (Found::Without(user) | Found::With(user), _) if !user.enabled => Err(Reason::UserDisabled),
-            (Found::Without(_), _) => Err(Reason::NoSecret),
-            (Found::With(user), proof) => proof.map(|evidence| (user, evidence)),
+            (Found::Without(user), _) => Err(user.standing.admits(Way::Key, now).err().unwrap_or(Reason::NoSecret)),
+            (Found::With(user), proof) => {
+                user.standing.admits(Way::Key, now).and(proof).map(|evidence| (user, evidence))
+            }
         };
         let (user, evidence) = match decided {
             Ok(decided) => decided,

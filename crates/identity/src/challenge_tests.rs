@@ -126,7 +126,7 @@ fn each_refusal_has_its_reason_in_the_trail() {
             let fixture = fixture(KRISTEN);
             if name == LOCKED {
                 let secrets = secrets(&password_of(LOCKED), &mut fixture.rng());
-                let change = UserChange::Password(secrets);
+                let change = UserChange::Password(secrets.into());
                 ready(fixture.identity.change_user(LOCKED, change, &Actor::Operator, &context(), NOW)).unwrap();
                 fixture.memory().forget();
             }
@@ -208,7 +208,7 @@ fn what_changes_between_challenge_and_answer_counts() {
         check(method, |fixture| change(fixture, UserChange::Enabled(false)), Some(Reason::UserDisabled));
         check(method, |fixture| change(fixture, UserChange::Delete), Some(Reason::UnknownUser));
         let again = |fixture: &Fixture| {
-            change(fixture, UserChange::Password(secrets(&password_of(KRISTEN), &mut fixture.rng())));
+            change(fixture, UserChange::Password(secrets(&password_of(KRISTEN), &mut fixture.rng()).into()));
         };
         check(method, again, gone);
     }

@@ -25,6 +25,8 @@ pub struct IdentitySettings {
     pub otps_live_max: u32,
     /// How long a spent or expired one-time password is still recognised as such.
     pub spent_kept: Duration,
+    /// How long a password is good after it was set; `None`: for ever.
+    pub password_lifetime: Option<Duration>,
     /// What is kept of a password for proofs.
     pub secrets: SecretSettings,
     /// How sign-on sessions live.
@@ -40,6 +42,8 @@ impl IdentitySettings {
     pub const OTP_LIFETIME_LONGEST: Duration = Duration::from_hours(24);
     /// [`Self::otps_live_max`], unless set otherwise.
     pub const OTPS_LIVE_MAX: u32 = 1_000;
+    /// [`Self::password_lifetime`], unless set otherwise: two years (contract of the sign-on API, section 6.1).
+    pub const PASSWORD_LIFETIME: Duration = Duration::from_hours(24 * 730);
     /// [`Self::spent_kept`], unless set otherwise: a day.
     pub const SPENT_KEPT: Duration = Duration::from_hours(24);
 }

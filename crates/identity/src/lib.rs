@@ -23,6 +23,7 @@ pub mod otp;
 pub mod password;
 pub mod password_policy;
 pub mod permission;
+pub mod profile;
 pub mod proof;
 pub mod recovery;
 pub mod repository;
@@ -30,6 +31,7 @@ mod request;
 pub mod role;
 mod secret;
 pub mod sign_on;
+pub mod standing;
 #[cfg(test)]
 mod testing;
 pub mod throttle;

@@ -21,6 +21,7 @@ use crate::repository::{
     AcceptLogin, AcceptLoginOutcome, Evidence, FindCredential, FindUser, RecordAudit, Repository, RepositoryError,
     SpendCredential, SpendOutcome,
 };
+use crate::standing::Way;
 use crate::user::User;
 use crate::{Actor, Credential, Identity, LoginName, RequestContext, Secret, SessionKind, Timestamp};
 
@@ -143,7 +144,7 @@ impl<R: Repository> Identity<R> {
         let digest = self.settings.pepper.digest(&login, attempt.ticket);
         match self.repository.run(FindCredential { digest }).await? {
             Some(credential) => self.spend(&credential, audit, attempt, now).await,
-            None => self.login_by_password(login, audit, attempt, pool).await,
+            None => self.login_by_password(login, audit, attempt, pool, now).await,
         }
     }
 
@@ -207,6 +208,7 @@ impl<R: Repository> Identity<R> {
         audit: AuditEvent,
         attempt: &Attempt<'_>,
         pool: &impl PasswordPool,
+        now: Timestamp,
     ) -> Result<LoggedIn, LoginError> {
         let user = self.repository.run(FindUser::ByLogin(login)).await?;
         let hash = user.as_ref().and_then(|user| user.password.clone());
@@ -217,7 +219,7 @@ impl<R: Repository> Identity<R> {
             return Err(self.refuse_login(audit, Reason::UnknownUser).await);
         };
         let (true, Some(checked)) = (is_right, hash) else {
-            let reason = if user.enabled { Reason::WrongTicket } else { Reason::UserDisabled };
+            let reason = user.standing.admits(Way::Key, now).err().unwrap_or(Reason::WrongTicket);
             return Err(self.refuse_login(audit, reason).await);
         };
         let left = attempt.cookie.map(|cookie| format!(" cookie={}", cookie.id.to_bus())).unwrap_or_default();

@@ -73,8 +73,8 @@ pub enum OtpError {
     /// There is no such user.
     #[error("there is no user {0:?}")]
     NoSuchUser(String),
-    /// The user is not enabled.
-    #[error("the user {0:?} is not enabled")]
+    /// The user may not come in.
+    #[error("the user {0:?} is not enabled, not approved or not confirmed")]
     UserDisabled(String),
     /// The user has too many unspent ones.
     #[error("the user has {0} unspent one-time passwords, which is the most; withdraw some or let them expire")]

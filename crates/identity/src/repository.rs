@@ -9,6 +9,7 @@ use std::future::Future;
 use crate::audit::{AuditEvent, AuditRow, Operation as AuditedOperation, Outcome, Reason};
 use crate::password::{PasswordHash, PasswordSecrets};
 use crate::permission::{Pattern, Rule};
+use crate::profile::Profile;
 use crate::proof::Secrets;
 use crate::proof::cryptosign::PublicKey;
 use crate::proof::scram::{SALT_BYTES, Verifier};
@@ -19,6 +20,7 @@ use crate::sign_on::operations::{
     RenewSession, SetFactor, SetFactorOutcome,
 };
 use crate::sign_on::{Factor, SignOnSession};
+use crate::standing::{ApprovalStatus, SignUpStatus, Way};
 use crate::user::{User, UserKey};
 use crate::{Credential, CredentialId, CredentialKind, Digest, LoginName, Timestamp, UserId};
 
@@ -67,6 +69,8 @@ operations! {
     Bootstrap => BootstrapOutcome;
     CreateUser => CreateUserOutcome;
     FindUser => Option<User>;
+    FindProfile => Option<(User, Profile)>;
+    FindByEmail => Vec<User>;
     ListUsers => Vec<User>;
     ChangeUser => ChangeUserOutcome;
     AcceptLogin => AcceptLoginOutcome;
@@ -129,6 +133,8 @@ pub enum BootstrapOutcome {
 pub struct CreateUser {
     /// The user.
     pub user: User,
+    /// What else is known.
+    pub profile: Profile,
     /// What is kept of the password, beside its hash.
     pub proofs: Secrets,
     /// The row for the trail; stored as refused where the outcome is a refusal.
@@ -146,13 +152,29 @@ pub enum CreateUserOutcome {
     NoSuchRole,
 }
 
-/// Reads one user.
-#[derive(Debug)]
+/// Reads one user; also says which one a change is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FindUser {
     /// By login name.
     ByLogin(LoginName),
     /// By id.
     ById(UserId),
+}
+
+/// Reads all that is known of one user.
+#[derive(Debug)]
+pub struct FindProfile {
+    /// Of whom.
+    pub who: FindUser,
+}
+
+/// Reads the users who have an e-mail address, oldest first: an address may be shared.
+#[derive(Debug)]
+pub struct FindByEmail {
+    /// See [`Pepper::digest_email`](crate::Pepper::digest_email).
+    pub digest: Digest,
+    /// At most so many.
+    pub limit: u32,
 }
 
 /// Reads users in the order of their login names.
@@ -168,9 +190,11 @@ pub struct ListUsers {
 #[derive(Debug)]
 pub struct ChangeUser {
     /// Who.
-    pub login: LoginName,
+    pub who: FindUser,
     /// What.
     pub change: UserChange,
+    /// By whom, for [`Stamp`](crate::profile::Stamp)s; their time is the row's.
+    pub by: String,
     /// The row for the trail; stored as refused where the outcome is a refusal.
     pub audit: AuditEvent,
 }
@@ -179,15 +203,50 @@ pub struct ChangeUser {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "exists once per change, and changes are rare")]
 pub enum UserChange {
-    /// Locks (`false`, which removes its cookies) or unlocks the user.
+    /// Locks (`false`, which ends its sessions and removes its cookies) or unlocks the user.
     Enabled(bool),
+    /// Decides about the user; one that isn't approved any more loses sessions and cookies.
+    Approval(ApprovalStatus),
+    /// How far the sign-up has come; one that isn't final any more costs sessions and cookies.
+    SignUp(SignUpStatus),
     /// Gives another role.
     Role(RoleName),
-    /// Sets the password, and with it what proofs are checked against; removes the cookies that
-    /// logins by the old one have left.
-    Password(PasswordSecrets),
+    /// Sets the password, and with it what proofs are checked against; ends the sessions and removes
+    /// the cookies that logins by the old one have left.
+    Password(PasswordChange),
     /// Removes the user with its credentials.
     Delete,
+}
+
+impl UserChange {
+    /// Whether the user's sessions and cookies end with it; a user that is deleted loses all there is.
+    pub fn ends_sessions(&self) -> bool {
+        match self {
+            Self::Enabled(enabled) => !enabled,
+            Self::Approval(approval) => *approval != ApprovalStatus::Approved,
+            Self::SignUp(status) => *status != SignUpStatus::Final,
+            Self::Password(_) | Self::Delete => true,
+            Self::Role(_) => false,
+        }
+    }
+}
+
+/// Another password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordChange {
+    /// What is stored of it.
+    pub secrets: PasswordSecrets,
+    /// Until when it is good; `None`: for ever. [`Identity::change_user`](crate::Identity::change_user) puts
+    /// there what the settings say.
+    pub expires: Option<Timestamp>,
+    /// Whether it is only good for setting another one.
+    pub must_change: bool,
+}
+
+impl<S: Into<PasswordSecrets>> From<S> for PasswordChange {
+    fn from(secrets: S) -> Self {
+        Self { secrets: secrets.into(), expires: None, must_change: false }
+    }
 }
 
 /// Outcome of [`ChangeUser`].
@@ -205,7 +264,7 @@ pub enum ChangeUserOutcome {
 pub const COOKIES_PER_USER_MAX: u32 = 100;
 
 /// Opens a session by what was found right: checks once more, in the transaction of the audit row,
-/// that the user is enabled and still has the secret that it was checked against.
+/// that the user may come in and still has the secret that it was checked against.
 #[derive(Debug)]
 pub struct AcceptLogin {
     /// The user.
@@ -240,10 +299,18 @@ impl Evidence {
             Self::PublicKey(_) => Reason::UnknownKey,
         }
     }
+
+    /// By what a user comes in who shows it.
+    pub fn way(&self) -> Way {
+        match self {
+            Self::Password(_) | Self::Verifier(_) | Self::SharedKey(_) => Way::Password,
+            Self::PublicKey(_) => Way::Key,
+        }
+    }
 }
 
 /// Opens a session of a user who was recognised by something that is not stored here: checks, in
-/// the transaction of the audit row, that there is such a user and that it is enabled.
+/// the transaction of the audit row, that there is such a user and that it may come in.
 #[derive(Debug)]
 pub struct AcceptUser {
     /// The user.
@@ -261,7 +328,7 @@ pub enum AcceptLoginOutcome {
     Refused(Reason),
 }
 
-/// Opens a session by a cookie: one conditional write that finds it live and its owner enabled.
+/// Opens a session by a cookie: one conditional write that finds it live and its owner able to come in.
 #[derive(Debug)]
 pub struct AcceptCookie {
     /// Under which it is stored.
@@ -457,7 +524,7 @@ pub enum MintOutcome {
     Minted,
     /// The owner is gone.
     NoSuchUser,
-    /// The owner is not enabled.
+    /// The owner may not come in.
     UserDisabled,
     /// The owner has [`MintCredential::live_max`] live ones already.
     TooMany,

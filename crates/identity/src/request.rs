@@ -127,6 +127,14 @@ impl Actor {
         }
     }
 
+    /// Who it is in a [`Stamp`](crate::profile::Stamp).
+    pub fn stamp(&self) -> String {
+        match self {
+            Self::User { id, .. } => id.to_sign_on(),
+            Self::Operator | Self::Anonymous => self.name().to_owned(),
+        }
+    }
+
     /// Whether the actor's session was opened with a one-time password.
     pub fn is_otp_session(&self) -> bool {
         matches!(self, Self::User { session: SessionKind::Otp(_), .. })

@@ -3,6 +3,7 @@
 use crate::password::PasswordHash;
 use crate::proof::cryptosign::PublicKey;
 use crate::role::RoleName;
+use crate::standing::Standing;
 use crate::{LoginName, Timestamp, UserId};
 
 /// A user as storage keeps it.
@@ -12,8 +13,8 @@ pub struct User {
     pub id: UserId,
     /// The login name.
     pub login: LoginName,
-    /// A user that is not enabled can't log in by any credential.
-    pub enabled: bool,
+    /// Whether it may come in.
+    pub standing: Standing,
     /// The role, from which the rights come.
     pub role: RoleName,
     /// The password, if one is set.

@@ -656,6 +656,7 @@ impl Config {
             },
             otps_live_max: self.otp.live_max,
             spent_kept: Duration::from_secs(self.otp.spent_kept_seconds),
+            password_lifetime: Some(IdentitySettings::PASSWORD_LIFETIME),
             secrets: self.auth.secrets()?,
             sign_on: self.sso.sign_on(),
             denials: KeySessionDenials::new(&self.realm.uri_prefix),

@@ -56,7 +56,7 @@ pub async fn prepare(app: &App) -> Result<Vec<DemoUser>, String> {
             Ok(_) => Some(password),
             // A user of an earlier demonstration; one that somebody else made keeps its password.
             Err(AdminError::LoginTaken(_)) if is_of_demo(app, login).await? => {
-                let change = UserChange::Password(secrets);
+                let change = UserChange::Password(secrets.into());
                 identity
                     .change_user(login, change, operator, &context, now())
                     .await

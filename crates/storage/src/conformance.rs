@@ -19,6 +19,7 @@ pub mod credentials;
 pub(crate) mod fixture;
 pub mod history;
 pub mod passwords;
+pub mod profiles;
 pub mod proofs;
 pub mod roles;
 pub mod sign_on;
@@ -97,6 +98,12 @@ macro_rules! for_each_case {
             users::changes_each_property;
             users::refuses_changes_of_what_is_not_there;
             users::deletes_a_user_with_its_credentials;
+            profiles::keeps_every_field_of_a_profile;
+            profiles::finds_users_by_an_address_in_clear_or_sealed;
+            profiles::notes_who_decided_what_and_when;
+            profiles::lets_in_only_users_in_good_standing;
+            profiles::ends_sessions_and_cookies_of_who_may_not_come_in;
+            profiles::a_cookie_opens_nothing_once_the_password_expired;
         }
     };
 }

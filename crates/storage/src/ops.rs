@@ -6,6 +6,7 @@ mod cookies;
 mod credentials;
 mod factors;
 mod history;
+mod profiles;
 mod proofs;
 mod roles;
 mod seals;

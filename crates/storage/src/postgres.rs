@@ -30,6 +30,7 @@ const MIGRATIONS: Migrations = Migrations {
         Migration { version: 2, name: "proofs", sql: include_str!("../migrations/postgres/0002_proofs.sql") },
         Migration { version: 3, name: "history", sql: include_str!("../migrations/postgres/0003_history.sql") },
         Migration { version: 4, name: "sign_on", sql: include_str!("../migrations/postgres/0004_sign_on.sql") },
+        Migration { version: 5, name: "users", sql: include_str!("../migrations/postgres/0005_users.sql") },
     ],
 };
 

@@ -164,7 +164,8 @@ impl Record {
         self.optional_blob(field)?.ok_or_else(|| self.corrupt(field, "is null"))
     }
 
-    fn optional_blob(&mut self, field: &str) -> Result<Option<Vec<u8>>, TxError> {
+    /// Bytes, however many, or null.
+    pub fn optional_blob(&mut self, field: &str) -> Result<Option<Vec<u8>>, TxError> {
         match self.next(field)? {
             Column::Bytes(bytes) => Ok(Some(bytes)),
             Column::Null => Ok(None),

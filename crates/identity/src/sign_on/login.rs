@@ -11,6 +11,7 @@ use crate::audit::{AuditEvent, Operation, Reason};
 use crate::login::{LoginError, PasswordPool};
 use crate::password::PASSWORD_BYTES_MAX;
 use crate::repository::Repository;
+use crate::standing::Way;
 use crate::user::User;
 use crate::{Actor, Identity, LoginName, RequestContext, Secret, SessionId, Timestamp, TokenKind};
 
@@ -66,11 +67,11 @@ impl<R: Repository> Identity<R> {
             return Err(self.refuse_login(audit, Reason::Busy).await);
         };
         let (user, factor) = match found {
-            Some((user, factor)) if is_right => (user, factor),
-            Some((user, _)) if !user.enabled => {
-                return Err(self.refuse_login(audit, Reason::UserDisabled).await);
-            }
-            Some(_) => return Err(self.refuse_login(audit, Reason::WrongTicket).await),
+            Some((user, factor)) => match user.standing.admits(Way::Key, now) {
+                Ok(()) if is_right => (user, factor),
+                Ok(()) => return Err(self.refuse_login(audit, Reason::WrongTicket).await),
+                Err(reason) => return Err(self.refuse_login(audit, reason).await),
+            },
             None => return Err(self.refuse_login(audit, Reason::UnknownUser).await),
         };
         let Some(password) = hash else { return Err(self.refuse_login(audit, Reason::WrongTicket).await) };

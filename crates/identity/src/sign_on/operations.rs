@@ -14,7 +14,7 @@ pub struct FindFactor {
     pub login: LoginName,
 }
 
-/// Opens a session by what was found right. In one transaction: the user is enabled and still has this password; the
+/// Opens a session by what was found right. In one transaction: the user may come in and still has this password; the
 /// second factor is off, or is the one that was checked and accepts this step; the session is stored.
 #[derive(Debug)]
 pub struct OpenSession {
@@ -59,7 +59,7 @@ pub struct FindSession {
     pub now: Timestamp,
 }
 
-/// Extends a live session of a user that is enabled, up to its end.
+/// Extends a live session up to its end.
 #[derive(Debug)]
 pub struct RenewSession {
     /// Which.

@@ -2,8 +2,9 @@
 
 use super::operations::{EndSession, FindSession, ListSessions, ReapSessions, RenewSession};
 use super::{Caller, SignOnSession};
-use crate::audit::{AuditEvent, Operation};
+use crate::audit::{AuditEvent, Operation, Reason};
 use crate::repository::{Repository, RepositoryError};
+use crate::standing::Way;
 use crate::{Actor, Identity, RequestContext, Secret, SessionKind, Timestamp, TokenKind};
 
 /// Most sessions that are removed in one transaction.
@@ -15,9 +16,9 @@ pub enum CallerError {
     /// No live session has this token.
     #[error("there is no such session")]
     NoSuchSession,
-    /// The session's user is locked.
-    #[error("the user is locked")]
-    Locked,
+    /// There is one, but its user may not use it.
+    #[error("the session's user may not come in: {}", .0.name())]
+    Barred(Reason),
     /// Ours.
     #[error(transparent)]
     Storage(#[from] RepositoryError),
@@ -47,8 +48,10 @@ impl<R: Repository> Identity<R> {
         }
         let digest = self.settings.pepper.digest_token(token);
         match self.repository.run(FindSession { digest, now }).await? {
-            Some((_, user)) if !user.enabled => Err(CallerError::Locked),
-            Some((session, user)) => Ok(Caller { user, session }),
+            Some((session, user)) => match user.standing.admits(Way::Session, now) {
+                Ok(()) => Ok(Caller { user, session }),
+                Err(reason) => Err(CallerError::Barred(reason)),
+            },
             None => Err(CallerError::NoSuchSession),
         }
     }

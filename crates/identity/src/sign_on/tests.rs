@@ -195,7 +195,7 @@ fn sessions_end_with_a_lock_a_new_password_and_the_user() {
     };
     for end in [
         |_: &Fixture| UserChange::Enabled(false),
-        |fixture: &Fixture| UserChange::Password(secrets("another one", &mut fixture.rng())),
+        |fixture: &Fixture| UserChange::Password(secrets("another one", &mut fixture.rng()).into()),
         |_: &Fixture| UserChange::Delete,
     ] {
         let fixture = Fixture::new();

@@ -100,6 +100,7 @@ impl Fixture {
             },
             otps_live_max: Self::OTPS_LIVE_MAX,
             spent_kept: IdentitySettings::SPENT_KEPT,
+            password_lifetime: None,
             secrets: SECRETS,
             sign_on: SignOnSettings::default(),
             denials: KeySessionDenials::new("com.izaber.wamp"),

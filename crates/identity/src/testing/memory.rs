@@ -6,19 +6,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::audit::{AuditEvent, AuditRow, Reason};
 use crate::permission::Rule;
+use crate::profile::{Profile, Stamp};
 use crate::proof::Secrets;
 use crate::proof::scram::Verifier;
 use crate::proof::wampcra::SharedKey;
 use crate::repository::{
     AcceptCookie, AcceptCookieOutcome, AcceptLogin, AcceptLoginOutcome, AcceptUser, AddUserKey, AddUserKeyOutcome,
     Bootstrap, BootstrapOutcome, ChangeUser, ChangeUserOutcome, CreateRole, CreateRoleOutcome, CreateUser,
-    CreateUserOutcome, DeleteCredential, DeleteCredentialOutcome, EndCookies, Evidence, FindCredential, FindKeyOwner,
-    FindSharedKey, FindUser, FindVerifier, ListCredentials, ListRoles, ListUserKeys, ListUsers, MintCredential,
-    MintOutcome, Operation, ReapCredentials, RecordAudit, RemoveUserKey, RemoveUserKeyOutcome, RepositoryError,
-    RuleChange, Run, SearchAudit, SetRule, SetRuleOutcome, SpendCredential, SpendOutcome, UserChange, WhichCookies,
+    CreateUserOutcome, DeleteCredential, DeleteCredentialOutcome, EndCookies, Evidence, FindByEmail, FindCredential,
+    FindKeyOwner, FindProfile, FindSharedKey, FindUser, FindVerifier, ListCredentials, ListRoles, ListUserKeys,
+    ListUsers, MintCredential, MintOutcome, Operation, ReapCredentials, RecordAudit, RemoveUserKey,
+    RemoveUserKeyOutcome, RepositoryError, RuleChange, Run, SearchAudit, SetRule, SetRuleOutcome, SpendCredential,
+    SpendOutcome, UserChange, WhichCookies,
 };
 use crate::role::{Role, RoleName};
 use crate::sign_on::{Factor, SignOnSession};
+use crate::standing::Way;
 use crate::user::{User, UserKey};
 use crate::{Credential, CredentialKind, LoginName, Timestamp, UserId};
 
@@ -44,6 +47,7 @@ pub struct Fault {
 struct State {
     is_bootstrapped: bool,
     users: BTreeMap<LoginName, User>,
+    profiles: BTreeMap<UserId, Profile>,
     roles: BTreeMap<RoleName, Vec<Rule>>,
     secrets: BTreeMap<UserId, Secrets>,
     keys: Vec<(UserId, UserKey)>,
@@ -162,6 +166,7 @@ impl Execute for CreateUser {
             (CreateUserOutcome::NoSuchRole, Some(Reason::NotFound))
         } else {
             state.secrets.insert(self.user.id, self.proofs);
+            state.profiles.insert(self.user.id, self.profile);
             state.users.insert(self.user.login.clone(), self.user);
             (CreateUserOutcome::Created, None)
         };
@@ -179,6 +184,27 @@ impl Execute for FindUser {
     }
 }
 
+impl Execute for FindProfile {
+    fn execute(self, state: &mut State) -> Option<(User, Profile)> {
+        let user = self.who.execute(state)?;
+        let profile = state.profiles.get(&user.id).cloned().unwrap_or_default();
+        Some((user, profile))
+    }
+}
+
+impl Execute for FindByEmail {
+    fn execute(self, state: &mut State) -> Vec<User> {
+        let has = |user: &&User| {
+            let email = state.profiles.get(&user.id).and_then(|profile| profile.email.as_ref());
+            email.is_some_and(|email| email.digest == self.digest)
+        };
+        let mut found: Vec<_> = state.users.values().filter(has).cloned().collect();
+        found.sort_by_key(|user| (user.created, user.id));
+        found.truncate(self.limit as usize);
+        found
+    }
+}
+
 impl Execute for ListUsers {
     fn execute(self, state: &mut State) -> Vec<User> {
         let after = |user: &&User| self.after.as_ref().is_none_or(|after| user.login > *after);
@@ -188,25 +214,40 @@ impl Execute for ListUsers {
 
 impl Execute for ChangeUser {
     fn execute(self, state: &mut State) -> ChangeUserOutcome {
-        let Some(user) = state.users.get_mut(&self.login) else {
+        let Some(User { id, login, .. }) = self.who.execute(state) else {
             state.record(self.audit, Some(Reason::NotFound));
             return ChangeUserOutcome::NoSuchUser;
         };
-        let ends_sessions = matches!(self.change, UserChange::Enabled(false) | UserChange::Password(_));
+        let ends_sessions = self.change.ends_sessions();
+        let stamp = Some(Stamp { at: self.audit.at, by: self.by });
+        let user = state.users.get_mut(&login).unwrap();
+        let profile = state.profiles.entry(id).or_default();
         match self.change {
-            UserChange::Enabled(enabled) => user.enabled = enabled,
+            UserChange::Enabled(enabled) => {
+                user.standing.enabled = enabled;
+                profile.locked = stamp;
+            }
+            UserChange::Approval(approval) => {
+                user.standing.approval = approval;
+                profile.approval = stamp;
+            }
+            UserChange::SignUp(status) => user.standing.sign_up = status,
             UserChange::Role(role) if !state.roles.contains_key(&role) => {
                 state.record(self.audit, Some(Reason::NotFound));
                 return ChangeUserOutcome::NoSuchRole;
             }
             UserChange::Role(role) => user.role = role,
-            UserChange::Password(secrets) => {
-                user.password = Some(secrets.hash);
-                state.secrets.insert(user.id, secrets.proofs);
+            UserChange::Password(password) => {
+                user.password = Some(password.secrets.hash);
+                user.standing.password_expires = password.expires;
+                user.standing.must_change = password.must_change;
+                profile.password_set = Some(self.audit.at);
+                state.secrets.insert(user.id, password.secrets.proofs);
             }
             UserChange::Delete => {
                 let user = user.clone();
-                state.users.remove(&self.login);
+                state.users.remove(&login);
+                state.profiles.remove(&id);
                 state.credentials.retain(|credential| credential.owner != user.id);
                 state.keys.retain(|(owner, _)| *owner != user.id);
                 state.secrets.remove(&user.id);
@@ -231,7 +272,6 @@ impl Execute for AcceptLogin {
         let secrets = state.secrets.get(&self.user);
         let refused = match state.user(self.user) {
             None => Err(Reason::UnknownUser),
-            Some(user) if !user.enabled => Err(Reason::UserDisabled),
             Some(user) => {
                 let has = match &self.by {
                     Evidence::Password(hash) => user.password.as_ref() == Some(hash),
@@ -245,7 +285,8 @@ impl Execute for AcceptLogin {
                         state.keys.iter().any(|(owner, known)| *owner == self.user && known.key == *key)
                     }
                 };
-                if has { Ok(user.clone()) } else { Err(self.by.missing()) }
+                let has = if has { Ok(user.clone()) } else { Err(self.by.missing()) };
+                user.standing.admits(self.by.way(), self.audit.at).and(has)
             }
         };
         if refused.is_ok() {
@@ -335,8 +376,8 @@ impl Execute for AcceptCookie {
         };
         let refused = if credential.expires.at < self.now {
             Some(Reason::CookieExpired)
-        } else if !user.enabled {
-            Some(Reason::UserDisabled)
+        } else if let Err(reason) = user.standing.admits(Way::Session, self.now) {
+            Some(reason)
         } else if self.login.as_ref().is_some_and(|login| *login != user.login) {
             Some(Reason::CookieMismatch)
         } else {
@@ -375,8 +416,7 @@ impl Execute for AcceptUser {
     fn execute(self, state: &mut State) -> AcceptLoginOutcome {
         let refused = match state.users.get(&self.login) {
             None => Err(Reason::UnknownUser),
-            Some(user) if !user.enabled => Err(Reason::UserDisabled),
-            Some(user) => Ok(user.clone()),
+            Some(user) => user.standing.admits(Way::Key, self.audit.at).map(|()| user.clone()),
         };
         state.record(self.audit, refused.as_ref().err().copied());
         refused.map_or_else(AcceptLoginOutcome::Refused, AcceptLoginOutcome::Accepted)
@@ -424,11 +464,11 @@ impl Execute for MintCredential {
         let Credential { owner, kind, .. } = self.credential;
         let of_owner = |other: &&Credential| other.owner == owner && other.kind == kind && is_live(other, self.now);
         let live = state.credentials.iter().filter(of_owner).count();
-        let (outcome, refused) = match state.user(owner) {
+        let (outcome, refused) = match state.user(owner).map(|user| user.standing.admits(Way::Key, self.now)) {
             None => (MintOutcome::NoSuchUser, Some(Reason::NotFound)),
-            Some(user) if !user.enabled => (MintOutcome::UserDisabled, Some(Reason::UserDisabled)),
-            Some(_) if live >= self.live_max as usize => (MintOutcome::TooMany, Some(Reason::TooMany)),
-            Some(_) => (MintOutcome::Minted, None),
+            Some(Err(reason)) => (MintOutcome::UserDisabled, Some(reason)),
+            Some(Ok(())) if live >= self.live_max as usize => (MintOutcome::TooMany, Some(Reason::TooMany)),
+            Some(Ok(())) => (MintOutcome::Minted, None),
         };
         if outcome == MintOutcome::Minted {
             state.credentials.push(self.credential);
@@ -454,8 +494,7 @@ impl Execute for SpendCredential {
             Some((_, credential)) if !is_live(&credential, self.now) => Err(Reason::OtpExpired),
             Some((index, credential)) => match state.user(credential.owner).cloned() {
                 None => Err(Reason::UnknownUser),
-                Some(user) if !user.enabled => Err(Reason::UserDisabled),
-                Some(user) => Ok((index, credential, user)),
+                Some(user) => user.standing.admits(Way::Key, self.now).map(|()| (index, credential, user)),
             },
         };
         match decided {

@@ -8,6 +8,7 @@ use crate::sign_on::operations::{
     ReapSessions, RenewSession, SetFactor, SetFactorOutcome,
 };
 use crate::sign_on::{Factor, SignOnSession};
+use crate::standing::Way;
 use crate::user::User;
 
 impl Execute for FindFactor {
@@ -21,8 +22,8 @@ impl Execute for FindFactor {
 impl OpenSession {
     fn refusal(&self, state: &State) -> Option<Reason> {
         let Some(user) = state.user(self.session.owner) else { return Some(Reason::UnknownUser) };
-        if !user.enabled {
-            return Some(Reason::UserDisabled);
+        if let Err(reason) = user.standing.admits(Way::Password, self.audit.at) {
+            return Some(reason);
         }
         if user.password.as_ref() != Some(&self.password) {
             return Some(Reason::WrongTicket);

@@ -99,11 +99,11 @@ impl Operator<'_> {
             UserEdit::Lock => UserChange::Enabled(false),
             UserEdit::Unlock => UserChange::Enabled(true),
             UserEdit::Delete => UserChange::Delete,
-            UserEdit::Password(password) => UserChange::Password(self.derive(login, &password).await?),
+            UserEdit::Password(password) => UserChange::Password(self.derive(login, &password).await?.into()),
             UserEdit::Role(role) => UserChange::Role(RoleName::parse(&role).map_err(AdminError::from)?),
         };
         let ends_sessions = match &change {
-            UserChange::Enabled(true) => None,
+            UserChange::Enabled(true) | UserChange::Approval(_) | UserChange::SignUp(_) => None,
             UserChange::Enabled(false) => Some("the user was locked"),
             UserChange::Role(_) => Some("the user got another role"),
             UserChange::Password(_) => Some("the user got another password"),

@@ -16,7 +16,7 @@ pub fn user(user: &User) -> Value {
         "uuid": user.id.to_bus(),
         "login": user.login.as_str(),
         "role": user.role.as_str(),
-        "enabled": user.enabled,
+        "enabled": user.standing.enabled,
         "has_password": user.password.is_some(),
         "created": user.created.to_rfc3339(),
     })

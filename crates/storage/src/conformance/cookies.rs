@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use countersign_identity::audit::{Operation as Audited, Reason};
 use countersign_identity::password::PasswordHash;
+use countersign_identity::profile::Profile;
 use countersign_identity::proof::Secrets;
 use countersign_identity::repository::{
     AcceptCookie, AcceptCookieOutcome, AcceptLogin, AcceptLoginOutcome, COOKIES_PER_USER_MAX, ChangeUser,
-    ChangeUserOutcome, CreateUser, EndCookies, Evidence, FindCredential, Repository, SearchAudit, UserChange,
+    ChangeUserOutcome, CreateUser, EndCookies, Evidence, FindCredential, FindUser, Repository, SearchAudit, UserChange,
     WhichCookies,
 };
 use countersign_identity::user::User;
@@ -40,7 +41,8 @@ async fn three<R: Repository>(repository: &R) {
     people(repository, &[]).await;
     for name in ["alice", "bob"] {
         let audit = event(Audited::UserCreate);
-        let create = CreateUser { user: with_password(name), proofs: Secrets::default(), audit };
+        let create =
+            CreateUser { user: with_password(name), profile: Profile::default(), proofs: Secrets::default(), audit };
         repository.run(create).await.unwrap();
     }
     for (number, owner) in [(1, "alice"), (2, "alice"), (3, "bob")] {
@@ -66,7 +68,12 @@ async fn refused<R: Repository>(repository: &R, accept: AcceptCookie, reason: Re
 }
 
 async fn change<R: Repository>(repository: &R, change: UserChange) {
-    let change = ChangeUser { login: login("alice"), change, audit: event(Audited::UserLock) };
+    let change = ChangeUser {
+        who: FindUser::ByLogin(login("alice")),
+        by: "auto".into(),
+        change,
+        audit: event(Audited::UserLock),
+    };
     assert!(matches!(repository.run(change).await.unwrap(), ChangeUserOutcome::Changed(_)));
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign_identity::audit::{Operation as Audited, Reason};
 use countersign_identity::repository::{
-    ChangeUser, DeleteCredential, DeleteCredentialOutcome, FindCredential, ListCredentials, MintCredential,
+    ChangeUser, DeleteCredential, DeleteCredentialOutcome, FindCredential, FindUser, ListCredentials, MintCredential,
     MintOutcome, ReapCredentials, Repository, SpendCredential, UserChange,
 };
 use countersign_identity::{Credential, CredentialKind, Expires, OffsetSeconds, Timestamp};
@@ -59,8 +59,12 @@ pub async fn keeps_every_field<R: Repository>(repository: Arc<R>) {
 pub async fn refuses_to_mint_for_a_missing_or_locked_owner<R: Repository>(repository: Arc<R>) {
     people(&*repository, &["alice"]).await;
     check(&*repository, mint(otp(1, "bob")), MintOutcome::NoSuchUser, &["otp.mint refused not_found"]).await;
-    let lock =
-        ChangeUser { login: login("alice"), change: UserChange::Enabled(false), audit: event(Audited::UserLock) };
+    let lock = ChangeUser {
+        who: FindUser::ByLogin(login("alice")),
+        by: "auto".into(),
+        change: UserChange::Enabled(false),
+        audit: event(Audited::UserLock),
+    };
     repository.run(lock).await.unwrap();
     check(&*repository, mint(otp(1, "alice")), MintOutcome::UserDisabled, &["otp.mint refused user_disabled"]).await;
     check(&*repository, FindCredential { digest: digest(1) }, None, &[]).await;

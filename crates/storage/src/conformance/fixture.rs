@@ -6,6 +6,7 @@ use std::sync::Arc;
 use countersign_identity::audit::{AuditEvent, AuditRow, Operation as Audited, Outcome};
 use countersign_identity::password::{PasswordHash, PasswordSecrets};
 use countersign_identity::permission::Rule;
+use countersign_identity::profile::Profile;
 use countersign_identity::proof::cryptosign::PublicKey;
 use countersign_identity::proof::scram::{Kdf, Keys, SALT_BYTES, Verifier};
 use countersign_identity::proof::wampcra::SharedKey;
@@ -15,6 +16,7 @@ use countersign_identity::repository::{
     Run, SearchAudit,
 };
 use countersign_identity::role::RoleName;
+use countersign_identity::standing::Standing;
 use countersign_identity::user::{User, UserKey};
 use countersign_identity::{
     Credential, CredentialId, CredentialKind, Digest, Expires, LoginName, OffsetSeconds, Secret, Timestamp, UserId,
@@ -53,7 +55,14 @@ pub fn user_id(name: &str) -> UserId {
 
 /// An enabled user with the role `frontend` and no password.
 pub fn user(name: &str) -> User {
-    User { id: user_id(name), login: login(name), enabled: true, role: role("frontend"), password: None, created: NOW }
+    User {
+        id: user_id(name),
+        login: login(name),
+        standing: Standing::GOOD,
+        role: role("frontend"),
+        password: None,
+        created: NOW,
+    }
 }
 
 pub fn digest(number: u32) -> Digest {
@@ -134,7 +143,12 @@ pub async fn people<R: Repository>(repository: &R, names: &[&str]) {
         assert_eq!(repository.run(create).await.unwrap(), CreateRoleOutcome::Created);
     }
     for name in names {
-        let create = CreateUser { user: user(name), proofs: Secrets::default(), audit: event(Audited::UserCreate) };
+        let create = CreateUser {
+            user: user(name),
+            profile: Profile::default(),
+            proofs: Secrets::default(),
+            audit: event(Audited::UserCreate),
+        };
         assert_eq!(repository.run(create).await.unwrap(), CreateUserOutcome::Created);
     }
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use countersign_identity::audit::{Operation as Audited, Reason};
 use countersign_identity::password::PasswordHash;
+use countersign_identity::profile::Profile;
 use countersign_identity::proof::Secrets;
 use countersign_identity::repository::{
-    AcceptLogin, AcceptLoginOutcome, AcceptUser, ChangeUser, CreateUser, Evidence, Repository, UserChange,
+    AcceptLogin, AcceptLoginOutcome, AcceptUser, ChangeUser, CreateUser, Evidence, FindUser, Repository, UserChange,
 };
 use countersign_identity::user::User;
 
@@ -24,7 +25,12 @@ fn accept(name: &str, checked: &str) -> AcceptLogin {
 async fn alice_with_password<R: Repository>(repository: &R) -> User {
     people(repository, &["bob"]).await;
     let alice = User { password: Some(hash("first")), ..user("alice") };
-    let create = CreateUser { user: alice.clone(), proofs: Secrets::default(), audit: event(Audited::UserCreate) };
+    let create = CreateUser {
+        user: alice.clone(),
+        profile: Profile::default(),
+        proofs: Secrets::default(),
+        audit: event(Audited::UserCreate),
+    };
     repository.run(create).await.unwrap();
     alice
 }
@@ -48,7 +54,10 @@ pub async fn refuses_what_changed_since_the_check<R: Repository>(repository: Arc
     };
     let change = async |change| {
         let audit = event(Audited::UserPassword);
-        repository.run(ChangeUser { login: login("alice"), change, audit }).await.unwrap();
+        repository
+            .run(ChangeUser { who: FindUser::ByLogin(login("alice")), by: "auto".into(), change, audit })
+            .await
+            .unwrap();
     };
     refused("nobody", Reason::UnknownUser).await;
     refused("bob", Reason::WrongTicket).await;
@@ -70,7 +79,10 @@ pub async fn accepts_a_recognised_user_that_is_enabled<R: Repository>(repository
     };
     let change = async |change| {
         let audit = event(Audited::UserLock);
-        repository.run(ChangeUser { login: login("alice"), change, audit }).await.unwrap();
+        repository
+            .run(ChangeUser { who: FindUser::ByLogin(login("alice")), by: "auto".into(), change, audit })
+            .await
+            .unwrap();
     };
     refused("nobody", Reason::UnknownUser).await;
     for _ in 0..2 {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use countersign_identity::audit::{Operation as Audited, Outcome, Reason};
 use countersign_identity::password::PasswordHash;
+use countersign_identity::profile::Profile;
 use countersign_identity::proof::Secrets;
 use countersign_identity::proof::scram::{Kdf, Verifier};
 use countersign_identity::repository::{
-    AcceptLogin, AcceptLoginOutcome, AddUserKey, ChangeUser, CreateUser, Evidence, FindSharedKey, FindVerifier,
-    RemoveUserKey, Repository, UserChange,
+    AcceptLogin, AcceptLoginOutcome, AddUserKey, ChangeUser, CreateUser, Evidence, FindSharedKey, FindUser,
+    FindVerifier, RemoveUserKey, Repository, UserChange,
 };
 use countersign_identity::user::User;
 use tokio::task::JoinSet;
@@ -20,7 +21,12 @@ async fn alice<R: Repository>(repository: &R, number: u8) -> User {
     people(repository, &["bob"]).await;
     let secrets = secrets(number);
     let alice = User { password: Some(secrets.hash), ..user("alice") };
-    let create = CreateUser { user: alice.clone(), proofs: secrets.proofs, audit: event(Audited::UserCreate) };
+    let create = CreateUser {
+        user: alice.clone(),
+        profile: Profile::default(),
+        proofs: secrets.proofs,
+        audit: event(Audited::UserCreate),
+    };
     repository.run(create).await.unwrap();
     let add =
         AddUserKey { login: login("alice"), key: user_key(number), keys_max: 9, audit: event(Audited::UserKeyAdd) };
@@ -30,7 +36,10 @@ async fn alice<R: Repository>(repository: &R, number: u8) -> User {
 
 async fn change<R: Repository>(repository: &R, change: UserChange) {
     let audit = event(Audited::UserPassword);
-    repository.run(ChangeUser { login: login("alice"), change, audit }).await.unwrap();
+    repository
+        .run(ChangeUser { who: FindUser::ByLogin(login("alice")), by: "auto".into(), change, audit })
+        .await
+        .unwrap();
 }
 
 async fn has<R: Repository>(repository: &R, user: &User, proofs: &Secrets) {
@@ -54,17 +63,22 @@ pub async fn keeps_every_field_and_replaces_all_with_the_password<R: Repository>
     ] {
         let changed = countersign_identity::password::PasswordSecrets { proofs: proofs.clone(), ..secrets(6) };
         user.password = Some(changed.hash.clone());
-        change(repository, UserChange::Password(changed)).await;
+        change(repository, UserChange::Password(changed.into())).await;
         has(repository, &user, &proofs).await;
     }
     change(repository, UserChange::Enabled(false)).await;
-    user.enabled = false;
+    user.standing.enabled = false;
     has(repository, &user, &secrets(5).proofs).await;
     change(repository, UserChange::Delete).await;
     check(repository, FindVerifier { login: login("alice") }, None, &[]).await;
     check(repository, FindSharedKey { login: login("alice") }, None, &[]).await;
     // Another user of the same name inherits nothing.
-    let create = CreateUser { user: user.clone(), proofs: Secrets::default(), audit: event(Audited::UserCreate) };
+    let create = CreateUser {
+        user: user.clone(),
+        profile: Profile::default(),
+        proofs: Secrets::default(),
+        audit: event(Audited::UserCreate),
+    };
     repository.run(create).await.unwrap();
     has(repository, &user, &Secrets::default()).await;
 }
@@ -117,7 +131,7 @@ pub async fn refuses_what_changed_since_the_proof<R: Repository>(repository: Arc
     for by in evidence(2) {
         refused(repository, "alice", by.clone(), by.missing()).await;
     }
-    change(repository, UserChange::Password(secrets(3))).await;
+    change(repository, UserChange::Password(secrets(3).into())).await;
     let remove = RemoveUserKey { login: login("alice"), key: user_key(1).key, audit: event(Audited::UserKeyRemove) };
     repository.run(remove).await.unwrap();
     for by in evidence(1) {
@@ -143,7 +157,7 @@ pub async fn lets_no_old_secret_in_after_the_password_changed<R: Repository>(rep
         let repository = Arc::clone(&repository);
         tasks.spawn(async move {
             if number == 8 {
-                change(&*repository, UserChange::Password(secrets(2))).await;
+                change(&*repository, UserChange::Password(secrets(2).into())).await;
             } else {
                 let [_, verifier, shared, _] = evidence(1);
                 let by = if number % 2 == 0 { verifier } else { shared };

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use countersign_identity::audit::{Operation as Audited, Reason};
 use countersign_identity::password::PasswordHash;
+use countersign_identity::profile::Profile;
 use countersign_identity::proof::Secrets;
-use countersign_identity::repository::{ChangeUser, CreateUser, Repository, UserChange};
+use countersign_identity::repository::{ChangeUser, CreateUser, FindUser, Repository, UserChange};
 use countersign_identity::sign_on::operations::{
     AcceptedCode, EnableFactor, EndSession, EndSessions, FindFactor, FindSession, ListSessions, OpenSession,
     OpenSessionOutcome, ReapSessions, RenewSession, SetFactor, SetFactorOutcome,
@@ -24,7 +25,12 @@ const HOUR: i64 = 3_600_000_000;
 async fn alice<R: Repository>(repository: &R) -> User {
     people(repository, &["bob"]).await;
     let alice = User { password: Some(hash("first")), ..user("alice") };
-    let create = CreateUser { user: alice.clone(), proofs: Secrets::default(), audit: event(Audited::UserCreate) };
+    let create = CreateUser {
+        user: alice.clone(),
+        profile: Profile::default(),
+        proofs: Secrets::default(),
+        audit: event(Audited::UserCreate),
+    };
     repository.run(create).await.unwrap();
     alice
 }
@@ -125,8 +131,12 @@ pub async fn opens_none_for_what_changed_since_the_check<R: Repository>(reposito
     refused(repository, of("bob", 1), Reason::WrongTicket).await;
     refused(repository, of("nobody", 1), Reason::UnknownUser).await;
     refused(repository, OpenSession { password: hash("second"), ..open(1, None) }, Reason::WrongTicket).await;
-    let change =
-        ChangeUser { login: login("alice"), change: UserChange::Enabled(false), audit: event(Audited::UserLock) };
+    let change = ChangeUser {
+        who: FindUser::ByLogin(login("alice")),
+        by: "auto".into(),
+        change: UserChange::Enabled(false),
+        audit: event(Audited::UserLock),
+    };
     repository.run(change).await.unwrap();
     refused(repository, open(1, None), Reason::UserDisabled).await;
     assert!(live(repository).await.is_empty());
@@ -181,7 +191,10 @@ pub async fn ends_the_sessions_of_a_user_that_changes<R: Repository>(repository:
     alice(repository).await;
     let change = async |change| {
         let audit = event(Audited::UserPassword);
-        repository.run(ChangeUser { login: login("alice"), change, audit }).await.unwrap();
+        repository
+            .run(ChangeUser { who: FindUser::ByLogin(login("alice")), by: "auto".into(), change, audit })
+            .await
+            .unwrap();
     };
     opened(repository, [1]).await;
     change(UserChange::Role(super::fixture::role("backend"))).await;

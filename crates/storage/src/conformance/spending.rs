@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use countersign_identity::audit::{Operation as Audited, Reason};
 use countersign_identity::repository::{
-    ChangeUser, FindCredential, Repository, SpendCredential, SpendOutcome, UserChange,
+    ChangeUser, FindCredential, FindUser, Repository, SpendCredential, SpendOutcome, UserChange,
 };
 use countersign_identity::{Credential, Timestamp};
 
@@ -67,7 +67,10 @@ pub async fn leaves_the_credential_of_a_locked_owner<R: Repository>(repository: 
     minted(&*repository, [otp(1, "alice"), otp(2, "alice")]).await;
     let change = async |change| {
         let audit = event(Audited::UserLock);
-        repository.run(ChangeUser { login: login("alice"), change, audit }).await.unwrap();
+        repository
+            .run(ChangeUser { who: FindUser::ByLogin(login("alice")), by: "auto".into(), change, audit })
+            .await
+            .unwrap();
     };
     change(UserChange::Enabled(false)).await;
     check_refused(&*repository, spend(1, NOW), Reason::UserDisabled).await;

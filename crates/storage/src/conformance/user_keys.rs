@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use countersign_identity::audit::Operation as Audited;
 use countersign_identity::repository::{
-    AddUserKey, AddUserKeyOutcome, ChangeUser, FindKeyOwner, ListUserKeys, RemoveUserKey, RemoveUserKeyOutcome,
-    Repository, UserChange,
+    AddUserKey, AddUserKeyOutcome, ChangeUser, FindKeyOwner, FindUser, ListUserKeys, RemoveUserKey,
+    RemoveUserKeyOutcome, Repository, UserChange,
 };
 use countersign_identity::user::UserKey;
 
@@ -41,7 +41,15 @@ pub async fn adds_finds_lists_and_removes<R: Repository>(repository: Arc<R>) {
     check(repository, remove("alice", 1), removed, &["user.pubkey.remove accepted"]).await;
     check(repository, FindKeyOwner { key: user_key(1).key }, None, &[]).await;
     let audit = event(Audited::UserDelete);
-    repository.run(ChangeUser { login: login("alice"), change: UserChange::Delete, audit }).await.unwrap();
+    repository
+        .run(ChangeUser {
+            who: FindUser::ByLogin(login("alice")),
+            by: "auto".into(),
+            change: UserChange::Delete,
+            audit,
+        })
+        .await
+        .unwrap();
     check(repository, FindKeyOwner { key: user_key(2).key }, None, &[]).await;
 }
 

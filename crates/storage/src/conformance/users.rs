@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use countersign_identity::audit::Operation as Audited;
 use countersign_identity::password::PasswordHash;
+use countersign_identity::profile::Profile;
 use countersign_identity::proof::Secrets;
 use countersign_identity::repository::{
     ChangeUser, ChangeUserOutcome, CreateUser, CreateUserOutcome, FindCredential, FindUser, ListUsers, Repository,
     UserChange,
 };
+use countersign_identity::standing::Standing;
 use countersign_identity::user::User;
 
 use super::fixture::{
@@ -16,11 +18,11 @@ use super::fixture::{
 };
 
 fn create(user: User) -> CreateUser {
-    CreateUser { user, proofs: Secrets::default(), audit: event(Audited::UserCreate) }
+    CreateUser { user, profile: Profile::default(), proofs: Secrets::default(), audit: event(Audited::UserCreate) }
 }
 
 fn change(name: &str, change: UserChange) -> ChangeUser {
-    ChangeUser { login: login(name), change, audit: event(Audited::UserRole) }
+    ChangeUser { who: FindUser::ByLogin(login(name)), by: "auto".into(), change, audit: event(Audited::UserRole) }
 }
 
 /// Both ways of finding, with and without a password, and nobody.
@@ -28,7 +30,12 @@ pub async fn creates_a_user_and_finds_it<R: Repository>(repository: Arc<R>) {
     people(&*repository, &[]).await;
     let alice = user("alice");
     let password = Some(PasswordHash::from_stored("$argon2id$v=19$x".to_owned()));
-    let bob = User { password, enabled: false, role: role("backend"), ..user("bob") };
+    let bob = User {
+        password,
+        standing: Standing { enabled: false, ..Standing::GOOD },
+        role: role("backend"),
+        ..user("bob")
+    };
     for user in [alice, bob] {
         let created = create(user.clone());
         check(&*repository, created, CreateUserOutcome::Created, &["user.create accepted"]).await;
@@ -78,7 +85,7 @@ pub async fn lists_by_name_page_by_page<R: Repository>(repository: Arc<R>) {
 pub async fn changes_each_property<R: Repository>(repository: Arc<R>) {
     people(&*repository, &["alice", "bob"]).await;
     let hash = PasswordHash::from_stored("$argon2id$v=19$y".to_owned());
-    let locked = User { enabled: false, ..user("alice") };
+    let locked = User { standing: Standing { enabled: false, ..Standing::GOOD }, ..user("alice") };
     let backend = User { role: role("backend"), ..user("alice") };
     let alice = User { password: Some(hash.clone()), ..backend.clone() };
     let changes = [

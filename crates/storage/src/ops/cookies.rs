@@ -6,12 +6,12 @@ use countersign_identity::audit::{AuditEvent, Reason};
 use countersign_identity::repository::{
     AcceptCookie, AcceptCookieOutcome, COOKIES_PER_USER_MAX, EndCookies, WhichCookies,
 };
+use countersign_identity::standing::Way;
 use countersign_identity::{Credential, CredentialKind, UserId};
 
 use super::credentials::{self, columns, credential};
 use super::{audit, first, users};
 use crate::error::TxError;
-use crate::record::Record;
 use crate::tx::{Execute, Tx};
 use crate::value::Param;
 
@@ -42,7 +42,9 @@ impl Execute for AcceptCookie {
         // comes before or after, never between.
         const SQL: &str = concat!(
             "UPDATE credentials SET spent_at = spent_at WHERE digest = $1 AND kind = $2 AND expires_at >= $3",
-            " AND EXISTS (SELECT 1 FROM users WHERE users.id = credentials.owner AND users.enabled",
+            " AND EXISTS (SELECT 1 FROM users WHERE users.id = credentials.owner AND ",
+            users::admits_by_key!(),
+            " AND (users.password_expires_at >= $3 OR users.password_expires_at IS NULL)",
             " AND (users.login = $4 OR $4 IS NULL)) RETURNING ",
             columns!()
         );
@@ -59,7 +61,7 @@ impl Execute for AcceptCookie {
         };
         let credential = credential(row)?;
         let user = match users::by_id(tx, credential.owner).await? {
-            Some(user) if user.enabled => user,
+            Some(user) if user.standing.admits(Way::Session, self.now).is_ok() => user,
             _ => return Err(TxError::Interrupted("the owner was locked while its cookie was used".into())),
         };
         let named = AuditEvent { actor: user.login.to_string(), ..self.audit.clone() };
@@ -70,21 +72,13 @@ impl Execute for AcceptCookie {
 
 /// Why the write of [`AcceptCookie`] found no row. Decides nothing but the reason in the trail.
 async fn why_refused<T: Tx>(accept: &AcceptCookie, tx: &mut T) -> Result<Reason, TxError> {
-    const SQL: &str = "SELECT credentials.id, credentials.expires_at, users.enabled \
-        FROM credentials JOIN users ON users.id = credentials.owner \
-        WHERE credentials.digest = $1 AND credentials.kind = $2";
-    let params = [Param::Bytes(accept.digest.as_bytes()), CredentialKind::Cookie.name().into()];
-    let Some(row) = first(tx, SQL, &params).await? else {
+    let Some((cookie, owner)) = credentials::with_owner(tx, accept.digest, CredentialKind::Cookie).await? else {
         return Ok(Reason::WrongCookie);
     };
-    let mut record = Record::new("credentials", row);
-    if record.time("expires_at")? < accept.now {
-        Ok(Reason::CookieExpired)
-    } else if !record.truth("enabled")? {
-        Ok(Reason::UserDisabled)
-    } else {
-        Ok(Reason::CookieMismatch)
+    if cookie.expires.at < accept.now {
+        return Ok(Reason::CookieExpired);
     }
+    Ok(owner.standing.admits(Way::Session, accept.now).err().unwrap_or(Reason::CookieMismatch))
 }
 
 impl Execute for EndCookies {

@@ -8,6 +8,8 @@ use countersign_identity::repository::{
     DeleteCredential, DeleteCredentialOutcome, FindCredential, ListCredentials, MintCredential, MintOutcome,
     ReapCredentials, SpendCredential, SpendOutcome,
 };
+use countersign_identity::standing::Way;
+use countersign_identity::user::User;
 use countersign_identity::{
     Credential, CredentialId, CredentialKind, Digest, Expires, OffsetSeconds, Timestamp, UserId,
 };
@@ -95,20 +97,16 @@ fn permissions_from_json(json: &str) -> Result<Vec<Rule>, String> {
 
 impl Execute for MintCredential {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<MintOutcome, TxError> {
-        // Changes nothing, but holds the owner's row, so that of several at once each counts
-        // what the one before it has stored.
-        const HOLD_OWNER: &str = "UPDATE users SET enabled = enabled WHERE id = $1 AND enabled";
-        let owner = [Param::Id(self.credential.owner.uuid())];
-        let (outcome, reason) = if tx.execute(HOLD_OWNER, &owner).await? == 1 {
-            if insert(tx, &self.credential, self.now, self.live_max.into()).await? {
+        // The owner's row is held, so that of several at once each counts what the one before it has stored.
+        let owner = users::hold_by_id(tx, self.credential.owner).await?;
+        let (outcome, reason) = match owner.map(|owner| owner.standing.admits(Way::Key, self.now)) {
+            None => (MintOutcome::NoSuchUser, Reason::NotFound),
+            Some(Err(reason)) => (MintOutcome::UserDisabled, reason),
+            Some(Ok(())) if insert(tx, &self.credential, self.now, self.live_max.into()).await? => {
                 audit::accept(tx, &self.audit).await?;
                 return Ok(MintOutcome::Minted);
             }
-            (MintOutcome::TooMany, Reason::TooMany)
-        } else if exists(tx, "SELECT 1 FROM users WHERE id = $1", &owner).await? {
-            (MintOutcome::UserDisabled, Reason::UserDisabled)
-        } else {
-            (MintOutcome::NoSuchUser, Reason::NotFound)
+            Some(Ok(())) => (MintOutcome::TooMany, Reason::TooMany),
         };
         audit::refuse(tx, &self.audit, reason).await?;
         Ok(outcome)
@@ -129,7 +127,9 @@ impl Execute for SpendCredential {
         const SQL: &str = concat!(
             "UPDATE credentials SET spent_at = $2 WHERE digest = $1 AND kind = $3",
             " AND spent_at IS NULL AND expires_at >= $2",
-            " AND EXISTS (SELECT 1 FROM users WHERE users.id = credentials.owner AND users.enabled) RETURNING ",
+            " AND EXISTS (SELECT 1 FROM users WHERE users.id = credentials.owner AND ",
+            users::admits_by_key!(),
+            ") RETURNING ",
             columns!()
         );
         let params =
@@ -141,7 +141,7 @@ impl Execute for SpendCredential {
         };
         let credential = Credential { spent: None, ..credential(row)? };
         let user = match users::by_id(tx, credential.owner).await? {
-            Some(user) if user.enabled => user,
+            Some(user) if user.standing.admits(Way::Key, self.now).is_ok() => user,
             _ => return Err(TxError::Interrupted("the owner was locked while its credential was spent".into())),
         };
         audit::accept(tx, &self.spend).await?;
@@ -152,23 +152,30 @@ impl Execute for SpendCredential {
 
 /// Why the write of [`SpendCredential`] found no row. Decides nothing but the reason in the trail.
 async fn why_not_spent<T: Tx>(spend: &SpendCredential, tx: &mut T) -> Result<Reason, TxError> {
-    const SQL: &str = "SELECT credentials.id, credentials.spent_at, credentials.expires_at, users.enabled \
-        FROM credentials JOIN users ON users.id = credentials.owner \
-        WHERE credentials.digest = $1 AND credentials.kind = $2";
-    let params = [Param::Bytes(spend.digest.as_bytes()), CredentialKind::Otp.name().into()];
-    let Some(row) = first(tx, SQL, &params).await? else {
+    let Some((credential, owner)) = with_owner(tx, spend.digest, CredentialKind::Otp).await? else {
         return Ok(Reason::WrongTicket);
     };
-    let mut record = Record::new("credentials", row);
-    if record.optional_int("spent_at")?.is_some() {
+    if credential.spent.is_some() {
         Ok(Reason::OtpSpent)
-    } else if record.time("expires_at")? < spend.now {
+    } else if credential.expires.at < spend.now {
         Ok(Reason::OtpExpired)
-    } else if !record.truth("enabled")? {
-        Ok(Reason::UserDisabled)
+    } else if let Err(reason) = owner.standing.admits(Way::Key, spend.now) {
+        Ok(reason)
     } else {
         Err(TxError::Interrupted("the credential became usable while it was refused".into()))
     }
+}
+
+/// A credential of this kind with its owner.
+pub async fn with_owner<T: Tx>(
+    tx: &mut T,
+    digest: Digest,
+    kind: CredentialKind,
+) -> Result<Option<(Credential, User)>, TxError> {
+    const SQL: &str = concat!("SELECT ", columns!(), " FROM credentials WHERE digest = $1 AND kind = $2");
+    let row = first(tx, SQL, &[Param::Bytes(digest.as_bytes()), kind.name().into()]).await?;
+    let Some(credential) = row.map(credential).transpose()? else { return Ok(None) };
+    Ok(users::by_id(tx, credential.owner).await?.map(|owner| (credential, owner)))
 }
 
 impl Execute for ListCredentials {

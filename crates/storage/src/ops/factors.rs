@@ -75,7 +75,7 @@ impl Execute for FindFactor {
     const READS: bool = true;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<(User, Option<Factor>)>, TxError> {
-        let user = users::QUALIFIED_COLUMNS;
+        let user = users::COLUMNS;
         let sql = format!(
             "SELECT {user}, {} FROM users LEFT JOIN totp_factors ON owner = users.id WHERE login = $1",
             columns!()

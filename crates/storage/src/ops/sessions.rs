@@ -7,6 +7,7 @@ use countersign_identity::sign_on::SignOnSession;
 use countersign_identity::sign_on::operations::{
     EndSession, EndSessions, FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RenewSession,
 };
+use countersign_identity::standing::Way;
 use countersign_identity::user::User;
 use countersign_identity::{Digest, SessionId, Timestamp, UserId};
 use uuid::Uuid;
@@ -76,11 +77,13 @@ impl Execute for OpenSession {
         // Who locks the user, sets the password or the factor holds the row first, as this does.
         let refused = match users::hold_by_id(tx, self.session.owner).await? {
             None => Reason::UnknownUser,
-            Some(user) if !user.enabled => Reason::UserDisabled,
             Some(user) if user.password.as_ref() != Some(&self.password) => Reason::WrongTicket,
-            Some(user) => match factors::accept(tx, user.id, self.code.as_ref()).await? {
-                Ok(()) => return open(tx, self, user).await,
+            Some(user) => match user.standing.admits(Way::Password, self.audit.at) {
                 Err(reason) => reason,
+                Ok(()) => match factors::accept(tx, user.id, self.code.as_ref()).await? {
+                    Ok(()) => return open(tx, self, user).await,
+                    Err(reason) => reason,
+                },
             },
         };
         audit::refuse(tx, &self.audit, refused).await?;
@@ -101,7 +104,7 @@ impl Execute for FindSession {
     const READS: bool = true;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<(SignOnSession, User)>, TxError> {
-        let user = users::QUALIFIED_COLUMNS;
+        let user = users::COLUMNS;
         let sql = format!(
             "SELECT {user}, {} FROM sign_on_sessions JOIN users ON users.id = owner WHERE digest = $1 AND expires_at >= $2",
             columns!()

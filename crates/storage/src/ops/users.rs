@@ -4,14 +4,15 @@ use countersign_identity::audit::Reason;
 use countersign_identity::password::PasswordHash;
 use countersign_identity::repository::{
     AcceptLogin, AcceptLoginOutcome, AcceptUser, ChangeUser, ChangeUserOutcome, CreateUser, CreateUserOutcome,
-    FindUser, ListUsers, UserChange,
+    FindUser, ListUsers, PasswordChange, UserChange,
 };
 use countersign_identity::role::RoleName;
 use countersign_identity::sign_on::operations::EndSessions;
+use countersign_identity::standing::{ApprovalStatus, SignUpStatus, Standing, Way};
 use countersign_identity::user::User;
-use countersign_identity::{LoginName, UserId};
+use countersign_identity::{LoginName, Timestamp, UserId};
 
-use super::{audit, cookies, exists, first, proofs, sessions};
+use super::{audit, cookies, exists, first, profiles, proofs, sessions};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::tx::{Execute, Tx};
@@ -19,25 +20,37 @@ use crate::value::{Param, Row};
 
 macro_rules! columns {
     () => {
-        "id, login, enabled, role, password, created_at"
+        "users.id, login, users.enabled, role, password, users.created_at, sign_up_status, approval_status, \
+         password_expires_at, password_must_change"
     };
 }
 
+/// True of a user in the table `users` whom [`Standing::admits`] by a key. For writes that find the user by another table's
+/// row; all others hold the user's row and ask the rule.
+macro_rules! admits_by_key {
+    () => {
+        "users.enabled AND users.sign_up_status = 'final' AND users.approval_status = 'approved'"
+    };
+}
+pub(super) use admits_by_key;
+
 /// Stores a user, unless the name is taken or the role isn't there; whether it did.
 pub async fn insert<T: Tx>(tx: &mut T, user: &User) -> Result<bool, TxError> {
-    const SQL: &str = concat!(
-        "INSERT INTO users (",
-        columns!(),
-        ") SELECT $1, $2, $3, $4, $5, $6 WHERE EXISTS (SELECT 1 FROM roles WHERE name = $4)",
-        " ON CONFLICT (login) DO NOTHING"
-    );
+    const SQL: &str = "INSERT INTO users (id, login, enabled, role, password, created_at, sign_up_status, approval_status, \
+        password_expires_at, password_must_change) SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 \
+        WHERE EXISTS (SELECT 1 FROM roles WHERE name = $4) ON CONFLICT (login) DO NOTHING";
+    let standing = &user.standing;
     let params = [
         user.id.uuid().into(),
         Param::Text(user.login.as_str()),
-        Param::Bool(user.enabled),
+        Param::Bool(standing.enabled),
         Param::Text(user.role.as_str()),
         Param::optional(user.password.as_ref().map(PasswordHash::as_stored)),
         Param::Int(user.created.micros()),
+        Param::Text(standing.sign_up.name()),
+        Param::Text(standing.approval.name()),
+        Param::optional(standing.password_expires.map(Timestamp::micros)),
+        Param::Bool(standing.must_change),
     ];
     Ok(tx.execute(SQL, &params).await? == 1)
 }
@@ -60,23 +73,41 @@ pub async fn hold_by_id<T: Tx>(tx: &mut T, id: UserId) -> Result<Option<User>, T
     first(tx, SQL, &[id.uuid().into()]).await?.map(user).transpose()
 }
 
-/// Columns of a user in a row that [`user`] reads, as many as [`COLUMNS_COUNT`].
+/// The same, of whomever a change is about.
+async fn hold_any<T: Tx>(tx: &mut T, who: &FindUser) -> Result<Option<User>, TxError> {
+    match who {
+        FindUser::ById(id) => hold_by_id(tx, *id).await,
+        FindUser::ByLogin(login) => hold(tx, login).await,
+    }
+}
+
+/// Columns of a user in a row that [`user`] reads, as many as [`COLUMNS_COUNT`]; also in statements that read other tables
+/// as well.
 pub const COLUMNS: &str = columns!();
-/// The same for statements that read other tables as well.
-pub const QUALIFIED_COLUMNS: &str =
-    "users.id, users.login, users.enabled, users.role, users.password, users.created_at";
 /// How many they are.
-pub const COLUMNS_COUNT: usize = 6;
+pub const COLUMNS_COUNT: usize = 10;
 
 pub fn user(row: Row) -> Result<User, TxError> {
     let mut record = Record::new("users", row);
+    let id = UserId::from_uuid(record.key_uuid()?);
+    let login = record.parsed("login", LoginName::parse)?;
+    let enabled = record.truth("enabled")?;
+    let role = record.parsed("role", RoleName::parse)?;
+    let password = record.optional_text("password")?.map(PasswordHash::from_stored);
+    let created = record.time("created_at")?;
     Ok(User {
-        id: UserId::from_uuid(record.key_uuid()?),
-        login: record.parsed("login", LoginName::parse)?,
-        enabled: record.truth("enabled")?,
-        role: record.parsed("role", RoleName::parse)?,
-        password: record.optional_text("password")?.map(PasswordHash::from_stored),
-        created: record.time("created_at")?,
+        standing: Standing {
+            enabled,
+            sign_up: record.named("sign_up_status", SignUpStatus::from_name)?,
+            approval: record.named("approval_status", ApprovalStatus::from_name)?,
+            password_expires: record.optional_int("password_expires_at")?.map(Timestamp::from_micros),
+            must_change: record.truth("password_must_change")?,
+        },
+        id,
+        login,
+        role,
+        password,
+        created,
     })
 }
 
@@ -87,6 +118,7 @@ async fn role_exists<T: Tx>(tx: &mut T, role: &RoleName) -> Result<bool, TxError
 impl Execute for CreateUser {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<CreateUserOutcome, TxError> {
         if insert(tx, &self.user).await? {
+            profiles::insert(tx, self.user.id, &self.profile).await?;
             proofs::replace(tx, self.user.id, &self.proofs).await?;
             audit::accept(tx, &self.audit).await?;
             return Ok(CreateUserOutcome::Created);
@@ -126,71 +158,105 @@ impl Execute for ListUsers {
 
 impl Execute for ChangeUser {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<ChangeUserOutcome, TxError> {
-        let login = Param::Text(self.login.as_str());
-        let changed = match &self.change {
-            UserChange::Enabled(enabled) => {
-                const SQL: &str = concat!("UPDATE users SET enabled = $2 WHERE login = $1 RETURNING ", columns!());
-                first(tx, SQL, &[login, (*enabled).into()]).await?
-            }
-            UserChange::Role(role) => {
-                const SQL: &str = concat!(
-                    "UPDATE users SET role = $2 WHERE login = $1",
-                    " AND EXISTS (SELECT 1 FROM roles WHERE name = $2) RETURNING ",
-                    columns!()
-                );
-                first(tx, SQL, &[login, role.as_str().into()]).await?
-            }
-            UserChange::Password(secrets) => {
-                const SQL: &str = concat!("UPDATE users SET password = $2 WHERE login = $1 RETURNING ", columns!());
-                first(tx, SQL, &[login, secrets.hash.as_stored().into()]).await?
-            }
-            UserChange::Delete => {
-                const SQL: &str = concat!("DELETE FROM users WHERE login = $1 RETURNING ", columns!());
-                first(tx, SQL, &[login]).await?
-            }
+        let Some(held) = hold_any(tx, &self.who).await? else {
+            audit::refuse(tx, &self.audit, Reason::NotFound).await?;
+            return Ok(ChangeUserOutcome::NoSuchUser);
         };
-        if let Some(row) = changed {
-            let user = user(row)?;
-            if let UserChange::Password(secrets) = &self.change {
-                proofs::replace(tx, user.id, &secrets.proofs).await?;
-            }
-            // What belongs to a user that is deleted goes with its row.
-            if matches!(self.change, UserChange::Enabled(false) | UserChange::Password(_)) {
-                cookies::delete_of(tx, user.id).await?;
-                sessions::end(tx, user.id, EndSessions::All).await?;
-            }
-            audit::accept(tx, &self.audit).await?;
-            return Ok(ChangeUserOutcome::Changed(user));
+        let Some(user) = apply(tx, self, &held).await? else {
+            audit::refuse(tx, &self.audit, Reason::BadRequest).await?;
+            return Ok(ChangeUserOutcome::NoSuchRole);
+        };
+        if self.change.ends_sessions() {
+            cookies::delete_of(tx, user.id).await?;
+            sessions::end(tx, user.id, EndSessions::All).await?;
         }
-        let (outcome, reason) = if exists(tx, "SELECT 1 FROM users WHERE login = $1", &[login]).await? {
-            (ChangeUserOutcome::NoSuchRole, Reason::BadRequest)
-        } else {
-            (ChangeUserOutcome::NoSuchUser, Reason::NotFound)
-        };
-        audit::refuse(tx, &self.audit, reason).await?;
-        Ok(outcome)
+        audit::accept(tx, &self.audit).await?;
+        Ok(ChangeUserOutcome::Changed(user))
     }
+}
+
+/// Writes the change of a user whose row is held; `None` where the role isn't there.
+async fn apply<T: Tx>(tx: &mut T, change: &ChangeUser, held: &User) -> Result<Option<User>, TxError> {
+    let (id, at, by) = (held.id.uuid().into(), change.audit.at.micros().into(), change.by.as_str().into());
+    let row = match &change.change {
+        UserChange::Enabled(enabled) => {
+            const SQL: &str = concat!(
+                "UPDATE users SET enabled = $2, locked_at = $3, locked_by = $4 WHERE id = $1 RETURNING ",
+                columns!()
+            );
+            first(tx, SQL, &[id, (*enabled).into(), at, by]).await?
+        }
+        UserChange::Approval(status) => {
+            const SQL: &str = concat!(
+                "UPDATE users SET approval_status = $2, approval_at = $3, approval_by = $4 WHERE id = $1 RETURNING ",
+                columns!()
+            );
+            first(tx, SQL, &[id, status.name().into(), at, by]).await?
+        }
+        UserChange::SignUp(status) => {
+            const SQL: &str = concat!("UPDATE users SET sign_up_status = $2 WHERE id = $1 RETURNING ", columns!());
+            first(tx, SQL, &[id, status.name().into()]).await?
+        }
+        UserChange::Role(role) => {
+            const SQL: &str = concat!(
+                "UPDATE users SET role = $2 WHERE id = $1",
+                " AND EXISTS (SELECT 1 FROM roles WHERE name = $2) RETURNING ",
+                columns!()
+            );
+            first(tx, SQL, &[id, role.as_str().into()]).await?
+        }
+        UserChange::Password(password) => return set_password(tx, held.id, password, change.audit.at).await.map(Some),
+        UserChange::Delete => {
+            // What belongs to the user goes with its row.
+            const SQL: &str = concat!("DELETE FROM users WHERE id = $1 RETURNING ", columns!());
+            first(tx, SQL, &[id]).await?
+        }
+    };
+    row.map(user).transpose()
+}
+
+/// Sets the password of a user whose row is held.
+pub async fn set_password<T: Tx>(
+    tx: &mut T,
+    id: UserId,
+    password: &PasswordChange,
+    now: Timestamp,
+) -> Result<User, TxError> {
+    const SQL: &str = concat!(
+        "UPDATE users SET password = $2, password_set_at = $3, password_expires_at = $4, password_must_change = $5",
+        " WHERE id = $1 RETURNING ",
+        columns!()
+    );
+    let params = [
+        id.uuid().into(),
+        password.secrets.hash.as_stored().into(),
+        now.micros().into(),
+        Param::optional(password.expires.map(Timestamp::micros)),
+        password.must_change.into(),
+    ];
+    let row = first(tx, SQL, &params).await?;
+    proofs::replace(tx, id, &password.secrets.proofs).await?;
+    user(row.ok_or_else(|| TxError::Corrupt(format!("users {}: is gone while it is held", id.uuid())))?)
 }
 
 impl Execute for AcceptLogin {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<AcceptLoginOutcome, TxError> {
-        // Changes nothing, but holds the row until the login is in the trail: who locks the user, sets the password or
-        // takes a key comes before or after, never between. All of them hold the row first.
-        const SQL: &str =
-            concat!("UPDATE users SET enabled = enabled WHERE id = $1 AND enabled RETURNING ", columns!());
-        let held = first(tx, SQL, &[self.user.uuid().into()]).await?.map(user).transpose()?;
-        let refused = match held {
-            // A statement of its own, which sees what was committed while the row was waited for.
-            Some(user) if proofs::has(tx, &user, &self.by).await? => {
-                if let Some(cookie) = &self.cookie {
-                    cookies::insert(tx, cookie).await?;
-                }
-                audit::accept(tx, &self.audit).await?;
-                return Ok(AcceptLoginOutcome::Accepted(user));
-            }
-            Some(_) => self.by.missing(),
-            None if by_id(tx, self.user).await?.is_some() => Reason::UserDisabled,
+        // The row is held until the login is in the trail: who locks the user, sets the password or takes a key comes
+        // before or after, never between. All of them hold the row first.
+        let refused = match hold_by_id(tx, self.user).await? {
             None => Reason::UnknownUser,
+            Some(user) => match user.standing.admits(self.by.way(), self.audit.at) {
+                Err(reason) => reason,
+                // A statement of its own, which sees what was committed while the row was waited for.
+                Ok(()) if proofs::has(tx, &user, &self.by).await? => {
+                    if let Some(cookie) = &self.cookie {
+                        cookies::insert(tx, cookie).await?;
+                    }
+                    audit::accept(tx, &self.audit).await?;
+                    return Ok(AcceptLoginOutcome::Accepted(user));
+                }
+                Ok(()) => self.by.missing(),
+            },
         };
         audit::refuse(tx, &self.audit, refused).await?;
         Ok(AcceptLoginOutcome::Refused(refused))
@@ -200,16 +266,17 @@ impl Execute for AcceptLogin {
 impl Execute for AcceptUser {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<AcceptLoginOutcome, TxError> {
         // Holds the row, as above.
-        const SQL: &str =
-            concat!("UPDATE users SET enabled = enabled WHERE login = $1 AND enabled RETURNING ", columns!());
-        let login = [Param::Text(self.login.as_str())];
-        if let Some(row) = first(tx, SQL, &login).await? {
-            audit::accept(tx, &self.audit).await?;
-            return user(row).map(AcceptLoginOutcome::Accepted);
-        }
-        let is_known = exists(tx, "SELECT 1 FROM users WHERE login = $1", &login).await?;
-        let reason = if is_known { Reason::UserDisabled } else { Reason::UnknownUser };
-        audit::refuse(tx, &self.audit, reason).await?;
-        Ok(AcceptLoginOutcome::Refused(reason))
+        let refused = match hold(tx, &self.login).await? {
+            None => Reason::UnknownUser,
+            Some(user) => match user.standing.admits(Way::Key, self.audit.at) {
+                Ok(()) => {
+                    audit::accept(tx, &self.audit).await?;
+                    return Ok(AcceptLoginOutcome::Accepted(user));
+                }
+                Err(reason) => reason,
+            },
+        };
+        audit::refuse(tx, &self.audit, refused).await?;
+        Ok(AcceptLoginOutcome::Refused(refused))
     }
 }

@@ -1,6 +1,7 @@
 //! Keyrings and databases that belong together, and such that don't.
 
 use countersign_identity::audit::Operation as Audited;
+use countersign_identity::profile::Profile;
 use countersign_identity::proof::Secrets;
 use countersign_identity::repository::{CreateUser, FindSharedKey, RepositoryError, Run as _};
 
@@ -13,7 +14,12 @@ fn ring(keys: &[u8]) -> Keyring {
 }
 
 async fn add(store: &Store, name: &str) -> Result<(), RepositoryError> {
-    let create = CreateUser { user: user(name), proofs: secrets(1).proofs, audit: event(Audited::UserCreate) };
+    let create = CreateUser {
+        user: user(name),
+        profile: Profile::default(),
+        proofs: secrets(1).proofs,
+        audit: event(Audited::UserCreate),
+    };
     store.run(create).await.map(drop)
 }
 
@@ -71,7 +77,12 @@ async fn nothing_is_stored_in_the_clear_or_without_a_key() {
         let store = database.open().await.unwrap();
         people(&store, &[]).await;
         assert!(matches!(add(&store, "alice").await, Err(RepositoryError::Corrupt(_))));
-        let plain = CreateUser { user: user("carol"), proofs: Secrets::default(), audit: event(Audited::UserCreate) };
+        let plain = CreateUser {
+            user: user("carol"),
+            profile: Profile::default(),
+            proofs: Secrets::default(),
+            audit: event(Audited::UserCreate),
+        };
         store.run(plain).await.unwrap();
         store.unlock(ring(&[1])).await.unwrap();
         add(&store, "alice").await.unwrap();

@@ -14,6 +14,8 @@ pub const APP_INVALID: &str = "E004001";
 pub const NOT_ALLOWED: &str = "E005001";
 /// `auth.locked`
 const LOCKED: &str = "E005002";
+/// `auth.invalid_signup_status`
+const NOT_CONFIRMED: &str = "E005003";
 /// `auth.totp_missing`
 const TOTP_MISSING: &str = "E005008";
 /// `session.no_such_session`
@@ -75,8 +77,10 @@ impl From<LoginError> for Refusal {
 impl From<CallerError> for Refusal {
     fn from(error: CallerError) -> Self {
         match error {
-            CallerError::NoSuchSession => Self::code(NO_SUCH_SESSION),
-            CallerError::Locked => Self::code(LOCKED),
+            CallerError::NoSuchSession | CallerError::Barred(Reason::NotApproved) => Self::code(NO_SUCH_SESSION),
+            CallerError::Barred(Reason::UserDisabled) => Self::code(LOCKED),
+            CallerError::Barred(Reason::NotConfirmed) => Self::code(NOT_CONFIRMED),
+            CallerError::Barred(_) => Self::code(NOT_ALLOWED),
             CallerError::Storage(fault) => Self::Ours(fault),
         }
     }

@@ -23,7 +23,7 @@ pub async fn verify(call: &Call) -> Result<Value, Refusal> {
     }
     match call.app.identity.caller(&target, now()).await {
         Ok(_) => Ok(json!({ "is_valid": true })),
-        Err(CallerError::NoSuchSession | CallerError::Locked) => Ok(json!({ "is_valid": false })),
+        Err(CallerError::NoSuchSession | CallerError::Barred(_)) => Ok(json!({ "is_valid": false })),
         Err(CallerError::Storage(fault)) => Err(fault.into()),
     }
 }

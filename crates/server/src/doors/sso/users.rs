@@ -30,7 +30,7 @@ pub async fn logout(call: &Call) -> Result<Value, Refusal> {
     let token = Secret::new(call.fields.required("ust")?);
     let caller = match call.app.identity.caller(&token, now()).await {
         Ok(caller) => caller,
-        Err(CallerError::NoSuchSession | CallerError::Locked) => return Ok(Value::Null),
+        Err(CallerError::NoSuchSession | CallerError::Barred(_)) => return Ok(Value::Null),
         Err(CallerError::Storage(fault)) => return Err(fault.into()),
     };
     // Ended by somebody else in the meantime: ended all the same.
