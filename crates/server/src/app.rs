@@ -13,9 +13,13 @@ use countersign_storage::Store;
 use rand_core::CryptoRng;
 
 use crate::clock::now;
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
+use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::password_pool::HashingPool;
+
+/// How mails call the place to which a user belongs.
+const SITE_NAME: &str = "site";
 
 /// What every door and command works on.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub struct App {
     pub identity: Identity<Store>,
     /// Where passwords are hashed.
     pub passwords: HashingPool,
+    /// Where mails are posted.
+    pub mailer: Mailer,
     /// The settings.
     pub config: Config,
     /// What is counted.
@@ -35,16 +41,21 @@ pub struct App {
 
 impl App {
     /// Puts the parts together.
-    pub fn new(identity: Identity<Store>, config: Config) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] for texts of mails that can't be used.
+    pub fn new(identity: Identity<Store>, config: Config) -> Result<Self, ConfigError> {
         let metrics = Arc::new(Metrics::default());
-        Self {
+        Ok(Self {
+            mailer: Mailer::new(&config.mail, SITE_NAME, Arc::clone(&metrics))?,
             passwords: HashingPool::new(&config.password, identity.settings().secrets, Arc::clone(&metrics)),
             identity,
             metrics,
             role_edits: tokio::sync::Mutex::default(),
             throttle: Mutex::new(Throttle::new(config.throttle())),
             config,
-        }
+        })
     }
 
     /// Login by ticket, for every door.

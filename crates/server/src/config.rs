@@ -3,6 +3,7 @@
 //! Unknown keys are errors, so that a typing mistake doesn't quietly mean the default. Every
 //! limit has its unit in its name.
 
+mod mail;
 mod sso;
 mod websocket;
 
@@ -22,6 +23,7 @@ use countersign_wamp::{DecodeLimits, MatchPolicy, Uri, UriRules};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+pub use self::mail::{MailConfig, SmtpConfig, SmtpTls};
 pub use self::sso::SsoConfig;
 pub use self::websocket::{TestConfig, WebSocketConfig};
 use crate::doors::parse_origin;
@@ -64,6 +66,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// The sign-on API.
     pub sso: SsoConfig,
+    /// Outgoing mail.
+    pub mail: MailConfig,
     /// What a peer may ask of the server.
     pub limits: LimitsConfig,
     /// The WebSocket.
@@ -586,6 +590,7 @@ impl Config {
         }
         self.websocket.check()?;
         self.sso.check()?;
+        self.mail.check()?;
         self.password.check()?;
         self.test.check()?;
         self.auth.secrets()?;

@@ -55,6 +55,7 @@ pub struct Metrics {
     ended: Tally<1>,
     history_stored: AtomicU64,
     history_lost: AtomicU64,
+    mails: Tally<2>,
 }
 
 impl Default for Metrics {
@@ -72,6 +73,7 @@ impl Default for Metrics {
             ended: Tally::default(),
             history_stored: AtomicU64::new(0),
             history_lost: AtomicU64::new(0),
+            mails: Tally::default(),
         }
     }
 }
@@ -131,6 +133,11 @@ impl Metrics {
         self.history_lost.fetch_add(u64::try_from(events).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// What became of a mail, or of a try.
+    pub fn mail(&self, mail: &'static str, outcome: &'static str) {
+        self.mails.add([mail, outcome]);
+    }
+
     #[cfg(test)]
     pub fn times_reached(&self, limit: ServerLimit) -> u64 {
         self.limits.get(limit)
@@ -160,6 +167,8 @@ impl Metrics {
         text.single("countersign_history_events_stored_total", "Past events that were stored.", Kind::Counter, stored);
         let (lost, help) = (self.history_lost.load(Ordering::Relaxed), "Past events that could not be stored.");
         text.single("countersign_history_events_lost_total", help, Kind::Counter, lost);
+        let (help, names) = ("Mails by what they are for, and what became of them.", ["mail", "outcome"]);
+        self.mails.write(text, "countersign_mails_total", help, Kind::Counter, names);
         self.traffic.write(text);
     }
 

@@ -108,7 +108,7 @@ pub async fn open(data: &DataDir, config: Config, _: &DataLock) -> Result<Instal
     let identity = Identity::new(store, settings);
     let context = RequestContext::new(cid::generate(), PeerAddress::Local, "", "cli");
     let first = identity.bootstrap(&config.realm.uri_prefix, &context, now(), &mut random()).await?;
-    Ok(Installation { app: App::new(identity, config), first })
+    Ok(Installation { app: App::new(identity, config)?, first })
 }
 
 /// Waits a while for the lock of a data directory.

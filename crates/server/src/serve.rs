@@ -20,6 +20,7 @@ use crate::demo;
 use crate::doors::{BindError, BoundSocket, Doors, ListenUrl, ListenUrlError, Listener};
 use crate::history::{self, HistoryQueue, QueueLimits, Recording, StoredHistory};
 use crate::hub::Hub;
+use crate::mail::Undelivered;
 use crate::open::{Installation, OpenFailed, load_config, lock, open, open_data};
 use crate::output::say;
 use crate::procedures::{Procedures, RegistrationFailed};
@@ -75,6 +76,9 @@ pub enum ServeFailed {
     /// The database can't be read or written.
     #[error("can't prepare the database")]
     Storage(#[from] RepositoryError),
+    /// Mails can't be sent as configured.
+    #[error("can't send mails as configured")]
+    Mail(#[from] Undelivered),
     /// The demonstration's users can't be made.
     #[error("can't make the users of the demonstration: {0}")]
     Demo(String),
@@ -104,6 +108,7 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     let (control, listeners) = bind(&data, &config, &urls).await?;
     let bound: Vec<ListenUrl> = listeners.iter().map(|listener| listener.url().clone()).collect();
     let Installation { app, first } = open(&data, config, &lock).await?;
+    app.mailer.prepare()?;
     let demo_users = if options.demo { demo::prepare(&app).await.map_err(ServeFailed::Demo)? } else { Vec::new() };
 
     let app = Arc::new(app);
@@ -157,6 +162,7 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     if tokio::time::timeout(SHUTDOWN_GRACE, tasks.wait()).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
+    app.mailer.finish().await;
     recording.finish().await;
     result
 }

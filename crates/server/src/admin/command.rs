@@ -97,6 +97,11 @@ pub enum Command {
     },
     /// `audit search`
     AuditSearch(AuditQuery),
+    /// `mail test`
+    MailTest {
+        /// The address.
+        to: String,
+    },
 }
 
 impl Command {

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::cid;
 use crate::clock::{now, random};
 use crate::hub::Hub;
+use crate::mail::TestFailed;
 
 /// Users that are read at once.
 const USERS_PER_PAGE: u32 = 500;
@@ -53,6 +54,11 @@ pub async fn execute(app: &App, hub: Option<&Hub>, command: Command) -> Result<V
             let rows = app.identity.repository().run(search(query)?).await?;
             Ok(rows.iter().map(json::audit).collect())
         }
+        Command::MailTest { to } => match app.mailer.test(&to).await {
+            Ok(way) => Ok(serde_json::json!({ "to": to, "taken_by": way })),
+            Err(error @ (TestFailed::Address | TestFailed::NotConfigured)) => Err(wrong(error.to_string())),
+            Err(error) => Err(fault(error.to_string())),
+        },
     }
 }
 

@@ -51,6 +51,9 @@ pub enum CliCommand {
     /// Read the audit trail
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Try whether mails are sent
+    #[command(subcommand)]
+    Mail(MailCommand),
     /// Show the version
     Version,
 }
@@ -230,6 +233,16 @@ pub enum AuditCommand {
         /// At most so many rows
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         limit: u32,
+    },
+}
+
+/// `mail …`
+#[derive(Debug, Subcommand)]
+pub enum MailCommand {
+    /// Send a mail that says nothing, and show what came of it
+    Test {
+        /// To whom
+        address: String,
     },
 }
 

@@ -20,7 +20,7 @@ use crate::control;
 use crate::open::{Installation, load_config, lock, open, open_data};
 use crate::output::say;
 use crate::serve::{ServeOptions, serve};
-use arguments::{AuditCommand, Cli, CliCommand, OtpCommand, PubkeyCommand, RoleCommand, UserCommand};
+use arguments::{AuditCommand, Cli, CliCommand, MailCommand, OtpCommand, PubkeyCommand, RoleCommand, UserCommand};
 
 /// What is logged unless `RUST_LOG` says otherwise.
 const LOG_DEFAULT: &str = "warn,countersign_server=info";
@@ -72,6 +72,7 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
         CliCommand::Audit(AuditCommand::Search { cid, actor, target, operation, outcome, since, until, limit }) => {
             Command::AuditSearch(AuditQuery { cid, actor, target, operation, outcome, since, until, limit })
         }
+        CliCommand::Mail(MailCommand::Test { address }) => Command::MailTest { to: address },
     };
     let kind = print::Kind::of(&command);
     let value = carry_out(&cli.data, cli.config.as_deref(), command).await?;

@@ -22,6 +22,8 @@ pub enum Kind {
     Otps,
     /// Rows of the trail.
     Audit,
+    /// A mail that was taken.
+    Mail,
 }
 
 impl Kind {
@@ -42,6 +44,7 @@ impl Kind {
             Command::OtpCreate { .. } => Self::NewOtp,
             Command::OtpList { .. } => Self::Otps,
             Command::AuditSearch(_) => Self::Audit,
+            Command::MailTest { .. } => Self::Mail,
         }
     }
 }
@@ -62,6 +65,7 @@ pub fn answer(kind: Kind, value: &Value, json: bool) -> String {
     match kind {
         Kind::Users => table(&["login", "role", "enabled", "has_password", "created"], rows),
         Kind::Keys => table(&["public_key", "label", "created"], rows),
+        Kind::Mail => table(&["to", "taken_by"], rows),
         Kind::Otps => table(&["uuid", "login", "origin", "expires"], rows),
         Kind::Audit => {
             table(&["at", "operation", "outcome", "reason", "actor", "target", "address", "cid", "detail"], rows)

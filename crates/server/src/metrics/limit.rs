@@ -47,11 +47,13 @@ pub enum ServerLimit {
     HistoryQueueEvents,
     /// Their bytes.
     HistoryQueueBytes,
+    /// Mails that wait or are being sent.
+    MailQueue,
 }
 
 impl ServerLimit {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::MessageBytes,
         Self::LoginBytes,
         Self::MessageDepth,
@@ -72,6 +74,7 @@ impl ServerLimit {
         Self::LongpollTransports,
         Self::HistoryQueueEvents,
         Self::HistoryQueueBytes,
+        Self::MailQueue,
     ];
 
     /// Its name in the metrics.
@@ -97,6 +100,7 @@ impl ServerLimit {
             Self::LongpollTransports => "http.longpoll_transports_max",
             Self::HistoryQueueEvents => "limits.history_queue_events_max",
             Self::HistoryQueueBytes => "limits.history_queue_bytes_max",
+            Self::MailQueue => "mail.queue_messages_max",
         }
     }
 }
