@@ -3,6 +3,7 @@
 //! A row is written in the transaction of what it records. No secret, ticket or digest is in
 //! any row.
 
+use crate::audit_chain::Link;
 use crate::{Actor, RequestContext, Timestamp, printable};
 
 macro_rules! names {
@@ -83,6 +84,8 @@ names! {
         TotpEnable = "totp.enable",
         /// Logins need no code any more.
         TotpDisable = "totp.disable",
+        /// Rows of the trail were removed, as old as retention says.
+        AuditTrim = "audit.trim",
         /// The installation got its roles and its first user.
         Bootstrap = "bootstrap",
     }
@@ -177,8 +180,10 @@ names! {
 pub struct AuditEvent {
     /// When.
     pub at: Timestamp,
-    /// Correlation id of the request.
+    /// Correlation id of the request, as the caller gives it.
     pub cid: String,
+    /// The server's own id of the request; the same as `cid` where the caller gave none.
+    pub request: String,
     /// Who did it: a login name, or `%operator`, `%anonymous`. At a login: the name given.
     pub actor: String,
     /// To whom or what: a login name, a role, a credential's id; empty if there is nothing.
@@ -191,6 +196,10 @@ pub struct AuditEvent {
     pub address: String,
     /// What the client calls itself.
     pub agent: String,
+    /// The address that the caller claims for somebody else, without the right to; empty if none.
+    pub claimed_address: String,
+    /// The agent that the caller claims for somebody else, without the right to; empty if none.
+    pub claimed_agent: String,
     /// How it ended.
     pub outcome: Outcome,
     /// Why it was refused.
@@ -213,12 +222,15 @@ impl AuditEvent {
         Self {
             at: now,
             cid: context.cid.clone(),
+            request: context.request.clone(),
             actor: printable(actor, TEXT_CHARACTERS_MAX),
             target: String::new(),
             operation,
             application: context.application.clone(),
             address: context.address.to_string(),
             agent: context.agent.clone(),
+            claimed_address: context.claimed_address.clone(),
+            claimed_agent: context.claimed_agent.clone(),
             outcome: Outcome::Accepted,
             reason: None,
             detail: String::new(),
@@ -255,6 +267,8 @@ pub struct AuditRow {
     pub sequence: u64,
     /// What happened.
     pub event: AuditEvent,
+    /// What ties it to the rows before it.
+    pub link: Link,
 }
 
 #[cfg(test)]

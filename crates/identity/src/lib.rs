@@ -11,6 +11,7 @@
 pub mod admin;
 pub mod audit;
 pub mod audit_chain;
+pub mod audit_trail;
 pub mod bootstrap;
 pub mod challenge;
 mod credential;

@@ -7,6 +7,7 @@
 use std::future::Future;
 
 use crate::audit::{AuditEvent, AuditRow, Operation as AuditedOperation, Outcome, Reason};
+use crate::audit_chain::{Checkpoint, FoundRow, Position, Stub};
 use crate::password::{PasswordHash, PasswordSecrets};
 use crate::permission::{Pattern, Rule};
 use crate::profile::Profile;
@@ -103,6 +104,12 @@ operations! {
     EnableFactor => bool;
     RecordAudit => ();
     SearchAudit => Vec<AuditRow>;
+    ReadChain => Vec<FoundRow>;
+    ReadHead => Option<Position>;
+    ReadStub => Option<Stub>;
+    ReadCheckpoints => Vec<Checkpoint>;
+    StoreCheckpoint => ();
+    TrimAudit => bool;
 }
 
 /// Gives a fresh installation its roles, its first user and that user's first credential.
@@ -625,6 +632,8 @@ pub struct SearchAudit {
     pub actor: Option<String>,
     /// Only this target.
     pub target: Option<String>,
+    /// Only what this one did, or what was done to this one.
+    pub user: Option<String>,
     /// Only this operation.
     pub operation: Option<AuditedOperation>,
     /// Only this outcome.
@@ -636,6 +645,51 @@ pub struct SearchAudit {
     /// Only rows after this position, in the order of the trail; otherwise the newest rows
     /// come first.
     pub after: Option<u64>,
+    /// Only rows before this position.
+    pub before: Option<u64>,
     /// At most so many.
     pub limit: u32,
+}
+
+/// Reads rows as links of the chain, in the order of the trail, whatever they hold.
+#[derive(Debug)]
+pub struct ReadChain {
+    /// Only rows after this position; `None`: from the very first, wherever it stands.
+    pub after: Option<u64>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Reads the chain's head: the row that was appended last. `None` if somebody removed the head.
+#[derive(Debug)]
+pub struct ReadHead;
+
+/// Reads what stands for removed rows, if any were removed.
+#[derive(Debug)]
+pub struct ReadStub;
+
+/// Reads checkpoints, newest first.
+#[derive(Debug)]
+pub struct ReadCheckpoints {
+    /// Only those at or after this position.
+    pub from: u64,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Stores a checkpoint; one at the same row stays as it is.
+#[derive(Debug)]
+pub struct StoreCheckpoint {
+    /// The checkpoint.
+    pub checkpoint: Checkpoint,
+}
+
+/// Removes the oldest rows of the trail, and the checkpoints before the last of them. Answers whether it did: not if
+/// as many or more are removed already.
+#[derive(Debug)]
+pub struct TrimAudit {
+    /// What stands for them from now on.
+    pub stub: Stub,
+    /// The row for the trail; stored only where rows were removed.
+    pub audit: AuditEvent,
 }

@@ -50,14 +50,20 @@ impl fmt::Display for PeerAddress {
 /// What is known of one request, whichever door it came through.
 #[derive(Debug, Clone)]
 pub struct RequestContext {
-    /// Correlation id: the same in logs, audit rows and answers.
+    /// Correlation id: the same in logs, audit rows and answers. A caller may give one.
     pub cid: String,
+    /// The server's own id of the request; the same as `cid` where the caller gave none.
+    pub request: String,
     /// The peer.
     pub address: PeerAddress,
     /// What the client calls itself (HELLO `agent`, `User-Agent`); empty if it says nothing.
     pub agent: String,
     /// The door: `wamp`, `cli`, later an application's name.
     pub application: String,
+    /// The address that the caller claims for somebody else, without the right to; empty if none.
+    pub claimed_address: String,
+    /// The agent that the caller claims for somebody else, without the right to; empty if none.
+    pub claimed_agent: String,
 }
 
 /// The first characters of a stranger's text, without those that could forge a line of a log or
@@ -74,7 +80,32 @@ impl RequestContext {
     /// characters, so that it can't forge lines in a log.
     pub fn new(cid: impl Into<String>, address: PeerAddress, agent: &str, application: &str) -> Self {
         let agent = printable(agent, Self::AGENT_CHARACTERS_MAX);
-        Self { cid: cid.into(), address, agent, application: application.to_owned() }
+        let (cid, application) = (cid.into(), application.to_owned());
+        let request = cid.clone();
+        let (claimed_address, claimed_agent) = (String::new(), String::new());
+        Self { cid, request, address, agent, application, claimed_address, claimed_agent }
+    }
+
+    /// The same peer's next request, which the server calls `cid`.
+    #[must_use]
+    pub fn next_request(&self, cid: String) -> Self {
+        Self { request: cid.clone(), cid, ..self.clone() }
+    }
+
+    /// With the server's own id of the request, beside the correlation id that its caller gave.
+    #[must_use]
+    pub fn with_request(mut self, request: impl Into<String>) -> Self {
+        self.request = request.into();
+        self
+    }
+
+    /// With what the caller says of another peer's address and agent, without the right to: it is kept, and decides
+    /// nothing. Cut and cleaned as an agent is.
+    #[must_use]
+    pub fn claiming(mut self, address: &str, agent: &str) -> Self {
+        self.claimed_address = printable(address, Self::AGENT_CHARACTERS_MAX);
+        self.claimed_agent = printable(agent, Self::AGENT_CHARACTERS_MAX);
+        self
     }
 }
 

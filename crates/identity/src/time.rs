@@ -41,6 +41,15 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// Reads a time of ISO 8601; one without an offset is in UTC, and a day alone begins at midnight.
+    pub fn parse(text: &str) -> Option<Self> {
+        let instant = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+            let local = text.parse::<jiff::civil::DateTime>().ok()?;
+            jiff::tz::Offset::UTC.to_timestamp(local).ok()
+        })?;
+        Some(Self(instant.as_microsecond()))
+    }
+
     /// RFC 3339 text in UTC, for people and logs.
     pub fn to_rfc3339(self) -> String {
         jiff::Timestamp::from_microsecond(self.0)
@@ -51,6 +60,19 @@ impl Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_times_with_an_offset_and_takes_others_for_utc() {
+        let check =
+            |text: &str, want: Option<i64>| assert_eq!(Timestamp::parse(text).map(Timestamp::micros), want, "{text}");
+        for text in ["2023-10-17T17:17:30.8053Z", "2023-10-17T10:17:30.8053-07:00", "2023-10-17T17:17:30.8053"] {
+            check(text, Some(1_697_563_050_805_300));
+        }
+        check("2023-10-17", Some(1_697_500_800_000_000));
+        for text in ["", "yesterday", "2023-13-01", "1697563050"] {
+            check(text, None);
+        }
+    }
 
     #[test]
     fn writes_rfc3339_in_utc() {

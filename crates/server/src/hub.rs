@@ -428,7 +428,7 @@ impl Inner {
 /// The cookies of somebody whose sessions are killed.
 fn killing(login: LoginName, killer: Option<&Arc<Live>>) -> cookies::Ending {
     let context = match killer {
-        Some(live) => RequestContext { cid: cid::generate(), ..live.context.clone() },
+        Some(live) => live.context.next_request(cid::generate()),
         None => RequestContext::new(cid::generate(), PeerAddress::Local, "", "wamp"),
     };
     let by = killer.map_or(Actor::Anonymous, |live| live.actor.clone());

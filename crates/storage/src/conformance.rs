@@ -13,6 +13,7 @@
 )]
 
 pub mod audit;
+pub mod audit_chain;
 pub mod bootstrap;
 pub mod cookies;
 pub mod credentials;
@@ -36,6 +37,12 @@ macro_rules! for_each_case {
             audit::finds_rows_by_each_filter;
             audit::pages_forward_from_a_position_and_back_from_the_newest;
             audit::cuts_a_strangers_text_and_finds_it_again;
+            audit_chain::links_every_row_to_the_one_before_it;
+            audit_chain::has_no_gap_and_no_fork_where_many_append_at_once;
+            audit_chain::leaves_no_position_for_an_operation_that_fails;
+            audit_chain::keeps_checkpoints_newest_first;
+            audit_chain::removes_the_oldest_rows_and_goes_on_behind_them;
+            audit_chain::verifies_in_stretches;
             bootstrap::fills_a_fresh_installation_once;
             bootstrap::is_done_by_one_of_several_nodes;
             bootstrap::changes_nothing_if_it_fails;

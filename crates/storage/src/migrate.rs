@@ -5,9 +5,13 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::error::OpenError;
+use crate::ops::link_all;
 use crate::record::Record;
 use crate::tx::Tx;
 use crate::value::Param;
+
+/// The step after which the rows of the audit trail that are there get their links.
+pub const CHAIN: &str = "audit_chain";
 
 /// One step of the schema.
 pub struct Migration {
@@ -46,12 +50,15 @@ pub async fn migrate<T: Tx>(tx: &mut T, migrations: &Migrations) -> Result<(), O
     for step in migrations.steps.iter().filter(|step| step.version > newest) {
         tracing::info!(version = step.version, name = step.name, "migrating the database");
         tx.script(step.sql).await?;
+        if step.name == CHAIN {
+            link_all(tx).await?;
+        }
         let params = [step.version.into(), step.name.into(), Param::Text(&checksum_of(step.sql))];
         tx.execute("INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)", &params).await?;
     }
     Ok(())
 }
 
-fn checksum_of(sql: &str) -> String {
+pub(crate) fn checksum_of(sql: &str) -> String {
     HEXLOWER.encode(&Sha256::digest(sql))
 }

@@ -1,6 +1,7 @@
 //! The operations as SQL that both engines understand.
 
-mod audit;
+pub mod audit;
+mod audit_chain;
 mod bootstrap;
 mod cookies;
 mod credentials;
@@ -14,6 +15,7 @@ mod sessions;
 mod user_keys;
 mod users;
 
+pub use audit_chain::{append_linked, link_all};
 pub use seals::SealKeys;
 
 use crate::error::TxError;

@@ -5,6 +5,7 @@
 //! commit was on its way.
 
 mod statements;
+mod transaction;
 
 use std::time::Duration;
 
@@ -14,14 +15,15 @@ use deadpool_postgres::{
 };
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, IsolationLevel, NoTls};
+use tokio_postgres::{Client, Config, NoTls};
 
 use crate::error::{OpenError, TxError};
-use crate::migrate::{Migration, Migrations, migrate};
+use crate::migrate::{CHAIN, Migration, Migrations, migrate};
 use crate::seal::SharedKeyring;
 use crate::stats::{Counts, StoreStats};
 use crate::tx::{Execute, Tx};
 use statements::PostgresTx;
+use transaction::Transaction;
 
 const MIGRATIONS: Migrations = Migrations {
     table: include_str!("../migrations/postgres/applied.sql"),
@@ -31,6 +33,7 @@ const MIGRATIONS: Migrations = Migrations {
         Migration { version: 3, name: "history", sql: include_str!("../migrations/postgres/0003_history.sql") },
         Migration { version: 4, name: "sign_on", sql: include_str!("../migrations/postgres/0004_sign_on.sql") },
         Migration { version: 5, name: "users", sql: include_str!("../migrations/postgres/0005_users.sql") },
+        Migration { version: 6, name: CHAIN, sql: include_str!("../migrations/postgres/0006_audit_chain.sql") },
     ],
 };
 
@@ -123,18 +126,25 @@ impl Postgres {
     }
 
     async fn attempt<O: Execute>(&self, operation: &O) -> Result<O::Outcome, TxError> {
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         if O::READS {
             let mut reading = self.statements(&client, &client.statement_cache);
             return operation.execute(&mut reading).await;
         }
-        let builder = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
-        let transaction = builder.start().await.map_err(failed)?;
-        let mut tx = self.statements(transaction.client(), &transaction.statement_cache);
-        let outcome = operation.execute(&mut tx).await?;
-        let audit_rows = tx.audit_rows();
-        transaction.commit().await.map_err(commit_failed)?;
-        self.counts.committed(1, audit_rows);
+        let transaction = Transaction::begin(client).await?;
+        let (client, statements) = transaction.parts()?;
+        let mut tx = self.statements(client, statements);
+        let executed = operation.execute(&mut tx).await;
+        let appended = tx.take_appended();
+        let outcome = match executed {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                transaction.roll_back().await;
+                return Err(error);
+            }
+        };
+        transaction.commit(&appended).await?;
+        self.counts.committed(1, appended.len());
         Ok(outcome)
     }
 

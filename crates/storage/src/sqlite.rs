@@ -14,7 +14,7 @@ use countersign_identity::repository::RepositoryError;
 use futures_util::FutureExt;
 
 use crate::error::{OpenError, TxError};
-use crate::migrate::{Migration, Migrations, migrate};
+use crate::migrate::{CHAIN, Migration, Migrations, migrate};
 use crate::seal::SharedKeyring;
 use crate::stats::{Counts, StoreStats};
 use crate::tx::Execute;
@@ -30,6 +30,7 @@ const MIGRATIONS: Migrations = Migrations {
         Migration { version: 3, name: "history", sql: include_str!("../migrations/sqlite/0003_history.sql") },
         Migration { version: 4, name: "sign_on", sql: include_str!("../migrations/sqlite/0004_sign_on.sql") },
         Migration { version: 5, name: "users", sql: include_str!("../migrations/sqlite/0005_users.sql") },
+        Migration { version: 6, name: CHAIN, sql: include_str!("../migrations/sqlite/0006_audit_chain.sql") },
     ],
 };
 
@@ -97,7 +98,12 @@ impl Sqlite {
 
 /// Executes an operation on a connection whose answers are always ready.
 fn execute<O: Execute>(operation: &O, tx: &mut SqliteTx<'_>) -> Result<O::Outcome, TxError> {
-    operation.execute(tx).now_or_never().unwrap_or_else(|| Err(pending()))
+    finish(operation.execute(tx))
+}
+
+/// Ends what only waits for a connection whose answers are always ready.
+fn finish<V>(work: impl Future<Output = Result<V, TxError>>) -> Result<V, TxError> {
+    work.now_or_never().unwrap_or_else(|| Err(pending()))
 }
 
 fn pending() -> TxError {

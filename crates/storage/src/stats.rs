@@ -30,10 +30,10 @@ struct Inner {
 
 impl Counts {
     /// A commit of so many operations, which wrote so many rows of the trail.
-    pub fn committed(&self, operations: usize, audit_rows: u64) {
+    pub fn committed(&self, operations: usize, audit_rows: usize) {
         self.0.commits.fetch_add(1, Ordering::Relaxed);
         self.0.operations.fetch_add(u64::try_from(operations).unwrap_or(u64::MAX), Ordering::Relaxed);
-        self.0.audit_rows.fetch_add(audit_rows, Ordering::Relaxed);
+        self.0.audit_rows.fetch_add(u64::try_from(audit_rows).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// An operation or a commit that failed.

@@ -5,6 +5,7 @@
 pub mod database;
 mod endurance;
 mod sealing;
+mod tampering;
 
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use countersign_identity::audit::AuditEvent;
 use countersign_identity::repository::Operation;
 
 use crate::error::TxError;
@@ -19,8 +20,9 @@ pub trait Tx: Send {
     /// The keys under which secrets are sealed.
     fn keyring(&self) -> &Keyring;
 
-    /// Notes that a row was added to the audit trail, to be counted if it is committed.
-    fn note_audit_row(&mut self);
+    /// Appends a row to the audit trail, just before the commit: what follows stands behind it in the chain, so
+    /// nobody may have to wait for the rest of this transaction.
+    fn append_audit(&mut self, event: AuditEvent);
 
     /// Executes several statements without placeholders.
     fn script(&mut self, sql: &str) -> impl Future<Output = Result<(), TxError>> + Send;

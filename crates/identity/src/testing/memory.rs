@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::audit::{AuditEvent, AuditRow, Reason};
+use crate::audit_chain::{Checkpoint, Stub};
 use crate::permission::Rule;
 use crate::profile::{Profile, Stamp};
 use crate::proof::Secrets;
@@ -15,9 +16,8 @@ use crate::repository::{
     Bootstrap, BootstrapOutcome, ChangeUser, ChangeUserOutcome, CreateRole, CreateRoleOutcome, CreateUser,
     CreateUserOutcome, DeleteCredential, DeleteCredentialOutcome, EndCookies, Evidence, FindByEmail, FindCredential,
     FindKeyOwner, FindProfile, FindSharedKey, FindUser, FindVerifier, ListCredentials, ListRoles, ListUserKeys,
-    ListUsers, MintCredential, MintOutcome, Operation, ReapCredentials, RecordAudit, RemoveUserKey,
-    RemoveUserKeyOutcome, RepositoryError, RuleChange, Run, SearchAudit, SetRule, SetRuleOutcome, SpendCredential,
-    SpendOutcome, UserChange, WhichCookies,
+    ListUsers, MintCredential, MintOutcome, Operation, ReapCredentials, RemoveUserKey, RemoveUserKeyOutcome,
+    RepositoryError, RuleChange, Run, SetRule, SetRuleOutcome, SpendCredential, SpendOutcome, UserChange, WhichCookies,
 };
 use crate::role::{Role, RoleName};
 use crate::sign_on::{Factor, SignOnSession};
@@ -25,6 +25,8 @@ use crate::standing::Way;
 use crate::user::{User, UserKey};
 use crate::{Credential, CredentialKind, LoginName, Timestamp, UserId};
 
+#[path = "memory_audit.rs"]
+mod audit;
 #[path = "memory_sign_on.rs"]
 mod sign_on;
 
@@ -55,6 +57,8 @@ struct State {
     factors: BTreeMap<UserId, Factor>,
     sessions: Vec<SignOnSession>,
     trail: Vec<AuditRow>,
+    stub: Option<Stub>,
+    checkpoints: Vec<Checkpoint>,
     executed: Vec<&'static str>,
     fault: Option<Fault>,
 }
@@ -124,8 +128,10 @@ impl State {
             Some(reason) => event.refused(reason),
             None => event,
         };
-        let sequence = u64::try_from(self.trail.len() + 1).unwrap();
-        self.trail.push(AuditRow { sequence, event });
+        let head = self.head();
+        let sequence = head.sequence + 1;
+        let link = head.link.next(sequence, &event);
+        self.trail.push(AuditRow { sequence, event, link });
     }
 
     /// Removes the cookies that `goes` takes; how many there were.
@@ -552,34 +558,5 @@ impl Execute for ReapCredentials {
             !goes
         });
         reaped
-    }
-}
-
-impl Execute for RecordAudit {
-    fn execute(self, state: &mut State) {
-        state.record(self.event, None);
-    }
-}
-
-impl Execute for SearchAudit {
-    fn execute(self, state: &mut State) -> Vec<AuditRow> {
-        let same = |wanted: &Option<String>, found: &String| wanted.as_ref().is_none_or(|wanted| wanted == found);
-        let wanted = |row: &&AuditRow| {
-            let event = &row.event;
-            same(&self.cid, &event.cid)
-                && same(&self.actor, &event.actor)
-                && same(&self.target, &event.target)
-                && self.operation.is_none_or(|operation| operation == event.operation)
-                && self.outcome.is_none_or(|outcome| outcome == event.outcome)
-                && self.since.is_none_or(|since| event.at >= since)
-                && self.until.is_none_or(|until| event.at < until)
-                && self.after.is_none_or(|after| row.sequence > after)
-        };
-        let mut rows: Vec<_> = state.trail.iter().filter(wanted).cloned().collect();
-        if self.after.is_none() {
-            rows.reverse();
-        }
-        rows.truncate(self.limit as usize);
-        rows
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use countersign_identity::audit_trail;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -146,6 +147,13 @@ pub struct AuditQuery {
     pub until: Option<String>,
     /// At most so many rows.
     pub limit: u32,
+}
+
+impl From<AuditQuery> for audit_trail::AuditQuery {
+    fn from(query: AuditQuery) -> Self {
+        let AuditQuery { cid, actor, target, operation, outcome, since, until, limit } = query;
+        Self { cid, actor, target, operation, outcome, since, until, limit, ..Self::default() }
+    }
 }
 
 /// A password on its way to the pool. Never printed; wiped on drop.

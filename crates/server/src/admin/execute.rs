@@ -1,17 +1,17 @@
 //! Carries commands out, and lets live sessions feel them at once.
 
 use countersign_identity::admin::AdminError;
-use countersign_identity::audit::{Operation, Outcome};
+use countersign_identity::audit_trail::AuditSearchError;
 use countersign_identity::login::PoolBusy;
 use countersign_identity::otp::{OtpError, OtpRequest};
 use countersign_identity::password::{NewPassword, PasswordSecrets};
-use countersign_identity::repository::{RepositoryError, Run as _, SearchAudit, UserChange};
+use countersign_identity::repository::{RepositoryError, UserChange};
 use countersign_identity::role::RoleName;
 use countersign_identity::user::User;
-use countersign_identity::{Actor, ExpiresInput, LoginName, PeerAddress, RequestContext, Secret, Timestamp};
+use countersign_identity::{Actor, ExpiresInput, LoginName, PeerAddress, RequestContext, Secret};
 use serde_json::Value;
 
-use super::command::{AuditQuery, ClearText, Command, Refused, RefusedKind, UserEdit};
+use super::command::{ClearText, Command, Refused, RefusedKind, UserEdit};
 use super::json;
 use crate::app::App;
 use crate::cid;
@@ -51,7 +51,7 @@ pub async fn execute(app: &App, hub: Option<&Hub>, command: Command) -> Result<V
             Ok(credentials.iter().map(|credential| json::otp(credential, &login, None)).collect())
         }
         Command::AuditSearch(query) => {
-            let rows = app.identity.repository().run(search(query)?).await?;
+            let rows = app.identity.search_audit(query.into()).await?;
             Ok(rows.iter().map(json::audit).collect())
         }
         Command::MailTest { to } => match app.mailer.test(&to).await {
@@ -194,42 +194,6 @@ fn expires_input(text: String) -> ExpiresInput {
     }
 }
 
-fn search(query: AuditQuery) -> Result<SearchAudit, Refused> {
-    let operation = match &query.operation {
-        None => None,
-        Some(name) => Some(Operation::from_name(name).ok_or_else(|| unknown_operation(name))?),
-    };
-    let outcome = match &query.outcome {
-        None => None,
-        Some(name) => Some(
-            Outcome::from_name(name).ok_or_else(|| wrong(format!("outcome is accepted or refused, not {name:?}")))?,
-        ),
-    };
-    Ok(SearchAudit {
-        cid: query.cid,
-        actor: query.actor,
-        target: query.target,
-        operation,
-        outcome,
-        since: query.since.as_deref().map(time).transpose()?,
-        until: query.until.as_deref().map(time).transpose()?,
-        after: None,
-        limit: query.limit,
-    })
-}
-
-fn unknown_operation(name: &str) -> Refused {
-    let known: Vec<&str> = Operation::ALL.iter().map(|operation| operation.name()).collect();
-    wrong(format!("there is no operation {name:?}; the operations are {}", known.join(", ")))
-}
-
-fn time(text: &str) -> Result<Timestamp, Refused> {
-    let parsed: Result<jiff::Timestamp, _> = text.parse();
-    parsed
-        .map(|instant| Timestamp::from_micros(instant.as_microsecond()))
-        .map_err(|_| wrong(format!("{text:?} is no time; give one as 2026-10-17T10:17:30Z")))
-}
-
 fn wrong(message: String) -> Refused {
     Refused { kind: RefusedKind::Request, message }
 }
@@ -249,6 +213,15 @@ impl From<RepositoryError> for Refused {
 impl From<PoolBusy> for Refused {
     fn from(error: PoolBusy) -> Self {
         fault(format!("{error}; try again"))
+    }
+}
+
+impl From<AuditSearchError> for Refused {
+    fn from(error: AuditSearchError) -> Self {
+        match error {
+            AuditSearchError::Storage(error) => error.into(),
+            other => wrong(other.to_string()),
+        }
     }
 }
 

@@ -49,15 +49,19 @@ pub fn audit(row: &AuditRow) -> Value {
         "sequence": row.sequence,
         "at": event.at.to_rfc3339(),
         "cid": event.cid,
+        "request": event.request,
         "actor": event.actor,
         "target": event.target,
         "operation": event.operation.name(),
         "application": event.application,
         "address": event.address,
         "agent": event.agent,
+        "claimed_address": event.claimed_address,
+        "claimed_agent": event.claimed_agent,
         "outcome": event.outcome.name(),
         "reason": event.reason.map(countersign_identity::audit::Reason::name),
         "detail": event.detail,
+        "link": row.link.to_hex(),
     })
 }
 

@@ -133,7 +133,7 @@ impl Procedures {
         payload: Payload,
         caller: Arc<Live>,
     ) -> Message {
-        let context = RequestContext { cid: cid::generate(), ..caller.context.clone() };
+        let context = caller.context.next_request(cid::generate());
         let cid = context.cid.clone();
         let result = match Arguments::read(&payload) {
             Ok(arguments) => {

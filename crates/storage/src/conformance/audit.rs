@@ -23,6 +23,8 @@ pub async fn refuses_nothing_and_keeps_every_field<R: Repository>(repository: Ar
     let plain = event(Audited::Login);
     let full =
         AuditEvent { agent: "ä \"quoted\" 'text'".to_owned(), detail: "{}".to_owned(), ..event(Audited::OtpMint) };
+    let claimed = ("192.0.2.9".to_owned(), "somebody else".to_owned());
+    let full = AuditEvent { claimed_address: claimed.0, claimed_agent: claimed.1, ..full };
     let empty = AuditEvent { actor: String::new(), target: String::new(), at: at(-1), ..plain.clone() };
     let events = [plain, full.clone().refused(Reason::TooMany), empty];
     assert_eq!(position(&*repository).await, 0);
@@ -46,12 +48,15 @@ pub async fn finds_rows_by_each_filter<R: Repository>(repository: Arc<R>) {
     record(&*repository, events).await;
     let any = || SearchAudit { limit: 100, ..SearchAudit::default() };
     let text = |text: &str| Some(text.to_owned());
-    let searches: [(SearchAudit, &[&str]); 13] = [
+    let searches: [(SearchAudit, &[&str]); 16] = [
         (any(), &["5", "4", "3", "2", "1", "0"]),
         (SearchAudit { cid: text("cid-2"), ..any() }, &["1"]),
         (SearchAudit { cid: text("CID-2"), ..any() }, &[]),
         (SearchAudit { actor: text("bob"), ..any() }, &["5", "2"]),
         (SearchAudit { target: text("carol"), ..any() }, &["3"]),
+        (SearchAudit { user: text("bob"), ..any() }, &["5", "4", "2", "1", "0"]),
+        (SearchAudit { user: text("carol"), ..any() }, &["3"]),
+        (SearchAudit { before: Some(3), ..any() }, &["1", "0"]),
         (SearchAudit { operation: Some(Audited::OtpSpend), ..any() }, &["5", "4"]),
         (SearchAudit { outcome: Some(Outcome::Refused), ..any() }, &["5"]),
         (SearchAudit { since: Some(at(4)), ..any() }, &["5", "4"]),
@@ -64,11 +69,13 @@ pub async fn finds_rows_by_each_filter<R: Repository>(repository: Arc<R>) {
                 cid: text("cid-1"),
                 actor: text("bob"),
                 target: text("bob"),
+                user: text("bob"),
                 operation: Some(Audited::OtpSpend),
                 outcome: Some(Outcome::Refused),
                 since: Some(at(5)),
                 until: Some(at(6)),
                 after: Some(0),
+                before: Some(u64::MAX),
                 limit: 1,
             },
             &["5"],

@@ -3,6 +3,7 @@
 use std::pin::pin;
 
 use bytes::BytesMut;
+use countersign_identity::audit::AuditEvent;
 use deadpool_postgres::StatementCache;
 use futures_util::TryStreamExt;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -19,19 +20,19 @@ pub struct PostgresTx<'c> {
     client: &'c Client,
     statements: &'c StatementCache,
     keyring: &'c Keyring,
-    audit_rows: u64,
+    appended: Vec<AuditEvent>,
 }
 
 impl<'c> PostgresTx<'c> {
     /// Statements on a connection, with what was prepared on it, and the keys under which secrets
     /// are sealed.
     pub fn new(client: &'c Client, statements: &'c StatementCache, keyring: &'c Keyring) -> Self {
-        Self { client, statements, keyring, audit_rows: 0 }
+        Self { client, statements, keyring, appended: Vec::new() }
     }
 
-    /// Rows of the audit trail that were added.
-    pub fn audit_rows(&self) -> u64 {
-        self.audit_rows
+    /// Takes the rows for the end of the audit trail.
+    pub fn take_appended(&mut self) -> Vec<AuditEvent> {
+        std::mem::take(&mut self.appended)
     }
 }
 
@@ -55,8 +56,8 @@ impl Tx for PostgresTx<'_> {
         self.keyring
     }
 
-    fn note_audit_row(&mut self) {
-        self.audit_rows += 1;
+    fn append_audit(&mut self, event: AuditEvent) {
+        self.appended.push(event);
     }
 
     async fn script(&mut self, sql: &str) -> Result<(), TxError> {

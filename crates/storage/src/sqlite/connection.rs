@@ -4,6 +4,7 @@ use std::future::{Future, ready};
 use std::path::Path;
 use std::time::Duration;
 
+use countersign_identity::audit::AuditEvent;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, Statement, ToSql};
 
@@ -67,10 +68,10 @@ pub struct SqliteTx<'c> {
     // Exclusive, because a connection may move between threads but not be shared by them.
     connection: &'c mut Connection,
     keyring: &'c Keyring,
-    /// Rows of the audit trail that were added.
-    audit_rows: u64,
-    /// The same at the mark.
-    marked_audit_rows: u64,
+    /// Rows for the end of the audit trail, not stored yet.
+    appended: Vec<AuditEvent>,
+    /// How many they were at the mark.
+    marked: usize,
 }
 
 impl<'c> SqliteTx<'c> {
@@ -83,12 +84,12 @@ impl<'c> SqliteTx<'c> {
 
     /// Reads without a transaction around the statements.
     pub fn reading(connection: &'c mut Connection, keyring: &'c Keyring) -> Self {
-        Self { connection, keyring, audit_rows: 0, marked_audit_rows: 0 }
+        Self { connection, keyring, appended: Vec::new(), marked: 0 }
     }
 
-    /// Rows of the audit trail that the transaction has added.
-    pub fn audit_rows(&self) -> u64 {
-        self.audit_rows
+    /// Takes the rows for the end of the audit trail.
+    pub fn take_appended(&mut self) -> Vec<AuditEvent> {
+        std::mem::take(&mut self.appended)
     }
 
     /// Commits, or rolls back.
@@ -107,7 +108,7 @@ impl<'c> SqliteTx<'c> {
 
     /// Marks the place to which [`Self::undo`] goes back.
     pub fn mark(&mut self) -> Result<(), TxError> {
-        self.marked_audit_rows = self.audit_rows;
+        self.marked = self.appended.len();
         self.control("SAVEPOINT operation").map_err(failed)
     }
 
@@ -118,7 +119,7 @@ impl<'c> SqliteTx<'c> {
 
     /// Undoes what was done since [`Self::mark`].
     pub fn undo(&mut self) -> Result<(), TxError> {
-        self.audit_rows = self.marked_audit_rows;
+        self.appended.truncate(self.marked);
         self.control("ROLLBACK TO operation").map_err(failed)?;
         self.keep()
     }
@@ -172,8 +173,8 @@ impl Tx for SqliteTx<'_> {
         self.keyring
     }
 
-    fn note_audit_row(&mut self) {
-        self.audit_rows += 1;
+    fn append_audit(&mut self, event: AuditEvent) {
+        self.appended.push(event);
     }
 
     fn script(&mut self, sql: &str) -> impl Future<Output = Result<(), TxError>> + Send {
@@ -200,8 +201,9 @@ fn column(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Column> {
     Ok(match row.get_ref(index)? {
         ValueRef::Null => Column::Null,
         ValueRef::Integer(value) => Column::Int(value),
+        // Text that is none isn't ours; whoever expects text is told so.
         ValueRef::Text(text) => {
-            Column::Text(str::from_utf8(text).map_err(|error| rusqlite::Error::Utf8Error(index, error))?.to_owned())
+            str::from_utf8(text).map_or_else(|_| Column::Bytes(text.to_vec()), |text| Column::Text(text.to_owned()))
         }
         ValueRef::Blob(bytes) => Column::Bytes(bytes.to_vec()),
         other @ ValueRef::Real(_) => {

@@ -1,7 +1,8 @@
 //! The thread that writes: takes all operations that wait, executes them in one transaction,
 //! commits, and answers.
 //!
-//! One sync of the disk serves the whole group. An operation that fails is undone alone.
+//! One sync of the disk serves the whole group. An operation that fails is undone alone. The rows of the audit trail are
+//! stored behind all operations of the group, so that the chain's head is read and written once.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -12,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::connection::SqliteTx;
 use crate::error::TxError;
+use crate::ops::append_linked;
 use crate::seal::{Keyring, SharedKeyring};
 use crate::stats::Counts;
 use crate::tx::Execute;
@@ -136,9 +138,10 @@ fn commit(
         counts.failed();
         tx.undo()
     });
-    let audit_rows = tx.audit_rows();
+    let appended = tx.take_appended();
+    let executed = executed.and_then(|()| super::finish(append_linked(&mut tx, &appended)));
     let ended = tx.end(executed.is_ok());
     executed.and(ended)?;
-    counts.committed(operations, audit_rows);
+    counts.committed(operations, appended.len());
     Ok(())
 }
