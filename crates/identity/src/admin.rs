@@ -13,7 +13,9 @@ use crate::repository::{
     ListUsers, RecordAudit, Repository, RepositoryError, RuleChange, SetRule, SetRuleOutcome, UserChange,
 };
 use crate::role::{Role, RoleName, RoleNameError};
+use crate::sign_on::LabelTooLong;
 use crate::standing::{ApprovalStatus, Standing};
+use crate::totp::TotpKeyError;
 use crate::user::{User, UserKey};
 use crate::{Actor, Identity, LoginName, RequestContext, Timestamp, UserId};
 
@@ -71,6 +73,12 @@ pub enum AdminError {
     /// The user has the most keys that one may have.
     #[error("a user has at most {max} public keys", max = UserKey::COUNT_MAX)]
     TooManyKeys,
+    /// The text is no TOTP key.
+    #[error(transparent)]
+    TotpKey(#[from] TotpKeyError),
+    /// The label of a TOTP key is too long.
+    #[error(transparent)]
+    TotpLabel(#[from] LabelTooLong),
     /// Storage failed.
     #[error(transparent)]
     Storage(#[from] RepositoryError),

@@ -17,8 +17,8 @@ use crate::proof::scram::{SALT_BYTES, Verifier};
 use crate::proof::wampcra::SharedKey;
 use crate::role::{Role, RoleName};
 use crate::sign_on::operations::{
-    EnableFactor, EndSession, FindFactor, FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions,
-    RenewSession, SetFactor, SetFactorOutcome,
+    EnableFactor, EnableFactorOutcome, EndSession, FindFactor, FindSession, ListSessions, OpenSession,
+    OpenSessionOutcome, ReapSessions, RenewSession, SetFactor, SetFactorOutcome,
 };
 use crate::sign_on::{Factor, SignOnSession};
 use crate::standing::{ApprovalStatus, SignUpStatus, Way};
@@ -101,7 +101,7 @@ operations! {
     ListSessions => Vec<SignOnSession>;
     ReapSessions => u64;
     SetFactor => SetFactorOutcome;
-    EnableFactor => bool;
+    EnableFactor => EnableFactorOutcome;
     RecordAudit => ();
     SearchAudit => Vec<AuditRow>;
     ReadChain => Vec<FoundRow>;

@@ -5,6 +5,7 @@
 
 mod mail;
 mod sso;
+mod totp;
 mod websocket;
 
 use std::fmt;
@@ -25,6 +26,7 @@ use serde::Deserialize;
 
 pub use self::mail::{MailConfig, SmtpConfig, SmtpTls};
 pub use self::sso::SsoConfig;
+pub use self::totp::{CompatConfig, TotpConfig};
 pub use self::websocket::{TestConfig, WebSocketConfig};
 use crate::doors::parse_origin;
 use crate::networks::Networks;
@@ -68,6 +70,10 @@ pub struct Config {
     pub sso: SsoConfig,
     /// Outgoing mail.
     pub mail: MailConfig,
+    /// Second factors.
+    pub totp: TotpConfig,
+    /// What old programs rely on.
+    pub compat: CompatConfig,
     /// What a peer may ask of the server.
     pub limits: LimitsConfig,
     /// The WebSocket.
@@ -591,6 +597,7 @@ impl Config {
         self.websocket.check()?;
         self.sso.check()?;
         self.mail.check()?;
+        self.totp.factor(&self.compat.zato)?;
         self.password.check()?;
         self.test.check()?;
         self.auth.secrets()?;
@@ -663,7 +670,7 @@ impl Config {
             spent_kept: Duration::from_secs(self.otp.spent_kept_seconds),
             password_lifetime: Some(IdentitySettings::PASSWORD_LIFETIME),
             secrets: self.auth.secrets()?,
-            sign_on: self.sso.sign_on(),
+            sign_on: self.sso.sign_on(self.totp.factor(&self.compat.zato)?),
             denials: KeySessionDenials::new(&self.realm.uri_prefix),
         })
     }

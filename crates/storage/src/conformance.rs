@@ -89,6 +89,8 @@ macro_rules! for_each_case {
             sign_on::accepts_each_step_of_a_factor_once;
             sign_on::lets_one_of_many_in_with_a_code;
             sign_on::turns_on_only_what_is_there;
+            sign_on::turns_on_with_a_code_that_is_used_up_by_it;
+            sign_on::ends_sessions_with_a_turn_as_asked;
             spending::spends_once_and_refuses_a_replay;
             spending::works_up_to_and_including_its_end;
             spending::refuses_an_unknown_key;

@@ -5,8 +5,8 @@
 
 use rand_core::CryptoRng;
 
-use super::operations::{AcceptedCode, FindFactor, OpenSession, OpenSessionOutcome};
-use super::{Factor, SignOnSession};
+use super::SignOnSession;
+use super::operations::{FindFactor, OpenSession, OpenSessionOutcome};
 use crate::audit::{AuditEvent, Operation, Reason};
 use crate::login::{LoginError, PasswordPool};
 use crate::password::PASSWORD_BYTES_MAX;
@@ -75,9 +75,12 @@ impl<R: Repository> Identity<R> {
             None => return Err(self.refuse_login(audit, Reason::UnknownUser).await),
         };
         let Some(password) = hash else { return Err(self.refuse_login(audit, Reason::WrongTicket).await) };
-        let code = match self.check_code(factor.as_ref(), given.code, now) {
+        let code = match self.check_login_code(&user, factor.as_ref(), given.code, given.context, now) {
             Ok(code) => code,
-            Err(reason) => return Err(self.refuse_login(audit, reason).await),
+            Err(reason) => {
+                self.refuse_code(&user, audit, reason).await?;
+                return Err(LoginError::Refused(reason));
+            }
         };
         let (token, session) = self.plan_session(&user, given.context, now, rng);
         let how = if code.is_some() { "password and code" } else { "password" };
@@ -88,20 +91,6 @@ impl<R: Repository> Identity<R> {
             OpenSessionOutcome::Opened(user) => Ok(SignedIn { token, session, user }),
             OpenSessionOutcome::Refused(reason) => Err(LoginError::Refused(reason)),
         }
-    }
-
-    /// Whether the code that was given is the one that is needed, if one is.
-    fn check_code(
-        &self,
-        factor: Option<&Factor>,
-        given: Option<&Secret>,
-        now: Timestamp,
-    ) -> Result<Option<AcceptedCode>, Reason> {
-        let Some(factor) = factor.filter(|factor| factor.is_enabled) else { return Ok(None) };
-        let code = given.filter(|code| !code.is_blank()).ok_or(Reason::CodeMissing)?;
-        let step = factor.totp.check(code, now).ok_or(Reason::WrongCode)?;
-        let allows_reuse = self.settings.sign_on.allows_code_reuse;
-        Ok(Some(AcceptedCode { totp: factor.totp.clone(), step, allows_reuse }))
     }
 
     fn plan_session(

@@ -8,6 +8,9 @@
 //! **Invariant:** a code of the second factor is accepted by the write that stores its step, in the transaction that opens
 //! the session.
 
+mod codes;
+mod enable_totp;
+mod factor_admin;
 mod login;
 pub mod operations;
 mod reset_totp;
@@ -15,11 +18,12 @@ mod sessions;
 
 use std::time::Duration;
 
+pub use self::enable_totp::{EnableTotp, EnableTotpError};
 pub use self::login::{SignIn, SignedIn};
-pub use self::reset_totp::{NewTotpKey, ResetTotp, ResetTotpError};
+pub use self::reset_totp::{LabelTooLong, NewTotpKey, ResetTotp, ResetTotpError};
 pub use self::sessions::{CallerError, SessionError};
 
-use crate::totp::{Step, Totp};
+use crate::totp::{Algorithm, Digits, Step, Totp};
 use crate::user::User;
 use crate::{Digest, SessionId, Timestamp, UserId};
 
@@ -36,8 +40,21 @@ pub struct SignOnSettings {
     pub step_up: Duration,
     /// Whether a change of the second factor ends the user's other sessions.
     pub end_on_factor_change: bool,
+    /// Second factors.
+    pub factor: FactorSettings,
+}
+
+/// How second factors work.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FactorSettings {
+    /// The hash of new keys.
+    pub algorithm: Algorithm,
+    /// The length of codes of new keys.
+    pub digits: Digits,
     /// Whether a code is accepted more than once. For the old test-suite only.
     pub allows_code_reuse: bool,
+    /// Whether users turn the demand for a code on for themselves without showing one, as Zato had it.
+    pub enables_without_code: bool,
 }
 
 impl Default for SignOnSettings {
@@ -48,7 +65,7 @@ impl Default for SignOnSettings {
             sessions_max: 100,
             step_up: Duration::ZERO,
             end_on_factor_change: true,
-            allows_code_reuse: false,
+            factor: FactorSettings::default(),
         }
     }
 }

@@ -139,13 +139,30 @@ pub enum SetFactorOutcome {
     NoSuchUser,
 }
 
-/// Turns the demand for a code on or off.
+/// Turns the demand for a code on or off. What is so already stays so; sessions end only where something changes.
 #[derive(Debug)]
 pub struct EnableFactor {
     /// Whose.
     pub owner: UserId,
     /// On or off.
     pub enabled: bool,
-    /// The row for the trail; stored as refused where the user has no second factor.
+    /// Whether a code has to be accepted where it is turned on.
+    pub needs_code: bool,
+    /// The code that was found right.
+    pub code: Option<AcceptedCode>,
+    /// Which of the owner's sessions end with it.
+    pub end_sessions: EndSessions,
+    /// The row for the trail; stored as refused where the outcome is a refusal.
     pub audit: AuditEvent,
+}
+
+/// Outcome of [`EnableFactor`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EnableFactorOutcome {
+    /// It is as it was wished, be it that it was so before.
+    Done,
+    /// There is nothing to turn on, or no such user.
+    NoFactor,
+    /// The code was not accepted, for this reason.
+    Refused(Reason),
 }

@@ -4,8 +4,8 @@
 
 use rand_core::CryptoRng;
 
-use super::Caller;
 use super::operations::{EndSessions, SetFactor, SetFactorOutcome};
+use super::{Caller, FactorSettings};
 use crate::audit::{AuditEvent, Operation, Reason};
 use crate::repository::{RecordAudit, Repository, RepositoryError};
 use crate::totp::{Totp, TotpKey, TotpKeyError};
@@ -37,6 +37,20 @@ pub struct NewTotpKey {
     pub totp: Totp,
 }
 
+/// A label is longer than [`LABEL_CHARACTERS_MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the label of a TOTP key has at most {LABEL_CHARACTERS_MAX} characters")]
+pub struct LabelTooLong;
+
+/// What a factor will be called; `None` for nothing in particular.
+pub(super) fn read_label(label: Option<&str>) -> Result<Option<String>, LabelTooLong> {
+    let label = label.filter(|label| !label.is_empty());
+    if label.is_some_and(|label| label.chars().count() > LABEL_CHARACTERS_MAX) {
+        return Err(LabelTooLong);
+    }
+    Ok(label.map(|label| printable(label, LABEL_CHARACTERS_MAX)))
+}
+
 /// Why the key stays as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum ResetTotpError {
@@ -50,8 +64,8 @@ pub enum ResetTotpError {
     #[error(transparent)]
     Key(#[from] TotpKeyError),
     /// The label is too long.
-    #[error("a label has at most {LABEL_CHARACTERS_MAX} characters")]
-    Label,
+    #[error(transparent)]
+    Label(#[from] LabelTooLong),
     /// The session's check of password and code is too long ago.
     #[error("sign in again to change the second factor")]
     StepUp,
@@ -66,7 +80,7 @@ impl ResetTotpError {
             Self::NamedUser => Reason::NotAllowed,
             Self::NoSuchUser => Reason::NotFound,
             Self::StepUp => Reason::StepUp,
-            Self::Key(_) | Self::Label | Self::Storage(_) => Reason::BadRequest,
+            Self::Key(_) | Self::Label(_) | Self::Storage(_) => Reason::BadRequest,
         }
     }
 }
@@ -91,20 +105,46 @@ impl<R: Repository> Identity<R> {
             Ok(admitted) => admitted,
             Err(error) => return Err(self.refuse_reset(error, audit).await),
         };
-        let generated = if key.is_none() { Some(TotpKey::generate(rng)) } else { None };
-        let shown = generated.as_ref().map(TotpKey::to_base32);
-        let Some(key) = key.or(generated) else { unreachable!("a key was given or generated") };
-        let audit = if key.is_weak() { audit.detail("weak key: below 128 bits") } else { audit };
-        let end_sessions = match self.settings.sign_on.end_on_factor_change {
-            false => EndSessions::None,
-            true if owner == caller.user().id => EndSessions::AllBut(caller.session().id),
-            true => EndSessions::All,
-        };
-        let totp = Totp::new(key);
+        let (totp, generated, audit) = self.new_totp(key, audit, rng);
+        let end_sessions = self.sessions_to_end(caller, owner);
         let set = SetFactor { owner, totp, label, end_sessions, audit };
         match self.repository.run(set).await? {
-            SetFactorOutcome::Done { user, factor } => Ok(NewTotpKey { user, generated: shown, totp: factor.totp }),
+            SetFactorOutcome::Done { user, factor } => Ok(NewTotpKey { user, generated, totp: factor.totp }),
             SetFactorOutcome::NoSuchUser => Err(ResetTotpError::NoSuchUser),
+        }
+    }
+
+    /// The factor of a key, or of a fresh one, which is told then; a weak key is noted in the row for the trail.
+    pub(super) fn new_totp(
+        &self,
+        key: Option<TotpKey>,
+        audit: AuditEvent,
+        rng: &mut impl CryptoRng,
+    ) -> (Totp, Option<Secret>, AuditEvent) {
+        let (key, generated) = if let Some(key) = key {
+            (key, None)
+        } else {
+            let key = TotpKey::generate(rng);
+            let shown = key.to_base32();
+            (key, Some(shown))
+        };
+        let audit = if key.is_weak() { audit.detail("weak key: below 128 bits") } else { audit };
+        let FactorSettings { algorithm, digits, .. } = self.settings.sign_on.factor;
+        (Totp { key, algorithm, digits }, generated, audit)
+    }
+
+    /// Whether the session is too old for a change of the caller's own second factor.
+    pub(super) fn needs_step_up(&self, caller: &Caller, now: Timestamp) -> bool {
+        let step_up = self.settings.sign_on.step_up;
+        !step_up.is_zero() && now.duration_since(caller.session.checked) > step_up
+    }
+
+    /// Which sessions of `owner` end when the caller changes that user's second factor.
+    pub(super) fn sessions_to_end(&self, caller: &Caller, owner: UserId) -> EndSessions {
+        match self.settings.sign_on.end_on_factor_change {
+            false => EndSessions::None,
+            true if owner == caller.user.id => EndSessions::AllBut(caller.session.id),
+            true => EndSessions::All,
         }
     }
 
@@ -119,16 +159,11 @@ impl<R: Repository> Identity<R> {
             Some(_) if !caller.is_super_user() => return Err(ResetTotpError::NamedUser),
             Some(text) => UserId::parse_sign_on(text).map_err(|_| ResetTotpError::NoSuchUser)?,
         };
-        let is_stale = now.duration_since(caller.session().checked) > self.settings.sign_on.step_up;
-        if owner == caller.user().id && !self.settings.sign_on.step_up.is_zero() && is_stale {
+        if owner == caller.user().id && self.needs_step_up(caller, now) {
             return Err(ResetTotpError::StepUp);
         }
         let key = wish.key.filter(|key| !key.is_blank()).map(|key| TotpKey::parse(key.expose())).transpose()?;
-        let label = wish.label.filter(|label| !label.is_empty());
-        if label.is_some_and(|label| label.chars().count() > LABEL_CHARACTERS_MAX) {
-            return Err(ResetTotpError::Label);
-        }
-        Ok((owner, key, label.map(|label| printable(label, LABEL_CHARACTERS_MAX))))
+        Ok((owner, key, read_label(wish.label)?))
     }
 
     async fn refuse_reset(&self, error: ResetTotpError, audit: AuditEvent) -> ResetTotpError {

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use super::*;
+use crate::admin::AdminError;
 use crate::audit::Reason;
 use crate::login::LoginError;
-use crate::repository::Run as _;
 use crate::repository::UserChange;
-use crate::sign_on::operations::EnableFactor;
 use crate::testing::{Fixture, KRISTEN, LOCKED, NOW, TRUST, ZOE, context, password_of, ready, secrets};
 use crate::totp::{TotpKey, TotpKeyError};
 use crate::{Actor, Secret};
@@ -51,15 +50,22 @@ fn reset(
 /// Turns the second factor on; its codes are made with what comes back.
 fn with_factor(fixture: &Fixture, login: &str) -> Totp {
     let totp = reset(fixture, &caller(fixture, login), None, None, None).unwrap().totp;
-    let caller = caller(fixture, login);
-    let enable = EnableFactor {
-        owner: caller.user().id,
-        enabled: true,
-        audit: caller.event(crate::audit::Operation::TotpEnable, &context(), NOW),
-    };
-    assert!(ready(fixture.memory().run(enable)).unwrap());
+    let boss = caller(fixture, TRUST);
+    enable(fixture, &boss, login, true, None, NOW).unwrap();
     fixture.memory().forget();
     totp
+}
+
+fn enable(
+    fixture: &Fixture,
+    caller: &Caller,
+    login: &str,
+    enabled: bool,
+    code: Option<&Secret>,
+    now: Timestamp,
+) -> Result<(), EnableTotpError> {
+    let wish = EnableTotp { owner: fixture.user(login).id, enabled, code };
+    ready(fixture.identity.enable_totp(caller, wish, &context(), now))
 }
 
 fn id_of(fixture: &Fixture, login: &str) -> String {
@@ -270,7 +276,7 @@ fn refuses_what_is_no_key_and_too_long_a_label_and_changes_nothing() {
     let kristen = caller_at(&fixture, &token, NOW).unwrap();
     let refused = reset(&fixture, &kristen, None, Some("not base32 !!"), None);
     assert!(matches!(refused, Err(ResetTotpError::Key(TotpKeyError::NotBase32))));
-    assert!(matches!(reset(&fixture, &kristen, None, None, Some(&"x".repeat(129))), Err(ResetTotpError::Label)));
+    assert!(matches!(reset(&fixture, &kristen, None, None, Some(&"x".repeat(129))), Err(ResetTotpError::Label(_))));
     let next = totp.code(Step::at(after(30)));
     assert!(sign_in_at(&fixture, KRISTEN, &password_of(KRISTEN), Some(&next), NOW).is_ok());
     assert!(reset(&fixture, &kristen, None, None, Some(&"x".repeat(128))).is_ok());
@@ -330,4 +336,111 @@ fn a_stale_session_changes_no_factor_where_step_up_is_demanded() {
     };
     assert!(try_at(after(300)).is_ok());
     assert!(matches!(try_at(after(301)), Err(ResetTotpError::StepUp)));
+}
+
+#[test]
+fn who_turns_the_factor_on_shows_a_code_which_is_used_up() {
+    let fixture = Fixture::new();
+    let kristen = caller(&fixture, KRISTEN);
+    let turn_on = |code: Option<&Secret>| enable(&fixture, &kristen, KRISTEN, true, code, NOW);
+    assert!(matches!(turn_on(None), Err(EnableTotpError::NoFactor)));
+    let totp = reset(&fixture, &kristen, None, None, None).unwrap().totp;
+    fixture.memory().forget();
+    let code = totp.code(Step::at(NOW));
+    for (given, reason) in [
+        (None, Reason::CodeMissing),
+        (Some(Secret::new(" ")), Reason::CodeMissing),
+        (Some(Secret::new("000000")), Reason::WrongCode),
+        (Some(totp.code(Step::at(after(90)))), Reason::WrongCode),
+    ] {
+        assert!(matches!(turn_on(given.as_ref()), Err(EnableTotpError::Code(found)) if found == reason));
+        assert_eq!(fixture.take_rows(), [("totp.enable", KRISTEN.to_owned(), KRISTEN.to_owned(), Some(reason))]);
+    }
+    let _ = sign_in(&fixture, KRISTEN);
+    turn_on(Some(&code)).unwrap();
+    let attempt = |code: &Secret| sign_in_at(&fixture, KRISTEN, &password_of(KRISTEN), Some(code), NOW);
+    assert_eq!(refused(attempt(&code)), Reason::CodeReused);
+    assert!(attempt(&totp.code(Step::at(after(30)))).is_ok());
+    // It is on already: nothing to show.
+    turn_on(None).unwrap();
+}
+
+#[test]
+fn a_compatible_installation_turns_the_factor_on_without_a_code() {
+    let factor = FactorSettings { enables_without_code: true, ..FactorSettings::default() };
+    let fixture = Fixture::with_sign_on(SignOnSettings { factor, ..SignOnSettings::default() });
+    let kristen = caller(&fixture, KRISTEN);
+    assert!(matches!(enable(&fixture, &kristen, KRISTEN, true, None, NOW), Err(EnableTotpError::NoFactor)));
+    reset(&fixture, &kristen, None, None, None).unwrap();
+    enable(&fixture, &kristen, KRISTEN, true, None, NOW).unwrap();
+    assert_eq!(refused(sign_in_at(&fixture, KRISTEN, &password_of(KRISTEN), None, NOW)), Reason::CodeMissing);
+}
+
+#[test]
+fn only_super_users_turn_the_factor_of_others_on_and_off() {
+    let fixture = Fixture::new();
+    let totp = with_factor(&fixture, ZOE);
+    let boss = caller(&fixture, TRUST);
+    let kristen = caller(&fixture, KRISTEN);
+    fixture.memory().forget();
+    for enabled in [true, false] {
+        assert!(matches!(enable(&fixture, &kristen, ZOE, enabled, None, NOW), Err(EnableTotpError::NotAllowed)));
+    }
+    let rows = fixture.take_rows();
+    assert!(rows.iter().all(|row| row.3 == Some(Reason::NotAllowed) && row.2 == id_of(&fixture, ZOE)), "{rows:?}");
+    let code = totp.code(Step::at(NOW));
+    let token = sign_in_at(&fixture, ZOE, &password_of(ZOE), Some(&code), NOW).unwrap().token;
+    enable(&fixture, &boss, ZOE, false, None, NOW).unwrap();
+    assert!(caller_at(&fixture, &token, NOW).is_err());
+    let _ = sign_in(&fixture, ZOE);
+    let nobody = EnableTotp { owner: UserId::generate(NOW, &mut fixture.rng()), enabled: true, code: None };
+    let unknown = ready(fixture.identity.enable_totp(&boss, nobody, &context(), NOW));
+    assert!(matches!(unknown, Err(EnableTotpError::NoSuchUser)));
+    // For themselves they show a code as well.
+    reset(&fixture, &boss, None, None, None).unwrap();
+    let own = enable(&fixture, &boss, TRUST, true, None, NOW);
+    assert!(matches!(own, Err(EnableTotpError::Code(Reason::CodeMissing))));
+}
+
+#[test]
+fn turning_the_factor_off_demands_a_fresh_session_where_step_up_is_asked_for() {
+    let fixture =
+        Fixture::with_sign_on(SignOnSettings { step_up: Duration::from_mins(5), ..SignOnSettings::default() });
+    let totp = with_factor(&fixture, KRISTEN);
+    let code = totp.code(Step::at(NOW));
+    let token = sign_in_at(&fixture, KRISTEN, &password_of(KRISTEN), Some(&code), NOW).unwrap().token;
+    let try_at = |now| enable(&fixture, &caller_at(&fixture, &token, now).unwrap(), KRISTEN, false, None, now);
+    assert!(matches!(try_at(after(301)), Err(EnableTotpError::StepUp)));
+    try_at(after(300)).unwrap();
+    let _ = sign_in(&fixture, KRISTEN);
+}
+
+#[test]
+fn the_operator_resets_and_turns_off_the_factor_of_anybody() {
+    let fixture = Fixture::new();
+    let old = with_factor(&fixture, KRISTEN);
+    let reset = |login: &str, key: Option<&str>, label: Option<&str>| {
+        let key = key.map(Secret::new);
+        let rng = &mut fixture.rng();
+        let operator = &Actor::Operator;
+        ready(fixture.identity.reset_totp_key_of(login, key.as_ref(), label, operator, &context(), NOW, rng))
+    };
+    assert!(matches!(reset("nobody", None, None), Err(AdminError::NoSuchUser(_))));
+    assert!(matches!(reset(KRISTEN, Some("not base32 !!"), None), Err(AdminError::TotpKey(TotpKeyError::NotBase32))));
+    assert!(matches!(reset(KRISTEN, None, Some(&"x".repeat(129))), Err(AdminError::TotpLabel(_))));
+    assert!(reset(KRISTEN, Some("KMCLCWN4YPMD2WO3"), None).unwrap().generated.is_none());
+    let new = reset(KRISTEN, None, Some("phone")).unwrap();
+    assert!(new.generated.is_some() && new.totp != old);
+    let code = new.totp.code(Step::at(NOW));
+    let token = sign_in_at(&fixture, KRISTEN, &password_of(KRISTEN), Some(&code), NOW).unwrap().token;
+    fixture.memory().forget();
+    let disable = |login: &str, actor: &Actor| ready(fixture.identity.disable_totp_of(login, actor, &context(), NOW));
+    assert!(matches!(disable("nobody", &Actor::Operator), Err(AdminError::NoSuchUser(_))));
+    assert!(matches!(disable(KRISTEN, &fixture.actor(ZOE)), Err(AdminError::NotTrusted)));
+    disable(KRISTEN, &Actor::Operator).unwrap();
+    let reasons: Vec<_> = fixture.take_rows().into_iter().map(|row| (row.0, row.3)).collect();
+    let row = |reason| ("totp.disable", reason);
+    assert_eq!(reasons, [row(Some(Reason::NotFound)), row(Some(Reason::NotAllowed)), row(None)]);
+    assert!(caller_at(&fixture, &token, NOW).is_err());
+    let _ = sign_in(&fixture, KRISTEN);
 }

@@ -1,15 +1,15 @@
 //! The operations of sign-on in memory.
 
 use super::{Execute, State};
-use crate::Timestamp;
 use crate::audit::Reason;
 use crate::sign_on::operations::{
-    EnableFactor, EndSession, EndSessions, FindFactor, FindSession, ListSessions, OpenSession, OpenSessionOutcome,
-    ReapSessions, RenewSession, SetFactor, SetFactorOutcome,
+    AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, EndSessions, FindFactor, FindSession, ListSessions,
+    OpenSession, OpenSessionOutcome, ReapSessions, RenewSession, SetFactor, SetFactorOutcome,
 };
 use crate::sign_on::{Factor, SignOnSession};
 use crate::standing::Way;
 use crate::user::User;
+use crate::{Timestamp, UserId};
 
 impl Execute for FindFactor {
     fn execute(self, state: &mut State) -> Option<(User, Option<Factor>)> {
@@ -29,13 +29,29 @@ impl OpenSession {
             return Some(Reason::WrongTicket);
         }
         let factor = state.factors.get(&self.session.owner).filter(|factor| factor.is_enabled);
-        let factor = factor?;
-        let Some(code) = &self.code else { return Some(Reason::CodeMissing) };
-        if factor.totp != code.totp {
-            return Some(Reason::WrongCode);
-        }
-        let is_old = factor.last_step.is_some_and(|last| code.step <= last);
-        (is_old && !code.allows_reuse).then_some(Reason::CodeReused)
+        code_refusal(factor?, self.code.as_ref())
+    }
+}
+
+fn code_refusal(factor: &Factor, code: Option<&AcceptedCode>) -> Option<Reason> {
+    let Some(code) = code else { return Some(Reason::CodeMissing) };
+    if factor.totp != code.totp {
+        return Some(Reason::WrongCode);
+    }
+    let is_old = factor.last_step.is_some_and(|last| code.step <= last);
+    (is_old && !code.allows_reuse).then_some(Reason::CodeReused)
+}
+
+impl State {
+    fn end_sessions(&mut self, owner: UserId, which: EndSessions) {
+        self.sessions.retain(|session| {
+            session.owner != owner
+                || match which {
+                    EndSessions::None => true,
+                    EndSessions::All => false,
+                    EndSessions::AllBut(kept) => session.id == kept,
+                }
+        });
     }
 }
 
@@ -117,27 +133,40 @@ impl Execute for SetFactor {
         let is_enabled = state.factors.get(&self.owner).is_some_and(|factor| factor.is_enabled);
         let factor = Factor { totp: self.totp, label: self.label, is_enabled, last_step: None };
         state.factors.insert(self.owner, factor.clone());
-        state.sessions.retain(|session| {
-            session.owner != self.owner
-                || match self.end_sessions {
-                    EndSessions::None => true,
-                    EndSessions::All => false,
-                    EndSessions::AllBut(kept) => session.id == kept,
-                }
-        });
+        state.end_sessions(self.owner, self.end_sessions);
         state.record(self.audit, None);
         SetFactorOutcome::Done { user, factor }
     }
 }
 
+impl EnableFactor {
+    fn refusal(&self, state: &State) -> Option<(EnableFactorOutcome, Reason)> {
+        let missing = (EnableFactorOutcome::NoFactor, Reason::NotFound);
+        if state.user(self.owner).is_none() {
+            return Some(missing);
+        }
+        let Some(factor) = state.factors.get(&self.owner) else { return self.enabled.then_some(missing) };
+        if !self.enabled || factor.is_enabled || !self.needs_code {
+            return None;
+        }
+        let reason = code_refusal(factor, self.code.as_ref())?;
+        Some((EnableFactorOutcome::Refused(reason), reason))
+    }
+}
+
 impl Execute for EnableFactor {
-    fn execute(self, state: &mut State) -> bool {
-        let factor = state.factors.get_mut(&self.owner);
-        let is_there = factor.is_some();
+    fn execute(self, state: &mut State) -> EnableFactorOutcome {
+        if let Some((outcome, reason)) = self.refusal(state) {
+            state.record(self.audit, Some(reason));
+            return outcome;
+        }
+        let factor = state.factors.get_mut(&self.owner).filter(|factor| factor.is_enabled != self.enabled);
         if let Some(factor) = factor {
             factor.is_enabled = self.enabled;
+            factor.last_step = factor.last_step.max(self.code.map(|code| code.step));
+            state.end_sessions(self.owner, self.end_sessions);
         }
-        state.record(self.audit, (!is_there).then_some(Reason::NotFound));
-        is_there
+        state.record(self.audit, None);
+        EnableFactorOutcome::Done
     }
 }

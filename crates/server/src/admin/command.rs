@@ -6,6 +6,8 @@ use countersign_identity::audit_trail;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::totp::TotpEdit;
+
 /// One command.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
@@ -53,6 +55,14 @@ pub enum Command {
         login: String,
         /// The key in hexadecimal digits.
         key: String,
+    },
+    /// `user totp …`
+    UserTotp {
+        /// The login name.
+        login: String,
+        /// What to do.
+        #[serde(flatten)]
+        edit: TotpEdit,
     },
     /// `role list`
     RoleList,

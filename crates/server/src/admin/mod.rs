@@ -4,6 +4,8 @@
 mod command;
 mod execute;
 mod json;
+mod totp;
 
 pub use command::{AuditQuery, ClearText, Command, Refused, RefusedKind, UserEdit};
 pub use execute::execute;
+pub use totp::TotpEdit;

@@ -112,6 +112,30 @@ pub enum UserCommand {
     /// Manage the public keys by which a user logs in (cryptosign)
     #[command(subcommand)]
     Pubkey(PubkeyCommand),
+    /// Manage the second factor of a user
+    #[command(subcommand)]
+    Totp(TotpCommand),
+}
+
+/// `user totp …`
+#[derive(Debug, Subcommand)]
+pub enum TotpCommand {
+    /// Give a user another TOTP key, and end the user's sign-on sessions
+    Reset {
+        /// Login name
+        login: String,
+        /// The key in base32 (default: a fresh one, which is printed)
+        #[arg(long, value_name = "K")]
+        key: Option<String>,
+        /// What to call it
+        #[arg(long, value_name = "L")]
+        label: Option<String>,
+    },
+    /// Let a user in without a code; the key stays
+    Disable {
+        /// Login name
+        login: String,
+    },
 }
 
 /// `user pubkey …`

@@ -15,12 +15,14 @@ use clap::Parser as _;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
-use crate::admin::{AuditQuery, ClearText, Command, UserEdit, execute};
+use crate::admin::{AuditQuery, ClearText, Command, TotpEdit, UserEdit, execute};
 use crate::control;
 use crate::open::{Installation, load_config, lock, open, open_data};
 use crate::output::say;
 use crate::serve::{ServeOptions, serve};
-use arguments::{AuditCommand, Cli, CliCommand, MailCommand, OtpCommand, PubkeyCommand, RoleCommand, UserCommand};
+use arguments::{
+    AuditCommand, Cli, CliCommand, MailCommand, OtpCommand, PubkeyCommand, RoleCommand, TotpCommand, UserCommand,
+};
 
 /// What is logged unless `RUST_LOG` says otherwise.
 const LOG_DEFAULT: &str = "warn,countersign_server=info";
@@ -126,6 +128,7 @@ fn user(command: UserCommand) -> Result<Command, String> {
         UserCommand::Pubkey(PubkeyCommand::Add { login, key, label }) => Command::UserKeyAdd { login, key, label },
         UserCommand::Pubkey(PubkeyCommand::List { login }) => Command::UserKeyList { login },
         UserCommand::Pubkey(PubkeyCommand::Remove { login, key }) => Command::UserKeyRemove { login, key },
+        UserCommand::Totp(command) => totp(command),
         UserCommand::Passwd { login, password_stdin } => {
             // There is nothing else that could be meant by a pipe here.
             let from_stdin = password_stdin || !io::stdin().is_terminal();
@@ -133,6 +136,15 @@ fn user(command: UserCommand) -> Result<Command, String> {
             edit(login, UserEdit::Password(password))
         }
     })
+}
+
+fn totp(command: TotpCommand) -> Command {
+    match command {
+        TotpCommand::Reset { login, key, label } => {
+            Command::UserTotp { login, edit: TotpEdit::Reset { key: key.map(ClearText::new), label } }
+        }
+        TotpCommand::Disable { login } => Command::UserTotp { login, edit: TotpEdit::Disable },
+    }
 }
 
 fn role(command: RoleCommand) -> Command {

@@ -14,6 +14,8 @@ pub enum Kind {
     Users,
     /// One public key or a list of them.
     Keys,
+    /// A second factor after a change.
+    Totp,
     /// One role or a list of them.
     Roles,
     /// A new one-time password.
@@ -36,6 +38,7 @@ impl Kind {
             | Command::UserEdit { .. }
             | Command::UserKeyRemove { .. } => Self::Users,
             Command::UserKeyAdd { .. } | Command::UserKeyList { .. } => Self::Keys,
+            Command::UserTotp { .. } => Self::Totp,
             Command::RoleList
             | Command::RoleShow { .. }
             | Command::RoleAdd { .. }
@@ -71,6 +74,7 @@ pub fn answer(kind: Kind, value: &Value, json: bool) -> String {
             table(&["at", "operation", "outcome", "reason", "actor", "target", "address", "cid", "detail"], rows)
         }
         Kind::Roles => rows.iter().map(role).collect(),
+        Kind::Totp => lines(value),
         Kind::NewOtp => format!("{}\n", cell(value, "plaintext_key")),
     }
 }
@@ -79,6 +83,12 @@ pub fn answer(kind: Kind, value: &Value, json: bool) -> String {
 pub fn note(kind: Kind, value: &Value) -> Option<String> {
     let Kind::NewOtp = kind else { return None };
     Some(format!("One login as {} until {}; it is not shown again.", cell(value, "login"), cell(value, "expires")))
+}
+
+/// One line for each field.
+fn lines(value: &Value) -> String {
+    let names = value.as_object().into_iter().flatten().map(|(name, _)| name);
+    names.fold(String::new(), |text, name| text + &format!("{}: {}\n", name.replace('_', " "), cell(value, name)))
 }
 
 fn role(role: &Value) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use countersign_identity::sign_on::SignOnSettings;
+use countersign_identity::sign_on::{FactorSettings, SignOnSettings};
 use serde::Deserialize;
 
 use super::{COUNT_MAX, ConfigError, SECONDS_MAX};
@@ -49,14 +49,14 @@ impl SsoConfig {
     }
 
     /// What the rules need to know.
-    pub(super) fn sign_on(&self) -> SignOnSettings {
+    pub(super) fn sign_on(&self, factor: FactorSettings) -> SignOnSettings {
         SignOnSettings {
             session: Duration::from_secs(self.session_seconds),
             session_longest: Duration::from_secs(self.session_seconds_max),
             sessions_max: self.sessions_max,
             step_up: Duration::from_secs(self.step_up_seconds),
             end_on_factor_change: self.end_on_factor_change,
-            allows_code_reuse: false,
+            factor,
         }
     }
 

@@ -1,6 +1,8 @@
-//! The sign-on API over HTTP.
+//! The sign-on API over HTTP. What concerns one resource is in the files beside.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod totp;
 
 use countersign_testkit::Server;
 use serde_json::{Value, json};
@@ -139,40 +141,6 @@ async fn sessions_outlive_a_restart_and_end_with_a_lock() {
     refused(&send(&server, "PATCH", "/user/session", json!({"ust": token})).await, 403, "E007001");
     server.cli(&["user", "unlock", LOGIN], "").await.ok();
     refused(&send(&server, "PATCH", "/user/session", json!({"ust": token})).await, 403, "E007001");
-}
-
-#[tokio::test]
-async fn reset_totp_key_answers_a_key_only_if_it_made_it() {
-    let server = started().await;
-    let signed_in = login(&server, LOGIN).await;
-    let token = signed_in["ust"].as_str().unwrap();
-    let reset = async |fields: Value| send(&server, "PATCH", "/user/totp", fields).await;
-    let made = reset(json!({"ust": token, "totp_label": "My SSO key", "cid": "my-cid"})).await.json();
-    assert_eq!(made["totp_key"].as_str().unwrap().len(), 32);
-    assert_eq!(made["cid"], "my-cid");
-    let given = reset(json!({"ust": token, "totp_key": "KMCLCWN4YPMD2WO3", "totp_label": null})).await.json();
-    assert_eq!((&given["status"], given.get("totp_key")), (&json!("ok"), None));
-    refused(&reset(json!({"ust": token, "totp_key": "not base32 !!"})).await, 403, "E008002");
-    let rows = audit(&server, &["--operation", "totp.reset", "--cid", "my-cid"]).await;
-    assert_eq!((rows.len(), &rows[0]["actor"], &rows[0]["outcome"]), (1, &json!(LOGIN), &json!("accepted")));
-}
-
-#[tokio::test]
-async fn only_a_super_user_resets_the_key_of_a_named_user() {
-    let server = started().await;
-    let signed_in = login(&server, LOGIN).await;
-    let (token, id) = (signed_in["ust"].as_str().unwrap(), signed_in["user_id"].as_str().unwrap());
-    let boss = ust(&server, SUPER).await;
-    let reset = async |ust: &str, id: &str| {
-        send(&server, "PATCH", "/user/totp", json!({"ust": ust, "user_id": id, "totp_key": ""})).await
-    };
-    refused(&reset(token, id).await, 403, "E008002");
-    refused(&reset(&boss, "zusrpdjpsqjqa8jdv533zh0pv8tcm").await, 403, "E005001");
-    refused(&reset("gAAAAABalFycY50Budi...", id).await, 403, "E007001");
-    assert_eq!(reset(&boss, id).await.json()["totp_key"].as_str().unwrap().len(), 32);
-    // The user's sessions ended with it; the super-user's own did not.
-    refused(&send(&server, "PATCH", "/user/session", json!({"ust": token})).await, 403, "E007001");
-    assert_eq!(send(&server, "PATCH", "/user/session", json!({"ust": boss})).await.status, 200);
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use countersign_identity::profile::Profile;
 use countersign_identity::proof::Secrets;
 use countersign_identity::repository::{ChangeUser, CreateUser, FindUser, Repository, UserChange};
 use countersign_identity::sign_on::operations::{
-    AcceptedCode, EnableFactor, EndSession, EndSessions, FindFactor, FindSession, ListSessions, OpenSession,
-    OpenSessionOutcome, ReapSessions, RenewSession, SetFactor, SetFactorOutcome,
+    AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, EndSessions, FindFactor, FindSession, ListSessions,
+    OpenSession, OpenSessionOutcome, ReapSessions, RenewSession, SetFactor, SetFactorOutcome,
 };
 use countersign_identity::sign_on::{Factor, SignOnSession};
 use countersign_identity::totp::{Algorithm, Digits, Step, Totp, TotpKey};
@@ -83,8 +83,19 @@ fn set(name: &str, byte: u8, end_sessions: EndSessions) -> SetFactor {
 }
 
 async fn enable<R: Repository>(repository: &R, enabled: bool) {
-    let audit = event(Audited::TotpEnable);
-    assert!(repository.run(EnableFactor { owner: user_id("alice"), enabled, audit }).await.unwrap());
+    assert_eq!(repository.run(turn("alice", enabled)).await.unwrap(), EnableFactorOutcome::Done);
+}
+
+/// Without a code.
+fn turn(name: &str, enabled: bool) -> EnableFactor {
+    EnableFactor {
+        owner: user_id(name),
+        enabled,
+        needs_code: false,
+        code: None,
+        end_sessions: EndSessions::None,
+        audit: event(Audited::TotpEnable),
+    }
 }
 
 fn find(number: u32, now: Timestamp) -> FindSession {
@@ -103,7 +114,7 @@ async fn live<R: Repository>(repository: &R) -> Vec<SessionId> {
     repository.run(list).await.unwrap().iter().map(|session| session.id).collect()
 }
 
-async fn refused<R: Repository>(repository: &R, operation: OpenSession, reason: Reason) {
+async fn not_opened<R: Repository>(repository: &R, operation: OpenSession, reason: Reason) {
     let line = format!("session.open refused {}", reason.name());
     check(repository, operation, OpenSessionOutcome::Refused(reason), &[line.as_str()]).await;
 }
@@ -128,9 +139,9 @@ pub async fn opens_none_for_what_changed_since_the_check<R: Repository>(reposito
         let planned = open(number, None);
         OpenSession { session: SignOnSession { owner: user_id(name), ..planned.session.clone() }, ..planned }
     };
-    refused(repository, of("bob", 1), Reason::WrongTicket).await;
-    refused(repository, of("nobody", 1), Reason::UnknownUser).await;
-    refused(repository, OpenSession { password: hash("second"), ..open(1, None) }, Reason::WrongTicket).await;
+    not_opened(repository, of("bob", 1), Reason::WrongTicket).await;
+    not_opened(repository, of("nobody", 1), Reason::UnknownUser).await;
+    not_opened(repository, OpenSession { password: hash("second"), ..open(1, None) }, Reason::WrongTicket).await;
     let change = ChangeUser {
         who: FindUser::ByLogin(login("alice")),
         by: "auto".into(),
@@ -138,7 +149,7 @@ pub async fn opens_none_for_what_changed_since_the_check<R: Repository>(reposito
         audit: event(Audited::UserLock),
     };
     repository.run(change).await.unwrap();
-    refused(repository, open(1, None), Reason::UserDisabled).await;
+    not_opened(repository, open(1, None), Reason::UserDisabled).await;
     assert!(live(repository).await.is_empty());
 }
 
@@ -258,15 +269,15 @@ pub async fn accepts_each_step_of_a_factor_once<R: Repository>(repository: Arc<R
     let line = &["session.open accepted"];
     check(repository, open(1, None), accepted.clone(), line).await;
     enable(repository, true).await;
-    refused(repository, open(2, None), Reason::CodeMissing).await;
-    refused(repository, open(2, Some(code(2, 10))), Reason::WrongCode).await;
+    not_opened(repository, open(2, None), Reason::CodeMissing).await;
+    not_opened(repository, open(2, Some(code(2, 10))), Reason::WrongCode).await;
     check(repository, open(2, Some(code(1, 10))), accepted.clone(), line).await;
-    refused(repository, open(3, Some(code(1, 10))), Reason::CodeReused).await;
-    refused(repository, open(3, Some(code(1, 9))), Reason::CodeReused).await;
+    not_opened(repository, open(3, Some(code(1, 10))), Reason::CodeReused).await;
+    not_opened(repository, open(3, Some(code(1, 9))), Reason::CodeReused).await;
     check(repository, open(3, Some(code(1, 11))), accepted.clone(), line).await;
     let again = AcceptedCode { allows_reuse: true, ..code(1, 11) };
     check(repository, open(4, Some(again)), accepted.clone(), line).await;
-    refused(repository, open(5, Some(code(1, 11))), Reason::CodeReused).await;
+    not_opened(repository, open(5, Some(code(1, 11))), Reason::CodeReused).await;
     enable(repository, false).await;
     check(repository, open(5, None), accepted, line).await;
 }
@@ -283,11 +294,60 @@ pub async fn lets_one_of_many_in_with_a_code<R: Repository>(repository: Arc<R>) 
     assert_eq!(live(&*repository).await.len(), 1);
 }
 
-/// Of nobody, and without a key.
+/// Of nobody, and without a key; off is what is off.
 pub async fn turns_on_only_what_is_there<R: Repository>(repository: Arc<R>) {
     alice(&*repository).await;
-    let enable = |name| EnableFactor { owner: user_id(name), enabled: true, audit: event(Audited::TotpEnable) };
     let line = &["totp.enable refused not_found"];
-    check(&*repository, enable("alice"), false, line).await;
-    check(&*repository, enable("nobody"), false, line).await;
+    check(&*repository, turn("alice", true), EnableFactorOutcome::NoFactor, line).await;
+    check(&*repository, turn("nobody", true), EnableFactorOutcome::NoFactor, line).await;
+    check(&*repository, turn("nobody", false), EnableFactorOutcome::NoFactor, line).await;
+    check(&*repository, turn("alice", false), EnableFactorOutcome::Done, &["totp.enable accepted"]).await;
+}
+
+/// Missing, of another key, used before, right; and none where it is on already.
+pub async fn turns_on_with_a_code_that_is_used_up_by_it<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    alice(repository).await;
+    repository.run(set("alice", 1, EndSessions::All)).await.unwrap();
+    let with = |code| EnableFactor { needs_code: true, code, ..turn("alice", true) };
+    let refused = async |code, reason: Reason| {
+        let line = format!("totp.enable refused {}", reason.name());
+        check(repository, with(code), EnableFactorOutcome::Refused(reason), &[line.as_str()]).await;
+    };
+    refused(None, Reason::CodeMissing).await;
+    refused(Some(code(2, 10)), Reason::WrongCode).await;
+    check(
+        repository,
+        open(1, None),
+        OpenSessionOutcome::Opened(alice_now(repository).await),
+        &["session.open accepted"],
+    )
+    .await;
+    let line = &["totp.enable accepted"];
+    check(repository, with(Some(code(1, 10))), EnableFactorOutcome::Done, line).await;
+    not_opened(repository, open(2, Some(code(1, 10))), Reason::CodeReused).await;
+    check(repository, with(None), EnableFactorOutcome::Done, line).await;
+    enable(repository, false).await;
+    refused(Some(code(1, 10)), Reason::CodeReused).await;
+    check(repository, with(Some(code(1, 11))), EnableFactorOutcome::Done, line).await;
+}
+
+async fn alice_now<R: Repository>(repository: &R) -> User {
+    repository.run(FindUser::ById(user_id("alice"))).await.unwrap().unwrap()
+}
+
+/// Only where something changes.
+pub async fn ends_sessions_with_a_turn_as_asked<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    alice(repository).await;
+    repository.run(set("alice", 1, EndSessions::All)).await.unwrap();
+    opened(repository, [1, 2]).await;
+    let turned = async |enabled, end_sessions| {
+        repository.run(EnableFactor { end_sessions, ..turn("alice", enabled) }).await.unwrap();
+        live(repository).await
+    };
+    assert_eq!(turned(false, EndSessions::All).await, [id(1), id(2)]);
+    assert_eq!(turned(true, EndSessions::AllBut(id(2))).await, [id(2)]);
+    assert_eq!(turned(true, EndSessions::All).await, [id(2)]);
+    assert_eq!(turned(false, EndSessions::All).await, []);
 }

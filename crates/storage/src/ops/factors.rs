@@ -6,7 +6,9 @@
 use countersign_identity::UserId;
 use countersign_identity::audit::Reason;
 use countersign_identity::sign_on::Factor;
-use countersign_identity::sign_on::operations::{AcceptedCode, EnableFactor, FindFactor, SetFactor, SetFactorOutcome};
+use countersign_identity::sign_on::operations::{
+    AcceptedCode, EnableFactor, EnableFactorOutcome, FindFactor, SetFactor, SetFactorOutcome,
+};
 use countersign_identity::totp::{Algorithm, Digits, Step, Totp, TotpKey};
 use countersign_identity::user::User;
 use uuid::Uuid;
@@ -59,9 +61,21 @@ pub async fn accept<T: Tx>(
     owner: UserId,
     code: Option<&AcceptedCode>,
 ) -> Result<Result<(), Reason>, TxError> {
+    match of(tx, owner).await?.filter(|factor| factor.is_enabled) {
+        Some(factor) => accept_of(tx, owner, &factor, code).await,
+        None => Ok(Ok(())),
+    }
+}
+
+/// The same for a factor that was read, be it turned on or not.
+async fn accept_of<T: Tx>(
+    tx: &mut T,
+    owner: UserId,
+    factor: &Factor,
+    code: Option<&AcceptedCode>,
+) -> Result<Result<(), Reason>, TxError> {
     const SQL: &str =
         "UPDATE totp_factors SET last_step = $2 WHERE owner = $1 AND (last_step IS NULL OR last_step < $2)";
-    let Some(factor) = of(tx, owner).await?.filter(|factor| factor.is_enabled) else { return Ok(Ok(())) };
     let Some(code) = code else { return Ok(Err(Reason::CodeMissing)) };
     if factor.totp != code.totp {
         return Ok(Err(Reason::WrongCode));
@@ -119,15 +133,29 @@ impl Execute for SetFactor {
 }
 
 impl Execute for EnableFactor {
-    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<bool, TxError> {
-        const SQL: &str = "UPDATE totp_factors SET enabled = $2 WHERE owner = $1";
-        users::hold_by_id(tx, self.owner).await?;
-        let is_there = tx.execute(SQL, &[self.owner.uuid().into(), self.enabled.into()]).await? == 1;
-        if is_there {
-            audit::accept(tx, &self.audit).await?;
-        } else {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<EnableFactorOutcome, TxError> {
+        const SQL: &str = "UPDATE totp_factors SET enabled = $2 WHERE owner = $1 AND enabled <> $2";
+        if users::hold_by_id(tx, self.owner).await?.is_none() {
             audit::refuse(tx, &self.audit, Reason::NotFound).await?;
+            return Ok(EnableFactorOutcome::NoFactor);
         }
-        Ok(is_there)
+        match of(tx, self.owner).await? {
+            None if self.enabled => {
+                audit::refuse(tx, &self.audit, Reason::NotFound).await?;
+                return Ok(EnableFactorOutcome::NoFactor);
+            }
+            Some(factor) if self.enabled && !factor.is_enabled && self.needs_code => {
+                if let Err(reason) = accept_of(tx, self.owner, &factor, self.code.as_ref()).await? {
+                    audit::refuse(tx, &self.audit, reason).await?;
+                    return Ok(EnableFactorOutcome::Refused(reason));
+                }
+            }
+            None | Some(_) => {}
+        }
+        if tx.execute(SQL, &[self.owner.uuid().into(), self.enabled.into()]).await? == 1 {
+            sessions::end(tx, self.owner, self.end_sessions).await?;
+        }
+        audit::accept(tx, &self.audit).await?;
+        Ok(EnableFactorOutcome::Done)
     }
 }

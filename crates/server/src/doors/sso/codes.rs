@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use countersign_identity::audit::Reason;
 use countersign_identity::login::LoginError;
 use countersign_identity::repository::RepositoryError;
-use countersign_identity::sign_on::{CallerError, ResetTotpError, SessionError};
+use countersign_identity::sign_on::{CallerError, EnableTotpError, ResetTotpError, SessionError};
 
 use super::fields::BadField;
 
@@ -98,9 +98,20 @@ impl From<SessionError> for Refusal {
 impl From<ResetTotpError> for Refusal {
     fn from(error: ResetTotpError) -> Self {
         match error {
-            ResetTotpError::NamedUser | ResetTotpError::Key(_) | ResetTotpError::Label => Self::code(INVALID_INPUT),
+            ResetTotpError::NamedUser | ResetTotpError::Key(_) | ResetTotpError::Label(_) => Self::code(INVALID_INPUT),
             ResetTotpError::NoSuchUser | ResetTotpError::StepUp => Self::code(NOT_ALLOWED),
             ResetTotpError::Storage(fault) => Self::Ours(fault),
+        }
+    }
+}
+
+impl From<EnableTotpError> for Refusal {
+    fn from(error: EnableTotpError) -> Self {
+        match error {
+            EnableTotpError::NotAllowed | EnableTotpError::NoFactor => Self::code(INVALID_INPUT),
+            EnableTotpError::Code(Reason::CodeMissing) => Self::code(TOTP_MISSING),
+            EnableTotpError::NoSuchUser | EnableTotpError::StepUp | EnableTotpError::Code(_) => Self::code(NOT_ALLOWED),
+            EnableTotpError::Storage(fault) => Self::Ours(fault),
         }
     }
 }
