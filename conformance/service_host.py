@@ -17,12 +17,17 @@ ANSWER_SECONDS_MAX = 30
 class ServiceHost:
     """`python -m countersign.services`, with its output."""
 
-    def __init__(self, arguments: Sequence[str | Path], ticket: str) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(SDK), "COUNTERSIGN_TICKET": ticket, "PYTHONUNBUFFERED": "1"}
+    def __init__(self, arguments: Sequence[str | Path], ticket: str | None, typed: str = "", **more: str) -> None:
+        """`more` are variables of its environment."""
+        environment = {**os.environ, "PYTHONPATH": str(SDK), "PYTHONUNBUFFERED": "1", **more}
+        if ticket is not None:
+            environment["COUNTERSIGN_TICKET"] = ticket
         self._process = subprocess.Popen(
             [sys.executable, "-m", "countersign.services", *arguments],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
         )  # fmt: skip
+        with self._process.stdin as stdin:
+            stdin.write(typed)
         self.output: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._follow, daemon=True).start()

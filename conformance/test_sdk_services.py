@@ -169,6 +169,15 @@ def test_a_host_with_a_wrong_ticket_ends_and_says_so(server, tmp_path):
     assert any("refused" in line for line in host.output), host.output
 
 
+def test_a_ticket_comes_from_the_standard_input_where_no_variable_has_it(server, tmp_path):
+    arguments = [written(tmp_path, OWN, "my_own.py"), "--url", server.urls["http"], "--user", ZOE.login]
+    with ServiceHost(arguments, None, ZOE.password + "\n") as host:
+        assert host.line(lambda line: line.startswith("my-own")) == "my-own.get-crm-user"
+    host = ServiceHost(arguments, None)
+    assert host.ended() == 1
+    assert any("COUNTERSIGN_TICKET" in line for line in host.output), host.output
+
+
 def test_a_file_that_can_not_be_served_is_named_with_the_reason(server, tmp_path):
     cases = [
         ("from zato.server.service import Service\n", "programs written for Zato need --zato-alias"),

@@ -177,9 +177,12 @@ def _hint(error: Exception) -> str:
 
 
 def _prompt(text: str) -> str:
-    if not sys.stdin.isatty():
-        raise ValueError(f"give the ticket in {TICKET_VARIABLE}")
-    return getpass.getpass(text)
+    if sys.stdin.isatty():
+        return getpass.getpass(text)
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        raise ValueError(f"give the ticket in {TICKET_VARIABLE}, or on the standard input")
+    return line
 
 
 def _log_to_stdout() -> None:

@@ -68,6 +68,8 @@ class Response:
 class Service:
     """A service. The host makes an object for each invocation and sets these fields before it calls :meth:`handle`."""
 
+    #: The procedure's URI.
+    name: str
     #: Correlation id of this invocation.
     cid: str
     #: The sign-on API.
@@ -93,9 +95,10 @@ def invoke(service: Type[Service], sso: SSO, request: Optional[Request] = None, 
     :raises ValidationError: the sign-on API refused, and the service let that pass
     """
     one = service()
+    one.name = service.get_name()
     one.cid = cid or new_cid()
     one.sso = sso
-    one.logger = logging.getLogger(service.get_name())
+    one.logger = logging.getLogger(one.name)
     one.request = request or Request()
     one.response = Response()
     one.handle()
