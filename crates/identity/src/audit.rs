@@ -140,6 +140,12 @@ names! {
         CookieMismatch = "cookie_mismatch",
         /// A cookie that came from a page of another site; it was not looked at.
         ForeignOrigin = "foreign_origin",
+        /// A session token that nobody has.
+        WrongToken = "wrong_token",
+        /// A session token after its session's time.
+        TokenExpired = "token_expired",
+        /// A session token of another user than the client asked for.
+        TokenMismatch = "token_mismatch",
         /// A one-time password that was used before.
         OtpSpent = "otp_spent",
         /// A one-time password after its time.

@@ -1,5 +1,5 @@
-//! Login. By ticket: one-time password or password, tried by look-up, cheapest first. Other methods
-//! are in the files beside.
+//! Login. By ticket: session token, one-time password or password, tried by look-up, cheapest first. Other
+//! methods are in the files beside.
 //!
 //! Source: contract of the bus, sections 2 and 9; architecture, section 4.
 //!
@@ -10,6 +10,7 @@
 
 mod certificate;
 mod cookie;
+mod token;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use crate::repository::{
 };
 use crate::standing::Way;
 use crate::user::User;
-use crate::{Actor, Credential, Identity, LoginName, RequestContext, Secret, SessionKind, Timestamp};
+use crate::{Actor, Credential, Identity, LoginName, RequestContext, Secret, SessionKind, Timestamp, TokenKind};
 
 pub use certificate::CertificateHolder;
 pub use cookie::{CookieLogin, CookieValue, KnownCookie, NewCookie};
@@ -77,9 +78,15 @@ pub struct LoggedIn {
     kind: SessionKind,
     restriction: Option<Arc<Restriction>>,
     has_restrictions: bool,
+    expires: Option<Timestamp>,
 }
 
 impl LoggedIn {
+    /// A user who came by something of the user's own: with all that the role has.
+    fn whole(user: User, kind: SessionKind) -> Self {
+        Self { user, kind, restriction: None, has_restrictions: false, expires: None }
+    }
+
     /// Who logged in.
     pub fn user(&self) -> &User {
         &self.user
@@ -104,6 +111,11 @@ impl LoggedIn {
     pub fn has_restrictions(&self) -> bool {
         self.has_restrictions
     }
+
+    /// When that ends by which the user came, unless it is renewed; `None` if it has no end of its own.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.expires
+    }
 }
 
 /// Why a login was refused. For the trail and the throttle only: a stranger is told the same
@@ -119,7 +131,8 @@ pub enum LoginError {
 }
 
 impl<R: Repository> Identity<R> {
-    /// Tries a ticket: a one-time password of the user, else the user's password.
+    /// Tries a ticket: the token of a sign-on session, which says whose it is, else a one-time password of the user, else
+    /// the user's password.
     ///
     /// # Errors
     ///
@@ -137,6 +150,9 @@ impl<R: Repository> Identity<R> {
         }
         if attempt.ticket.expose().len() > PASSWORD_BYTES_MAX {
             return Err(self.refuse_login(audit, Reason::WrongTicket).await);
+        }
+        if TokenKind::of(attempt.ticket) == Some(TokenKind::Session) {
+            return self.login_by_token(&attempt.claim, attempt.ticket, audit, now).await;
         }
         let Ok(login) = LoginName::parse(attempt.claim.login) else {
             return Err(self.refuse_login(audit, Reason::UnknownUser).await);
@@ -196,6 +212,7 @@ impl<R: Repository> Identity<R> {
                 kind: SessionKind::Otp(credential.id),
                 restriction: Some(self.settings.denials.restriction(&credential.permissions)),
                 has_restrictions: !credential.permissions.is_empty(),
+                expires: None,
                 user,
             }),
             SpendOutcome::Refused(reason) => Err(LoginError::Refused(reason)),
@@ -231,9 +248,7 @@ impl<R: Repository> Identity<R> {
     /// Opens a session of the user itself, if what was found right is still so.
     pub(crate) async fn accept(&self, accept: AcceptLogin) -> Result<LoggedIn, LoginError> {
         match self.repository.run(accept).await? {
-            AcceptLoginOutcome::Accepted(user) => {
-                Ok(LoggedIn { user, kind: SessionKind::Password, restriction: None, has_restrictions: false })
-            }
+            AcceptLoginOutcome::Accepted(user) => Ok(LoggedIn::whole(user, SessionKind::Password)),
             AcceptLoginOutcome::Refused(reason) => Err(LoginError::Refused(reason)),
         }
     }

@@ -17,8 +17,9 @@ use crate::proof::scram::{SALT_BYTES, Verifier};
 use crate::proof::wampcra::SharedKey;
 use crate::role::{Role, RoleName};
 use crate::sign_on::operations::{
-    EnableFactor, EnableFactorOutcome, EndSession, FindFactor, FindSession, ListSessions, OpenSession,
-    OpenSessionOutcome, ReapSessions, RenewSession, SetFactor, SetFactorOutcome,
+    AcceptToken, AcceptTokenOutcome, EnableFactor, EnableFactorOutcome, EndSession, FindFactor, FindLiving,
+    FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RenewSession, SetFactor,
+    SetFactorOutcome,
 };
 use crate::sign_on::{Factor, SignOnSession};
 use crate::standing::{ApprovalStatus, SignUpStatus, Way};
@@ -76,6 +77,8 @@ operations! {
     ChangeUser => ChangeUserOutcome;
     AcceptLogin => AcceptLoginOutcome;
     AcceptUser => AcceptLoginOutcome;
+    AcceptToken => AcceptTokenOutcome;
+    FindLiving => Vec<(SignOnSession, User)>;
     AcceptCookie => AcceptCookieOutcome;
     EndCookies => u64;
     FindVerifier => Option<(User, Option<Verifier>)>;

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use crate::login_name::LoginName;
 use crate::role::RoleName;
 use crate::user::User;
-use crate::{CredentialId, UserId};
+use crate::{CredentialId, SessionId, UserId};
 
 /// Where a request comes from. Never taken from what the client says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -118,6 +118,9 @@ pub enum SessionKind {
     Certificate,
     /// A browser's cookie, which a login by password has left.
     Cookie(CredentialId),
+    /// The token of a sign-on session, which its user opened with the password, and the code where one is needed: as good
+    /// as these, and over with that session.
+    SignOn(SessionId),
     /// A one-time password: may not mint anything.
     Otp(CredentialId),
 }

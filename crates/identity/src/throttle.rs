@@ -68,8 +68,15 @@ pub enum Admission {
 pub fn weight(reason: Reason) -> f64 {
     match reason {
         Reason::OtpSpent | Reason::OtpExpired => 0.0002,
-        // 192 random bits can't be guessed, and a browser sends an old one by itself.
-        Reason::WrongCookie | Reason::CookieExpired | Reason::CookieMismatch | Reason::ForeignOrigin => 0.1,
+        // 192 random bits can't be guessed, nor can 160. A browser sends an old cookie by itself, and a program goes on with
+        // its token when the session has ended.
+        Reason::WrongCookie
+        | Reason::CookieExpired
+        | Reason::CookieMismatch
+        | Reason::ForeignOrigin
+        | Reason::WrongToken
+        | Reason::TokenExpired
+        | Reason::TokenMismatch => 0.1,
         Reason::Busy | Reason::Throttled => 0.0,
         _ => 1.0,
     }

@@ -76,7 +76,11 @@ async fn answer(mut stream: UnixStream, app: &App, hub: &Hub) -> io::Result<()> 
     let command = serde_json::from_str::<Command>(&line);
     line.zeroize();
     let result = match command {
-        Ok(command) => execute(app, Some(hub), command).await,
+        Ok(command) => {
+            let done = execute(app, Some(hub), command).await;
+            hub.sign_on_changed();
+            done
+        }
         Err(error) => {
             let message = format!("the server doesn't understand the command ({error}); is it of another version?");
             Err(Refused { kind: RefusedKind::Request, message })

@@ -5,6 +5,8 @@
 //! happened first. Nothing waits, reads or writes while the lock is held; encoding is the
 //! writers' work.
 
+mod bound;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,6 +30,8 @@ use crate::history::HistoryQueue;
 use crate::outbox::{Ending, Outbox, SharedMessage};
 use crate::roles::RoleTable;
 
+pub use bound::Bond;
+
 /// How long a revocation is remembered: longer than any login takes.
 const REVOCATION_KEPT: Duration = Duration::from_mins(1);
 
@@ -46,6 +50,8 @@ pub struct Live {
     pub context: RequestContext,
     /// The cookie with which it ends.
     pub cookie: Option<CredentialId>,
+    /// The sign-on session with which it ends.
+    bond: Option<Bond>,
     rights: ArcSwap<SessionRights>,
     outbox: Arc<Outbox>,
 }
@@ -71,6 +77,8 @@ pub struct Joining {
     pub restriction: Option<Arc<permission::Restriction>>,
     /// The cookie with which it ends.
     pub cookie: Option<CredentialId>,
+    /// The sign-on session with which it ends.
+    pub bond: Option<Bond>,
     /// What the client announced.
     pub features: ClientFeatures,
     /// When its login began: a revocation since then keeps it out.
@@ -115,6 +123,7 @@ pub struct Hub {
     inner: Mutex<Inner>,
     roles: RoleTable,
     timeouts_changed: Notify,
+    sign_on_changed: Notify,
     service: Id,
 }
 
@@ -148,7 +157,8 @@ impl Hub {
             next_timeout: None,
             history,
         };
-        Self { inner: Mutex::new(inner), roles, timeouts_changed: Notify::new(), service }
+        let (timeouts_changed, sign_on_changed) = (Notify::new(), Notify::new());
+        Self { inner: Mutex::new(inner), roles, timeouts_changed, sign_on_changed, service }
     }
 
     /// Gives back to a history what was stored of it.
@@ -216,6 +226,7 @@ impl Hub {
             role: Arc::clone(&joining.authrole),
             context: joining.context,
             cookie: joining.cookie,
+            bond: joining.bond,
             rights: ArcSwap::from_pointee(rights),
             outbox: Arc::clone(outbox),
         });

@@ -133,6 +133,8 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     vital.spawn(async move {
         until.run_until_cancelled(timeouts.run_timeouts()).await;
     });
+    let (bonds, works_on, until) = (Arc::clone(&hub), Arc::clone(&app), stop.clone());
+    vital.spawn(async move { bonds.run_bonds(&works_on, &until).await });
     vital.spawn(reap(Arc::clone(&app), stop.clone()));
 
     let mut text = String::new();

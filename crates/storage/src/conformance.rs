@@ -25,6 +25,7 @@ pub mod proofs;
 pub mod roles;
 pub mod sign_on;
 pub mod spending;
+pub mod tokens;
 pub mod user_keys;
 pub mod users;
 
@@ -96,6 +97,9 @@ macro_rules! for_each_case {
             spending::refuses_an_unknown_key;
             spending::leaves_the_credential_of_a_locked_owner;
             spending::lets_exactly_one_of_many_spend;
+            tokens::opens_sessions_until_its_sign_on_session_ends;
+            tokens::refuses_another_name_an_unknown_token_and_what_ended;
+            tokens::finds_those_that_live;
             user_keys::adds_finds_lists_and_removes;
             user_keys::refuses_what_is_taken_missing_or_too_much;
             user_keys::gives_a_key_to_one_of_many;

@@ -12,6 +12,7 @@ mod proofs;
 mod roles;
 mod seals;
 mod sessions;
+mod tokens;
 mod user_keys;
 mod users;
 

@@ -42,9 +42,7 @@ impl<R: Repository> Identity<R> {
             return Err(self.refuse_login(audit, Reason::CertificateMismatch).await);
         }
         match self.repository.run(AcceptUser { login, audit }).await? {
-            AcceptLoginOutcome::Accepted(user) => {
-                Ok(LoggedIn { user, kind: SessionKind::Certificate, restriction: None, has_restrictions: false })
-            }
+            AcceptLoginOutcome::Accepted(user) => Ok(LoggedIn::whole(user, SessionKind::Certificate)),
             AcceptLoginOutcome::Refused(reason) => Err(LoginError::Refused(reason)),
         }
     }

@@ -15,7 +15,6 @@ use crate::audit::{AuditEvent, Operation, Reason};
 use crate::repository::{
     AcceptCookie, AcceptCookieOutcome, EndCookies, FindCredential, Repository, RepositoryError, WhichCookies,
 };
-use crate::user::User;
 use crate::{
     Actor, Credential, CredentialId, CredentialKind, Expires, Identity, LoginName, OffsetSeconds, Pepper,
     RequestContext, Secret, SessionKind, Timestamp, UserId,
@@ -152,7 +151,7 @@ impl<R: Repository> Identity<R> {
             AcceptCookieOutcome::Accepted { credential, user } => Ok(CookieLogin {
                 cookie: credential.id,
                 expires: credential.expires.at,
-                login: logged_in(user, SessionKind::Cookie(credential.id)),
+                login: LoggedIn::whole(user, SessionKind::Cookie(credential.id)),
             }),
             AcceptCookieOutcome::Refused(reason) => Err(LoginError::Refused(reason)),
         }
@@ -178,10 +177,6 @@ impl<R: Repository> Identity<R> {
         };
         self.repository.run(EndCookies { which, audit }).await
     }
-}
-
-fn logged_in(user: User, kind: SessionKind) -> LoggedIn {
-    LoggedIn { user, kind, restriction: None, has_restrictions: false }
 }
 
 #[cfg(test)]

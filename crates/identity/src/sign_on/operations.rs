@@ -72,6 +72,59 @@ pub struct RenewSession {
     pub audit: AuditEvent,
 }
 
+/// Opens a session of the bus by the token of a sign-on session: finds it live, and its owner enabled, and holds both until
+/// the login is in the trail.
+#[derive(Debug)]
+pub struct AcceptToken {
+    /// Of the token.
+    pub digest: Digest,
+    /// Only if it is this user's.
+    pub login: Option<LoginName>,
+    /// The time of the attempt.
+    pub now: Timestamp,
+    /// The login's row for the trail; stored with the owner's name and the sign-on session's id where it is accepted, as
+    /// refused where the outcome is a refusal.
+    pub audit: AuditEvent,
+}
+
+/// Outcome of [`AcceptToken`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "exists once per login, and the large one is the usual one")]
+pub enum AcceptTokenOutcome {
+    /// Accepted.
+    Accepted {
+        /// The sign-on session.
+        session: SignOnSession,
+        /// Its owner.
+        user: User,
+    },
+    /// Not, for this reason.
+    Refused(Reason),
+}
+
+impl AcceptToken {
+    /// The row for the trail of an accepted login: whose, and by which sign-on session.
+    pub fn accepted(&self, session: &SignOnSession, user: &User) -> AuditEvent {
+        let detail = format!("{} sign_on={}", self.audit.detail, session.id.to_bus());
+        let named = AuditEvent { actor: user.login.to_string(), ..self.audit.clone() };
+        named.target(user.login.as_str()).detail(&detail)
+    }
+}
+
+/// Reads those of the given sessions that live, with their owners.
+#[derive(Debug)]
+pub struct FindLiving {
+    /// Which; at most [`FindLiving::IDS_MAX`].
+    pub ids: Vec<SessionId>,
+    /// Sessions that ended before this are left out.
+    pub now: Timestamp,
+}
+
+impl FindLiving {
+    /// Sessions that are looked for at once.
+    pub const IDS_MAX: usize = 256;
+}
+
 /// Ends a session.
 #[derive(Debug)]
 pub struct EndSession {

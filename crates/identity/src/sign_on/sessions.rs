@@ -1,11 +1,13 @@
 //! Sessions: who comes with a token, renewing, listing, ending.
 
-use super::operations::{EndSession, FindSession, ListSessions, ReapSessions, RenewSession};
+use std::collections::HashMap;
+
+use super::operations::{EndSession, FindLiving, FindSession, ListSessions, ReapSessions, RenewSession};
 use super::{Caller, SignOnSession};
 use crate::audit::{AuditEvent, Operation, Reason};
 use crate::repository::{Repository, RepositoryError};
 use crate::standing::Way;
-use crate::{Actor, Identity, RequestContext, Secret, SessionKind, Timestamp, TokenKind};
+use crate::{Actor, Identity, RequestContext, Secret, SessionId, SessionKind, Timestamp, TokenKind};
 
 /// Most sessions that are removed in one transaction.
 const REAPED_AT_ONCE_MAX: u32 = 1_000;
@@ -54,6 +56,26 @@ impl<R: Repository> Identity<R> {
             },
             None => Err(CallerError::NoSuchSession),
         }
+    }
+
+    /// Which of these sessions live still, and until when: for what was opened by their tokens and ends with them. Reads
+    /// only.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError`].
+    pub async fn living_sessions(
+        &self,
+        ids: &[SessionId],
+        now: Timestamp,
+    ) -> Result<HashMap<SessionId, Timestamp>, RepositoryError> {
+        let mut living = HashMap::new();
+        for ids in ids.chunks(FindLiving::IDS_MAX) {
+            let found = self.repository.run(FindLiving { ids: ids.to_vec(), now }).await?;
+            let found = found.into_iter().filter(|(_, user)| user.standing.admits(Way::Session, now).is_ok());
+            living.extend(found.map(|(session, _)| (session.id, session.expires)));
+        }
+        Ok(living)
     }
 
     /// Extends the caller's session; answers until when it works then.

@@ -3,8 +3,9 @@
 use super::{Execute, State};
 use crate::audit::Reason;
 use crate::sign_on::operations::{
-    AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, EndSessions, FindFactor, FindSession, ListSessions,
-    OpenSession, OpenSessionOutcome, ReapSessions, RenewSession, SetFactor, SetFactorOutcome,
+    AcceptToken, AcceptTokenOutcome, AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, EndSessions,
+    FindFactor, FindLiving, FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RenewSession,
+    SetFactor, SetFactorOutcome,
 };
 use crate::sign_on::{Factor, SignOnSession};
 use crate::standing::Way;
@@ -80,6 +81,34 @@ impl Execute for FindSession {
     fn execute(self, state: &mut State) -> Option<(SignOnSession, User)> {
         let found = state.sessions.iter().find(|one| one.digest == self.digest && one.expires >= self.now)?;
         Some((found.clone(), state.user(found.owner)?.clone()))
+    }
+}
+
+impl Execute for AcceptToken {
+    fn execute(self, state: &mut State) -> AcceptTokenOutcome {
+        let found = state.sessions.iter().find(|one| one.digest == self.digest).cloned();
+        let found = found.and_then(|session| Some((state.user(session.owner)?.clone(), session)));
+        let reason = match &found {
+            None => Reason::WrongToken,
+            Some((_, session)) if session.expires < self.now => Reason::TokenExpired,
+            Some((user, _)) if self.login.as_ref().is_some_and(|login| *login != user.login) => Reason::TokenMismatch,
+            Some((user, session)) => {
+                let Err(reason) = user.standing.admits(Way::Session, self.now) else {
+                    state.record(self.accepted(session, user), None);
+                    return AcceptTokenOutcome::Accepted { session: session.clone(), user: user.clone() };
+                };
+                reason
+            }
+        };
+        state.record(self.audit, Some(reason));
+        AcceptTokenOutcome::Refused(reason)
+    }
+}
+
+impl Execute for FindLiving {
+    fn execute(self, state: &mut State) -> Vec<(SignOnSession, User)> {
+        let live = state.sessions.iter().filter(|one| self.ids.contains(&one.id) && one.expires >= self.now);
+        live.filter_map(|session| Some((session.clone(), state.user(session.owner)?.clone()))).collect()
     }
 }
 

@@ -24,6 +24,7 @@ use super::proof::{NoQuestion, ProofMethod, Question};
 use crate::cid;
 use crate::clock::{now, random};
 use crate::cookies::{self, Ending};
+use crate::hub::Bond;
 
 /// How the metrics name a login that opened a session.
 pub const ACCEPTED: &str = "accepted";
@@ -101,6 +102,8 @@ pub struct Entry {
     pub restriction: Option<Arc<Restriction>>,
     /// How long the session may last, if that is limited.
     pub longest: Option<Duration>,
+    /// The sign-on session with which it ends.
+    pub bond: Option<Bond>,
     /// The cookie with which the session ends.
     pub cookie: Option<CredentialId>,
     /// The cookie that its login has left in the browser.
@@ -328,6 +331,7 @@ async fn anonymous(doors: &Doors, attempted: Try, hello: &Hello) -> Step {
         extra: Dict::new().with("has_restrictions", false).with("authagent", &*hello.agent),
         restriction: None,
         longest: None,
+        bond: None,
         cookie: None,
         leaves: None,
         features: hello.features,
@@ -352,13 +356,22 @@ fn entry(doors: &Doors, attempted: Try, hello: &Hello, login: &LoggedIn, own: Di
         restriction: login.restriction(),
         longest: match login.kind() {
             SessionKind::Otp(_) => Some(Duration::from_secs(doors.app.config.otp.session_seconds_max)),
-            SessionKind::Password | SessionKind::Certificate | SessionKind::Cookie(_) => None,
+            SessionKind::Password | SessionKind::Certificate | SessionKind::Cookie(_) | SessionKind::SignOn(_) => None,
         },
+        bond: bond(login),
         cookie: None,
         leaves: None,
         features: hello.features,
         context: attempted.context,
         began: attempted.began,
+    }
+}
+
+/// What binds a session to the sign-on session by whose token it is opened.
+pub fn bond(login: &LoggedIn) -> Option<Bond> {
+    match (login.kind(), login.expires()) {
+        (SessionKind::SignOn(session), Some(expires)) => Some(Bond::new(session, expires)),
+        _ => None,
     }
 }
 

@@ -262,7 +262,7 @@ impl Session {
     }
 
     /// Joins the realm; gives the entry back if its user was locked or changed meanwhile.
-    fn join(&mut self, entry: Box<Entry>) -> Result<(), Box<Entry>> {
+    fn join(&mut self, mut entry: Box<Entry>) -> Result<(), Box<Entry>> {
         let welcome = Message::Welcome {
             session: entry.id,
             details: Dict::new()
@@ -285,6 +285,7 @@ impl Session {
             authprovider: entry.method.provider(),
             restriction: entry.restriction.clone(),
             cookie: entry.cookie,
+            bond: entry.bond.take(),
             features: entry.features,
             login_began: entry.began,
             welcome: welcome.clone(),

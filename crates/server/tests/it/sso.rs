@@ -11,6 +11,8 @@ use tokio::task::JoinSet;
 use crate::http_client::{Http, Reply, ask};
 use crate::support::{PASSWORD, audit, server_with};
 
+mod tokens;
+
 const LOGIN: &str = "jsmith1234";
 const SUPER: &str = "zoe";
 

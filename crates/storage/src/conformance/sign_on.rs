@@ -19,10 +19,10 @@ use uuid::Uuid;
 
 use super::fixture::{NOW, at, check, digest, event, login, people, race, user, user_id};
 
-const HOUR: i64 = 3_600_000_000;
+pub(super) const HOUR: i64 = 3_600_000_000;
 
 /// alice with a password, and bob without.
-async fn alice<R: Repository>(repository: &R) -> User {
+pub(super) async fn alice<R: Repository>(repository: &R) -> User {
     people(repository, &["bob"]).await;
     let alice = User { password: Some(hash("first")), ..user("alice") };
     let create = CreateUser {
@@ -39,12 +39,12 @@ fn hash(text: &str) -> PasswordHash {
     PasswordHash::from_stored(text.to_owned())
 }
 
-fn id(number: u32) -> SessionId {
+pub(super) fn id(number: u32) -> SessionId {
     SessionId::from_uuid(Uuid::from_u128(number.into()))
 }
 
 /// A session of alice that works for an hour and ends after two.
-fn session(number: u32, created: Timestamp) -> SignOnSession {
+pub(super) fn session(number: u32, created: Timestamp) -> SignOnSession {
     SignOnSession {
         id: id(number),
         owner: user_id("alice"),
@@ -102,7 +102,7 @@ fn find(number: u32, now: Timestamp) -> FindSession {
     FindSession { digest: digest(number), now }
 }
 
-async fn opened<R: Repository>(repository: &R, numbers: impl IntoIterator<Item = u32>) {
+pub(super) async fn opened<R: Repository>(repository: &R, numbers: impl IntoIterator<Item = u32>) {
     for number in numbers {
         let outcome = repository.run(open(number, None)).await.unwrap();
         assert!(matches!(outcome, OpenSessionOutcome::Opened(_)), "{outcome:?}");

@@ -38,7 +38,21 @@ pub async fn end<T: Tx>(tx: &mut T, owner: UserId, which: EndSessions) -> Result
     }
 }
 
-fn session(row: Row) -> Result<SignOnSession, TxError> {
+/// Columns of a session in a row that [`session`] reads.
+pub const COLUMNS: &str = columns!();
+
+/// Reads sessions with their owners, in rows that [`with_owner`] reads.
+pub fn with_owners(condition: &str) -> String {
+    let user = users::COLUMNS;
+    format!("SELECT {user}, {COLUMNS} FROM sign_on_sessions JOIN users ON users.id = owner WHERE {condition}")
+}
+
+pub fn with_owner(mut row: Row) -> Result<(SignOnSession, User), TxError> {
+    let rest = row.split_off(users::COLUMNS_COUNT.min(row.len()));
+    Ok((session(rest)?, users::user(row)?))
+}
+
+pub fn session(row: Row) -> Result<SignOnSession, TxError> {
     let mut record = Record::new("sign_on_sessions", row);
     Ok(SignOnSession {
         id: SessionId::from_uuid(record.key_uuid()?),
@@ -104,15 +118,9 @@ impl Execute for FindSession {
     const READS: bool = true;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<(SignOnSession, User)>, TxError> {
-        let user = users::COLUMNS;
-        let sql = format!(
-            "SELECT {user}, {} FROM sign_on_sessions JOIN users ON users.id = owner WHERE digest = $1 AND expires_at >= $2",
-            columns!()
-        );
+        let sql = with_owners("digest = $1 AND expires_at >= $2");
         let params = [Param::Bytes(self.digest.as_bytes()), self.now.micros().into()];
-        let Some(mut row) = first(tx, &sql, &params).await? else { return Ok(None) };
-        let rest = row.split_off(users::COLUMNS_COUNT.min(row.len()));
-        Ok(Some((session(rest)?, users::user(row)?)))
+        first(tx, &sql, &params).await?.map(with_owner).transpose()
     }
 }
 

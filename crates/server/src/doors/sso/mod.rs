@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, any, get, patch, post};
@@ -103,7 +103,11 @@ async fn answer(doors: Arc<Doors>, request: Request, operation: Handler) -> Resp
         Ok(Some(given)) if !given.is_empty() => printable(&given, NAME_CHARACTERS_MAX),
         _ => cid::generate(),
     };
-    match run(&doors, &sender, fields, &cid, operation).await {
+    let answered = run(&doors, &sender, fields, &cid, operation).await;
+    if head.method != Method::GET {
+        doors.hub.sign_on_changed();
+    }
+    match answered {
         Ok(Value::Object(answer)) => enveloped(StatusCode::OK, &cid, "ok", &[], answer),
         Ok(_) => enveloped(StatusCode::OK, &cid, "ok", &[], Map::new()),
         Err(Refusal::Malformed(bad)) => malformed(&cid, bad),
