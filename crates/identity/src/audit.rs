@@ -86,6 +86,12 @@ names! {
         TotpDisable = "totp.disable",
         /// Rows of the trail were removed, as old as retention says.
         AuditTrim = "audit.trim",
+        /// Somebody who forgot a password asked for a token.
+        PasswordResetRequest = "password_reset.request",
+        /// Such a token was shown.
+        PasswordResetAccess = "password_reset.access",
+        /// A password was set by such a token.
+        PasswordResetUse = "password_reset.use",
         /// The installation got its roles and its first user.
         Bootstrap = "bootstrap",
     }
@@ -140,9 +146,9 @@ names! {
         CookieMismatch = "cookie_mismatch",
         /// A cookie that came from a page of another site; it was not looked at.
         ForeignOrigin = "foreign_origin",
-        /// A session token that nobody has.
+        /// A token that nobody has.
         WrongToken = "wrong_token",
-        /// A session token after its session's time.
+        /// A token after its time.
         TokenExpired = "token_expired",
         /// A session token of another user than the client asked for.
         TokenMismatch = "token_mismatch",
@@ -174,6 +180,14 @@ names! {
         BadRequest = "bad_request",
         /// The target belongs to somebody else.
         Foreign = "foreign",
+        /// A token of a mail that was used before.
+        TokenUsed = "token_used",
+        /// The password is not one that may be set.
+        PasswordRefused = "password_refused",
+        /// The user has no e-mail address.
+        NoEmail = "no_email",
+        /// The user, or the address that asks, has had as many mails as it may.
+        TooManyMails = "too_many_mails",
         /// The target does not exist.
         NotFound = "not_found",
         /// The name is taken.

@@ -21,6 +21,9 @@ use crate::sign_on::operations::{
     FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RenewSession, SetFactor,
     SetFactorOutcome,
 };
+use crate::sign_on::password_reset::operations::{
+    AccessReset, FindReset, FinishReset, ReapResets, ResetOutcome, StartReset,
+};
 use crate::sign_on::{Factor, SignOnSession};
 use crate::standing::{ApprovalStatus, SignUpStatus, Way};
 use crate::user::{User, UserKey};
@@ -105,6 +108,11 @@ operations! {
     ReapSessions => u64;
     SetFactor => SetFactorOutcome;
     EnableFactor => EnableFactorOutcome;
+    StartReset => ResetOutcome;
+    AccessReset => ResetOutcome;
+    FindReset => Option<User>;
+    FinishReset => ResetOutcome;
+    ReapResets => u64;
     RecordAudit => ();
     SearchAudit => Vec<AuditRow>;
     ReadChain => Vec<FoundRow>;

@@ -7,6 +7,7 @@ mod cookies;
 mod credentials;
 mod factors;
 mod history;
+mod password_resets;
 mod profiles;
 mod proofs;
 mod roles;

@@ -31,6 +31,11 @@ const MIGRATIONS: Migrations = Migrations {
         Migration { version: 4, name: "sign_on", sql: include_str!("../migrations/sqlite/0004_sign_on.sql") },
         Migration { version: 5, name: "users", sql: include_str!("../migrations/sqlite/0005_users.sql") },
         Migration { version: 6, name: CHAIN, sql: include_str!("../migrations/sqlite/0006_audit_chain.sql") },
+        Migration {
+            version: 7,
+            name: "password_resets",
+            sql: include_str!("../migrations/sqlite/0007_password_resets.sql"),
+        },
     ],
 };
 

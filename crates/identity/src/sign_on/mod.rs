@@ -13,6 +13,7 @@ mod enable_totp;
 mod factor_admin;
 mod login;
 pub mod operations;
+pub mod password_reset;
 mod reset_totp;
 mod sessions;
 

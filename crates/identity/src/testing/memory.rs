@@ -16,8 +16,9 @@ use crate::repository::{
     Bootstrap, BootstrapOutcome, ChangeUser, ChangeUserOutcome, CreateRole, CreateRoleOutcome, CreateUser,
     CreateUserOutcome, DeleteCredential, DeleteCredentialOutcome, EndCookies, Evidence, FindByEmail, FindCredential,
     FindKeyOwner, FindProfile, FindSharedKey, FindUser, FindVerifier, ListCredentials, ListRoles, ListUserKeys,
-    ListUsers, MintCredential, MintOutcome, Operation, ReapCredentials, RemoveUserKey, RemoveUserKeyOutcome,
-    RepositoryError, RuleChange, Run, SetRule, SetRuleOutcome, SpendCredential, SpendOutcome, UserChange, WhichCookies,
+    ListUsers, MintCredential, MintOutcome, Operation, PasswordChange, ReapCredentials, RemoveUserKey,
+    RemoveUserKeyOutcome, RepositoryError, RuleChange, Run, SetRule, SetRuleOutcome, SpendCredential, SpendOutcome,
+    UserChange, WhichCookies,
 };
 use crate::role::{Role, RoleName};
 use crate::sign_on::{Factor, SignOnSession};
@@ -27,6 +28,8 @@ use crate::{Credential, CredentialKind, LoginName, Timestamp, UserId};
 
 #[path = "memory_audit.rs"]
 mod audit;
+#[path = "memory_password_reset.rs"]
+mod password_reset;
 #[path = "memory_sign_on.rs"]
 mod sign_on;
 
@@ -55,6 +58,7 @@ struct State {
     keys: Vec<(UserId, UserKey)>,
     credentials: Vec<Credential>,
     factors: BTreeMap<UserId, Factor>,
+    resets: BTreeMap<UserId, password_reset::Reset>,
     sessions: Vec<SignOnSession>,
     trail: Vec<AuditRow>,
     stub: Option<Stub>,
@@ -143,6 +147,17 @@ impl State {
 
     fn user(&self, id: UserId) -> Option<&User> {
         self.users.values().find(|user| user.id == id)
+    }
+
+    /// Sets the password, which ends what was there to set it without the old one.
+    fn set_password(&mut self, id: UserId, password: PasswordChange, now: Timestamp) {
+        let user = self.users.values_mut().find(|user| user.id == id).unwrap();
+        user.password = Some(password.secrets.hash);
+        user.standing.password_expires = password.expires;
+        user.standing.must_change = password.must_change;
+        self.profiles.entry(id).or_default().password_set = Some(now);
+        self.secrets.insert(id, password.secrets.proofs);
+        self.resets.remove(&id);
     }
 }
 
@@ -243,13 +258,7 @@ impl Execute for ChangeUser {
                 return ChangeUserOutcome::NoSuchRole;
             }
             UserChange::Role(role) => user.role = role,
-            UserChange::Password(password) => {
-                user.password = Some(password.secrets.hash);
-                user.standing.password_expires = password.expires;
-                user.standing.must_change = password.must_change;
-                profile.password_set = Some(self.audit.at);
-                state.secrets.insert(user.id, password.secrets.proofs);
-            }
+            UserChange::Password(password) => state.set_password(id, password, self.audit.at),
             UserChange::Delete => {
                 let user = user.clone();
                 state.users.remove(&login);
@@ -258,12 +267,13 @@ impl Execute for ChangeUser {
                 state.keys.retain(|(owner, _)| *owner != user.id);
                 state.secrets.remove(&user.id);
                 state.factors.remove(&user.id);
+                state.resets.remove(&user.id);
                 state.sessions.retain(|session| session.owner != user.id);
                 state.record(self.audit, None);
                 return ChangeUserOutcome::Changed(user);
             }
         }
-        let user = user.clone();
+        let Some(user) = state.user(id).cloned() else { return ChangeUserOutcome::NoSuchUser };
         if ends_sessions {
             state.end_cookies(|cookie| cookie.owner == user.id);
             state.sessions.retain(|session| session.owner != user.id);

@@ -8,7 +8,7 @@ use countersign_identity::user::User;
 use countersign_identity::{Digest, Timestamp, UserId};
 use uuid::Uuid;
 
-use super::{first, seals, users};
+use super::{first, password_resets, seals, users};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::seal::{Keyring, Place};
@@ -103,7 +103,9 @@ pub async fn set_email<T: Tx>(tx: &mut T, owner: UserId, email: Option<&Email>) 
         sealed.as_deref().map_or(Param::Null, Param::Bytes),
         email.map_or(Param::Null, |email| Param::Bytes(email.digest.as_bytes())),
     ];
-    tx.execute(SQL, &params).await.map(drop)
+    tx.execute(SQL, &params).await?;
+    // A token that went to another address is no good any more.
+    password_resets::end(tx, owner).await
 }
 
 /// Stores the profile of a user who was just stored.

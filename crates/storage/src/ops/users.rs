@@ -12,7 +12,7 @@ use countersign_identity::standing::{ApprovalStatus, SignUpStatus, Standing, Way
 use countersign_identity::user::User;
 use countersign_identity::{LoginName, Timestamp, UserId};
 
-use super::{audit, cookies, exists, first, profiles, proofs, sessions};
+use super::{audit, cookies, exists, first, password_resets, profiles, proofs, sessions};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::tx::{Execute, Tx};
@@ -236,6 +236,8 @@ pub async fn set_password<T: Tx>(
     ];
     let row = first(tx, SQL, &params).await?;
     proofs::replace(tx, id, &password.secrets.proofs).await?;
+    // Whoever may have got hold of a token must not undo this.
+    password_resets::end(tx, id).await?;
     user(row.ok_or_else(|| TxError::Corrupt(format!("users {}: is gone while it is held", id.uuid())))?)
 }
 
