@@ -488,6 +488,8 @@ pub struct LimitsConfig {
     pub history_queue_bytes_max: usize,
     /// From connecting to WELCOME.
     pub hello_seconds_max: u64,
+    /// Longest time that writing one batch may take; a peer that takes nothing is cut off then.
+    pub write_seconds_max: u64,
     /// Connections of one address that are not signed in yet.
     pub unauthenticated_connections_max: usize,
     /// Login attempts on one connection.
@@ -514,6 +516,7 @@ impl Default for LimitsConfig {
             history_queue_events_max: 10_000,
             history_queue_bytes_max: 64 * 1024 * 1024,
             hello_seconds_max: 10,
+            write_seconds_max: 120,
             unauthenticated_connections_max: 256,
             login_attempts_max: 3,
         }
@@ -607,7 +610,7 @@ impl Config {
     }
 
     /// What has to be a number from 1 to a highest one.
-    fn counts(&self) -> [(&'static str, u64, u64); 23] {
+    fn counts(&self) -> [(&'static str, u64, u64); 24] {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let (otp, limits, throttle, password) = (&self.otp, &self.limits, &self.throttle, &self.password);
         let http = &self.http;
@@ -634,6 +637,7 @@ impl Config {
             ("limits.outbound_messages_max", count(limits.outbound_messages_max), COUNT_MAX),
             ("limits.outbound_bytes_max", count(limits.outbound_bytes_max), u64::MAX),
             ("limits.hello_seconds_max", limits.hello_seconds_max, SECONDS_MAX),
+            ("limits.write_seconds_max", limits.write_seconds_max, SECONDS_MAX),
             ("limits.unauthenticated_connections_max", count(limits.unauthenticated_connections_max), COUNT_MAX),
             ("limits.login_attempts_max", limits.login_attempts_max.into(), COUNT_MAX),
         ]
@@ -761,6 +765,7 @@ mod tests {
         check("[proxies]\nproxy_protocol = true", "proxies.proxy_protocol");
         check("[realm]\nuri_prefix = 'com./x'", "realm.uri_prefix");
         check("[limits]\nhello_seconds_max = 0", "limits.hello_seconds_max");
+        check("[limits]\nwrite_seconds_max = 0", "limits.write_seconds_max");
         check("[limits]\nmessage_bytes_max = 16777217", "limits.message_bytes_max");
         check("[[realm.history]]\ntopic = 'a..b'", "realm.history");
         check("[[realm.history]]\ntopic = 'a.b'\nmatch = 'regex'", "match");

@@ -1,9 +1,12 @@
 //! One connection: frames in, messages to its session; messages out, frames to the peer.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign_wamp::{DecodeError, Encoding, Id, Message, MessageType, Payload, Subprotocol, Value, decode, uris};
+use countersign_wamp::{
+    DecodeError, Dict, Encoding, Id, Message, MessageType, Payload, Subprotocol, Value, decode, uris,
+};
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, sleep_until};
 
@@ -18,8 +21,6 @@ use crate::outbox::{Batch, Ending, Outbox, Outgoing, frame};
 
 /// Most messages that are handed to the realm under one lock.
 const BATCH_MESSAGES_MAX: usize = 64;
-/// Longest time that writing one batch may take; a peer that stops reading is dropped then.
-const WRITE_SECONDS_MAX: Duration = Duration::from_mins(2);
 /// Longest time that the last words may take.
 const CLOSE_SECONDS_MAX: Duration = Duration::from_secs(5);
 /// Longest time for the peer to close its side after we have closed ours.
@@ -75,7 +76,8 @@ pub async fn run<S: Sink>(
     let address = peer.address;
     let mut session = Session::new(Arc::clone(&doors), peer, Arc::clone(&outbox), pass, current.clone(), via);
     let reading = read(&doors, &mut source, encoding, &mut session, &outbox, &traffic);
-    let writing = write(&mut sink, encoding, &outbox, &traffic, |unsendable| {
+    let patience = Duration::from_secs(doors.app.config.limits.write_seconds_max);
+    let writing = write(&mut sink, encoding, &outbox, &traffic, patience, |unsendable| {
         if let (Some(id), Some(answer)) = (current.get(), answer_for(unsendable)) {
             doors.procedures.start(&doors.hub, doors.hub.handle(id, [answer]));
         }
@@ -235,74 +237,90 @@ async fn write(
     encoding: Encoding,
     outbox: &Outbox,
     traffic: &Traffic,
+    patience: Duration,
     mut unsendable: impl FnMut(&Message),
 ) -> Written {
     loop {
         let Batch { outgoing, ending } = outbox.take().await;
         let sending = async {
+            let mut early = None;
             for one in outgoing {
-                send(sink, encoding, one, traffic, &mut unsendable).await?;
+                if let ControlFlow::Break(ending) = send(sink, encoding, one, traffic, &mut unsendable).await? {
+                    early = Some(ending);
+                    break;
+                }
             }
-            sink.flush().await
+            sink.flush().await?;
+            Ok(early)
         };
-        match tokio::time::timeout(WRITE_SECONDS_MAX, sending).await {
-            Ok(Ok(())) => {}
+        let early = match tokio::time::timeout(patience, sending).await {
+            Ok(Ok(early)) => early,
             Ok(Err(WriteError)) => return Written::Lost,
             Err(_) => return Written::TooSlow,
-        }
-        if let Some(ending) = ending {
+        };
+        if let Some(ending) = early.or(ending) {
             let _ = tokio::time::timeout(CLOSE_SECONDS_MAX, sink.close(ending)).await;
             return Written::Closed(ending);
         }
     }
 }
 
+/// Sends one thing. `Break`: nothing may follow it, and the connection ends like this.
 async fn send(
     sink: &mut impl Sink,
     encoding: Encoding,
     outgoing: Outgoing,
     traffic: &Traffic,
     unsendable: &mut impl FnMut(&Message),
-) -> Result<(), WriteError> {
+) -> Result<ControlFlow<Ending>, WriteError> {
     let bytes_max = sink.frame_bytes_max();
     match outgoing {
-        Outgoing::Pong(payload) => sink.feed_pong(payload).await,
-        Outgoing::Ping => sink.feed_ping().await,
+        Outgoing::Pong(payload) => sink.feed_pong(payload).await?,
+        Outgoing::Ping => sink.feed_ping().await?,
         Outgoing::Shared(shared) => {
             let frame = shared.frame(encoding);
             // An event that is too long for this subscriber is skipped for it.
-            if frame.len() > bytes_max {
-                return Ok(());
+            if frame.len() <= bytes_max {
+                traffic.sent(shared.message_type(), frame.len());
+                sink.feed(frame).await?;
             }
-            traffic.sent(shared.message_type(), frame.len());
-            sink.feed(frame).await
         }
         Outgoing::Message(message) => {
             let encoded = frame(&message, encoding);
             if encoded.len() <= bytes_max {
                 traffic.sent(message.message_type(), encoded.len());
-                return sink.feed(encoded).await;
+                sink.feed(encoded).await?;
+                return Ok(ControlFlow::Continue(()));
             }
             unsendable(&message);
-            match replacement(&message) {
-                Some(error) => {
-                    let encoded = frame(&error, encoding);
-                    traffic.sent(error.message_type(), encoded.len());
-                    sink.feed(encoded).await
+            if let Some(instead) = replacement(&message) {
+                let encoded = frame(&instead, encoding);
+                traffic.sent(instead.message_type(), encoded.len());
+                sink.feed(encoded).await?;
+                if matches!(message, Message::Challenge { .. } | Message::Welcome { .. }) {
+                    return Ok(ControlFlow::Break(Ending::TooLong));
                 }
-                None => Ok(()),
             }
         }
     }
+    Ok(ControlFlow::Continue(()))
 }
 
 /// What the receiver gets in the place of a message that is too long for it, so that it doesn't
-/// wait: the end of a call, with the reason. Progress is skipped; the end is still to come.
+/// wait: the end of a call, or of a login, with the reason; last words without their text.
+/// Progress is skipped; the end is still to come.
 fn replacement(message: &Message) -> Option<Message> {
     match message {
         Message::Result { details, .. } if details.get("progress").and_then(Value::as_bool) == Some(true) => None,
         Message::Result { request, .. } => Some(too_long(MessageType::Call, *request, "the result")),
         Message::Error { request_type, request, .. } => Some(too_long(*request_type, *request, "the error")),
+        Message::Challenge { .. } | Message::Welcome { .. } => {
+            let text = format!("{} is longer than its receiver takes", message.message_type().name());
+            let reason = uris::error::PAYLOAD_SIZE_EXCEEDED.into();
+            Some(Message::Abort { details: Dict::new().with("message", text), reason })
+        }
+        Message::Abort { reason, .. } => Some(Message::Abort { details: Dict::new(), reason: reason.clone() }),
+        Message::Goodbye { reason, .. } => Some(Message::Goodbye { details: Dict::new(), reason: reason.clone() }),
         _ => None,
     }
 }

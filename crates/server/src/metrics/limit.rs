@@ -86,7 +86,7 @@ impl ServerLimit {
             Self::OptionValues => "option_values_max",
             Self::OutboundMessages => "limits.outbound_messages_max",
             Self::OutboundBytes => "limits.outbound_bytes_max",
-            Self::WriteSeconds => "write_seconds_max",
+            Self::WriteSeconds => "limits.write_seconds_max",
             Self::HelloSeconds => "limits.hello_seconds_max",
             Self::UnauthenticatedConnections => "limits.unauthenticated_connections_max",
             Self::LoginAttempts => "limits.login_attempts_max",

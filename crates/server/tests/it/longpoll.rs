@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::bad_input::wire::encode;
 use crate::http_client::{Http, Reply, ask};
-use crate::support::{PASSWORD, PREFIX, REALM, call, server_with, sign_in};
+use crate::support::{PASSWORD, PREFIX, REALM, call, passed, server_with, sign_in};
 
 const LOGIN: &str = "kristen98";
 const JSON: Subprotocol = Subprotocol { encoding: Encoding::Json, is_batched: false };
@@ -338,8 +338,10 @@ async fn only_so_many_transports_are_open() {
     let server = started("[http]\nlongpoll_transports_max = 2").await;
     let (mut first, _) = LongPoll::join(&server, JSON).await;
     let _second = LongPoll::open(&server, JSON).await;
+    assert_eq!(passed(&server, "http.longpoll_transports_max").await, 0);
     let refused = ask(&server, "POST", "/lp/open", "", &offer(JSON)).await;
     assert_eq!(refused.status, 503);
+    assert_eq!(passed(&server, "http.longpoll_transports_max").await, 1);
     first.close().await;
     LongPoll::open(&server, JSON).await;
 }

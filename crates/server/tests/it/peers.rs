@@ -5,32 +5,41 @@
 use std::time::Instant;
 
 use countersign_client::{Dict, Encoding, Message, RawConnection, Value as WampValue};
-use countersign_testkit::{Door, Server};
+use countersign_testkit::{Door, Server, eventually};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::bad_input::wire::{BINARY, FINAL, Stream, TEXT, dial, encode, masked, upgrade};
-use crate::support::{Answer, PASSWORD, PREFIX, REALM, SOON, authenticate, call, challenged, reach, server, sign_in};
+use crate::bad_input::wire::{BINARY, FINAL, Stream, TEXT, dial, encode, masked, rest, upgrade};
+use crate::support::{
+    Answer, PASSWORD, PREFIX, REALM, SOON, authenticate, call, challenged, metric, reach, server, sign_in,
+};
 
-/// A message that fits into the longest frame of a [`Small`] peer is shorter than this.
-const SMALL_BYTES_MAX: usize = 512;
+/// Longest frame of a [`Small`] peer: WELCOME fits.
+const SMALL_BYTES_MAX: usize = 4_096;
 
-/// A RawSocket peer that takes no more than 512 bytes at once, signed in as bob.
+/// A RawSocket peer that takes no more than so many bytes at once, signed in as bob.
 struct Small(Stream);
 
 impl Small {
     async fn join(server: &Server) -> Self {
+        let mut peer = Self::hello(server, SMALL_BYTES_MAX).await;
+        assert_eq!(peer.recv().await[0], 4);
+        peer.send(&json!([5, PASSWORD, {}])).await;
+        assert_eq!(peer.recv().await[0], 2);
+        peer
+    }
+
+    /// One that says how much it takes, and HELLO.
+    async fn hello(server: &Server, bytes_max: usize) -> Self {
         let mut stream = dial(server, Door::Tcp).await;
-        stream.write_all(&[0x7f, 0x01, 0, 0]).await.unwrap();
+        let exponent = u8::try_from(bytes_max.ilog2() - 9).unwrap();
+        stream.write_all(&[0x7f, exponent << 4 | 1, 0, 0]).await.unwrap();
         let mut answer = [0; 4];
         stream.read_exact(&mut answer).await.unwrap();
         assert_eq!(answer[1] & 0x0f, 1);
         let mut peer = Self(stream);
         let roles = json!({"caller": {}, "callee": {}, "subscriber": {}});
         peer.send(&json!([1, REALM, {"roles": roles, "authid": "bob", "authmethods": ["ticket"]}])).await;
-        assert_eq!(peer.recv().await[0], 4);
-        peer.send(&json!([5, PASSWORD, {}])).await;
-        // Its WELCOME does not fit, and nothing could be said of that but silence.
         peer
     }
 
@@ -83,6 +92,24 @@ async fn what_is_too_long_for_its_receiver_ends_the_call_and_an_event_is_skipped
     }
     let event = peer.recv().await;
     assert_eq!((&event[0], &event[4]), (&json!(36), &json!(["short"])), "an EVENT");
+}
+
+#[tokio::test]
+async fn a_peer_whose_welcome_is_too_long_for_it_is_told_so_and_has_no_session() {
+    let server = server().start().await;
+    server.add_user("bob", "backend", PASSWORD).await;
+    let mut peer = Small::hello(&server, 512).await;
+    assert_eq!(peer.recv().await[0], 4);
+    // What it says behind its login finds no session any more.
+    peer.send(&json!([5, PASSWORD, {}])).await;
+    peer.send(&json!([32, 1, {}, format!("{PREFIX}.news")])).await;
+    let abort = peer.recv().await;
+    assert_eq!((&abort[0], &abort[2]), (&json!(3), &json!("wamp.error.payload_size_exceeded")), "{abort}");
+    assert_eq!(abort[1]["message"], "WELCOME is longer than its receiver takes");
+    assert!(rest(&mut peer.0, "refused").await.is_empty());
+    let session = "countersign_sessions_open{transport=\"rawsocket\",serializer=\"json\",authmethod=\"ticket\"}";
+    let gone = async || (metric(&server, session).await == 0).then_some(());
+    eventually("the session's end", SOON, gone).await;
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use flate2::{Decompress, FlushDecompress};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::bad_input::wire::{CLOSE, FINAL, PING, Stream, TEXT, dial, head, masked, request, rest};
-use crate::support::{PASSWORD, PREFIX, SOON, server_with};
+use crate::support::{PASSWORD, PREFIX, SOON, passed, server_with};
 
 const COMPRESSED: u8 = 0x40;
 const PONG: u8 = 10;
@@ -115,9 +115,12 @@ async fn a_peer_that_does_not_answer_pings_is_given_up() {
         stream.write_all(&masked(FINAL | PONG, &content)).await.unwrap();
     }
     assert_eq!(hear(&mut stream).await.0, FINAL | PING);
+    assert_eq!(passed(&server, "websocket.ping_seconds").await, 0);
     let (first, content) = hear(&mut stream).await;
     assert_eq!((first, &content[..]), (FINAL | CLOSE, &1008_u16.to_be_bytes()[..]));
     assert!(rest(&mut stream, "given up").await.is_empty());
-    let counted = async || server.output().contains("doesn't answer pings").then_some(());
-    eventually("a line in the log", SOON, counted).await;
+    let told = async || server.output().contains("doesn't answer pings").then_some(());
+    eventually("a line in the log", SOON, told).await;
+    let counted = async || (passed(&server, "websocket.ping_seconds").await == 1).then_some(());
+    eventually("its counter", SOON, counted).await;
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use countersign_client::{Client, Closed, Dict, Encoding, Id, Message, RawConnection, Value};
 use countersign_testkit::{Door, Server, eventually};
-use countersign_wamp::uris::error::{PAYLOAD_SIZE_EXCEEDED, TIMEOUT};
+use countersign_wamp::uris::error::{PAYLOAD_SIZE_EXCEEDED, PROTOCOL_VIOLATION, TIMEOUT};
 use tokio::io::AsyncWriteExt as _;
 
 use super::wire::{Healthy, Stream, dial, encode, head, masked, rest, upgrade};
@@ -267,4 +267,71 @@ async fn each_limit_of_a_connection_has_a_counter_of_its_own() {
     assert!(RawConnection::connect(&elsewhere).await.is_err());
     assert_eq!(metric(&server, refused).await, 1);
     assert_eq!(passed(&server, "limits.unauthenticated_connections_max").await, 1);
+}
+
+#[tokio::test]
+async fn options_may_hold_only_so_many_values() {
+    let server = server_with("[auth]\nanonymous = true").listen([Door::Http, Door::Tcp]).start().await;
+    let way = (Door::Tcp, Encoding::Json);
+    // The options themselves are one, and the list is another.
+    let call = |values: usize| serde_json::json!([48, 1, {"_list": vec![0; values - 2]}, "a.b"]);
+    let mut connection = connect(&server, way, Stage::Joined).await;
+    connection.send_frame(encode(way.1, &call(65_536))).await.unwrap();
+    assert!(matches!(connection.recv().await, Ok(Message::Error { .. })));
+    assert_eq!(passed(&server, "option_values_max").await, 0);
+    connection.send_frame(encode(way.1, &call(65_537))).await.unwrap();
+    assert_eq!(abort(&mut connection, "values").await, PROTOCOL_VIOLATION);
+    closed(&mut connection, "values").await;
+    assert_eq!(passed(&server, "option_values_max").await, 1);
+}
+
+#[tokio::test]
+async fn a_wildcard_pattern_has_only_so_many_components_and_a_shard_key_so_many_bytes() {
+    let server = server_with("[auth]\nanonymous = true").listen([Door::Http, Door::Tcp]).start().await;
+    let way = (Door::Tcp, Encoding::Json);
+    let wildcard = |components| {
+        let pattern = vec!["a"; components].join(".");
+        serde_json::json!([32, 1, {"match": "wildcard"}, pattern])
+    };
+    let keyed = |bytes| serde_json::json!([32, 1, {"nkey": "x".repeat(bytes)}, "com.izaber.wamp.public.topic"]);
+    for (limit, fine, beyond, error) in [
+        ("wildcard_components_max", wildcard(32), wildcard(33), "wamp.error.invalid_uri"),
+        ("shard_key_bytes_max", keyed(256), keyed(257), "countersign.error.limit_exceeded"),
+    ] {
+        let mut connection = connect(&server, way, Stage::Joined).await;
+        connection.send_frame(encode(way.1, &fine)).await.unwrap();
+        // A stranger may lack the permission; that is another error.
+        match connection.recv().await {
+            Ok(Message::Subscribed { .. }) => {}
+            Ok(Message::Error { error: other, .. }) => assert_ne!(other.as_str(), error, "{limit}"),
+            other => panic!("{limit}: {other:?}"),
+        }
+        assert_eq!(passed(&server, limit).await, 0, "{limit}");
+        connection.send_frame(encode(way.1, &beyond)).await.unwrap();
+        let Ok(Message::Error { error: got, .. }) = connection.recv().await else { panic!("{limit}") };
+        assert_eq!(got.as_str(), error, "{limit}");
+        assert_eq!(passed(&server, limit).await, 1, "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_nothing_any_more_is_cut_off_in_time() {
+    let server = server_with("[limits]\nwrite_seconds_max = 1").listen([Door::Http, Door::Tcp]).start().await;
+    server.add_user("kristen98", "backend", PASSWORD).await;
+    let publisher = sign_in(&server, "kristen98", PASSWORD).await.unwrap();
+    let topic = format!("{PREFIX}.flood");
+    let limit = "limits.write_seconds_max";
+    let (_, mut idler) = idle_subscriber(&server, (Door::Tcp, Encoding::Cbor), &topic).await;
+    let payload = "x".repeat(64 * 1024);
+    // More than the system buffers, so that the writer has to wait, and less than the queue's own limit.
+    for _ in 0..300 {
+        let options = Dict::new().with("acknowledge", true);
+        publisher.publish(&topic, vec![payload.as_str().into()], Dict::new(), options).await.unwrap();
+    }
+    let cut_off = async || (passed(&server, limit).await == 1).then_some(());
+    eventually("the end of the peer that takes nothing", SOON, cut_off).await;
+    assert_eq!(passed(&server, "limits.outbound_bytes_max").await, 0);
+    assert_eq!(server.output().matches("cut off: its peer takes nothing any more").count(), 1);
+    let drained = async { while idler.recv_frame().await.is_ok() {} };
+    tokio::time::timeout(SOON, drained).await.expect("the connection ends");
 }

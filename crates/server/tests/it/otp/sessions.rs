@@ -7,7 +7,7 @@ use countersign_testkit::{Door, eventually};
 use jiff::Timestamp;
 
 use super::{MINE, NOT_AUTHORIZED, PASSWORD, PREFIX, SYSTEM, aborted, call, mint, mint_for, rules, with_users};
-use crate::support::{server, server_with, sign_in, sign_in_at, text};
+use crate::support::{passed, server, server_with, sign_in, sign_in_at, text};
 
 const DENIED: &str = "com.izaber.wamp.error.permissiondenied";
 
@@ -198,9 +198,11 @@ async fn its_session_has_a_longest_life() {
     let server = with_users(server_with("[otp]\nsession_seconds_max = 1").start().await).await;
     let session = sign_in(&server, "kristen98", PASSWORD).await.unwrap();
     let (login, key) = mint(&session).await;
+    assert_eq!(passed(&server, "otp.session_seconds_max").await, 0);
     let opened = sign_in(&server, &login, &key).await.unwrap();
     let countersign_client::Ended::Goodbye { reason, .. } = crate::support::ends(&opened).await else { panic!() };
     assert_eq!(reason, "wamp.close.killed");
+    assert_eq!(passed(&server, "otp.session_seconds_max").await, 1);
     // The session that was opened with the password goes on.
     mint(&session).await;
 }
