@@ -7,7 +7,7 @@ use countersign_wamp::Encoding;
 
 use crate::report::{Row, Sample};
 use crate::scenario::rpc::Shape;
-use crate::scenario::{Speech, Transport, fanout, idle, otp, rpc};
+use crate::scenario::{Speech, Transport, client, fanout, idle, otp, rpc};
 use crate::target::Target;
 use crate::usage;
 
@@ -18,6 +18,7 @@ const IDLE_SESSIONS: usize = 5_000;
 #[derive(Debug, Clone, Copy)]
 enum Load {
     Rpc { shape: Shape, is_pinned: bool },
+    Client { shape: Shape },
     Fanout { subscribers: usize },
     Otp { clients: usize, spends: bool },
     Idle { sessions: usize },
@@ -51,6 +52,7 @@ impl Scenario {
                 usage::pin(std::process::id(), &usage::all_cores())?;
                 figures.map(Sample::from)
             }
+            Load::Client { shape } => client::run(target, self.speech, shape, window).await.map(Sample::from),
             Load::Fanout { subscribers } => {
                 fanout::run(target, self.speech, subscribers, window).await.map(Sample::from)
             }
@@ -96,6 +98,12 @@ pub fn all() -> Vec<Scenario> {
     ] {
         let name = format!("8 pairs, depth 16, {active} to {passive}");
         all.push(rpc(&name, sixteen, false, Speech { active, passive, ..plain }));
+    }
+    for (name, shape) in
+        [("1 pair, depth 1", Shape { callees: 1, callers_each: 1, depth: 1 }), ("8 pairs, depth 16", sixteen)]
+    {
+        let name = format!("rpc through the Rust client, {name}");
+        all.push(Scenario { name, load: Load::Client { shape }, speech: plain });
     }
     for subscribers in [1, 100, 1_000] {
         for payload_bytes in [16, 1024] {

@@ -34,6 +34,17 @@ pub enum Address {
     RawUnix(PathBuf),
 }
 
+impl Address {
+    /// As clients take it.
+    pub fn url(&self) -> String {
+        match self {
+            Self::WebSocket(address, path) => format!("ws://{address}{path}"),
+            Self::RawTcp(address) => format!("tcp://{address}"),
+            Self::RawUnix(path) => format!("unix:{}", path.display()),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Framing {
     WebSocket { opcode: u8 },

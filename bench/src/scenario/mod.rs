@@ -1,5 +1,6 @@
 //! The loads.
 
+pub mod client;
 pub mod fanout;
 pub mod idle;
 pub mod otp;
