@@ -38,11 +38,12 @@ const TABLE: &[Row] = &[
         uses: &[
             "countersign-wamp",
             "countersign-websocket",
+            "countersign-client",
             "countersign-router",
             "countersign-identity",
             "countersign-storage",
         ],
-        tests_use: &["countersign-client", "countersign-testkit"],
+        tests_use: &["countersign-testkit"],
         pure_core: false,
     },
     Row {
@@ -59,7 +60,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         name: "countersign-bench",
-        uses: &["countersign-testkit", "countersign-wamp"],
+        uses: &["countersign-client", "countersign-testkit", "countersign-wamp"],
         tests_use: &[],
         pure_core: false,
     },

@@ -29,9 +29,9 @@ pub async fn run(target: &Target, speech: Speech, shape: Shape, window: Duration
     let mut parts: Vec<Part> = Vec::new();
     for index in 0..shape.callees {
         let procedure: Rc<str> = format!("bench.client.p{index}").into();
-        let callee = open(speech.passive).await?;
-        offer(&callee, &procedure, speech).await?;
-        parts.push(Box::pin(stay(callee)));
+        let offering = open(speech.passive).await?;
+        offer(&offering, &procedure, speech).await?;
+        parts.push(Box::pin(stay(offering)));
         for _ in 0..shape.callers_each {
             let caller = open(speech.active).await?;
             for _ in 0..shape.depth {

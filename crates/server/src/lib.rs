@@ -18,6 +18,7 @@ mod doors;
 pub mod fuzzing;
 mod history;
 mod hub;
+mod json_parts;
 mod keyring;
 #[cfg_attr(not(test), expect(dead_code, reason = "the rules that post mails come next"))]
 mod mail;

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use super::bus;
 use crate::data_dir::DataDir;
 
 /// A WAMP router that knows who is speaking, and what they may.
 #[derive(Debug, Parser)]
 #[command(name = "countersign", version, arg_required_else_help = true)]
 #[command(
-    after_help = "Commands work on the running server of the data directory, or on the data itself when none runs."
+    after_help = "`call`, `publish` and `subscribe` are a client of any WAMP server. The other commands work on the running server \
+                  of the data directory, or on the data itself when none runs."
 )]
 pub struct Cli {
     /// Data directory: database, keyring, certificate, sockets
@@ -54,6 +56,12 @@ pub enum CliCommand {
     /// Try whether mails are sent
     #[command(subcommand)]
     Mail(MailCommand),
+    /// Call a procedure and print its result
+    Call(bus::Call),
+    /// Publish an event
+    Publish(bus::Publish),
+    /// Subscribe to a topic and print its events, one to a line, as JSON
+    Subscribe(bus::Subscribe),
     /// Show the version
     Version,
 }

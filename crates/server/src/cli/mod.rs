@@ -1,10 +1,11 @@
 //! The command line.
 //!
 //! Commands act on the running server of the data directory through its control socket, or on
-//! the data itself when none runs. Answers go to standard output, errors and notes to standard
+//! the data itself when none runs; those of `bus` are a client of any server. Answers go to standard output, errors and notes to standard
 //! error. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
 
 mod arguments;
+mod bus;
 mod print;
 
 use std::io::{self, BufRead as _, IsTerminal as _};
@@ -68,6 +69,9 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
             let options = ServeOptions { data: &cli.data, config: cli.config.as_deref(), listen: &listen, demo };
             return serve(&options).await.map_err(|error| explain(&error));
         }
+        CliCommand::Call(command) => return bus::call(command, json).await,
+        CliCommand::Publish(command) => return bus::publish(command, json).await,
+        CliCommand::Subscribe(command) => return bus::subscribe(command).await,
         CliCommand::User(command) => user(command)?,
         CliCommand::Role(command) => role(command),
         CliCommand::Otp(command) => otp(command),

@@ -1,15 +1,12 @@
 //! Bodies: what a request asks for, as a message to the realm, and the realm's answer as JSON.
-//!
-//! Arguments are not taken apart here: a body's parts are put together to a message in JSON, and
-//! the codec that reads every other message reads this one. So big integers stay exact and binary
-//! data has the form that it has in WAMP's JSON.
 
 use std::borrow::Cow;
 
-use bytes::{Bytes, BytesMut};
-use countersign_wamp::{DecodeError, DecodeLimits, Dict, Encoding, Id, Message, Payload, Value, decode, encode};
+use countersign_wamp::{DecodeError, DecodeLimits, Message, Payload, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+use crate::json_parts;
 
 /// Options that ask for more than one answer.
 const PROGRESS: [&str; 2] = ["progress", "receive_progress"];
@@ -61,7 +58,7 @@ struct PublishBody<'a> {
 /// [`BadRequest`].
 pub fn call(body: &[u8], limits: DecodeLimits) -> Result<Message, BadRequest> {
     let CallBody { procedure, args, kwargs, options } = serde_json::from_slice(body)?;
-    let message = read(48, &procedure, [options, args, kwargs], limits)?;
+    let message = json_parts::read(48, &procedure, [options, args, kwargs], limits)?;
     if let Message::Call { options, .. } = &message {
         let progress = |name: &&&str| options.get(name).is_some_and(|value| *value != Value::Bool(false));
         if let Some(name) = PROGRESS.iter().find(progress) {
@@ -78,20 +75,11 @@ pub fn call(body: &[u8], limits: DecodeLimits) -> Result<Message, BadRequest> {
 /// [`BadRequest`].
 pub fn publish(body: &[u8], limits: DecodeLimits) -> Result<Message, BadRequest> {
     let PublishBody { topic, args, kwargs, options } = serde_json::from_slice(body)?;
-    let mut message = read(16, &topic, [options, args, kwargs], limits)?;
+    let mut message = json_parts::read(16, &topic, [options, args, kwargs], limits)?;
     if let Message::Publish { options, .. } = &mut message {
         options.push("acknowledge", true);
     }
     Ok(message)
-}
-
-fn read(code: u8, uri: &str, parts: [Option<&RawValue>; 3], limits: DecodeLimits) -> Result<Message, BadRequest> {
-    let [options, args, kwargs] = parts;
-    let part = |raw: Option<&RawValue>, absent: &'static str| raw.map_or(absent, RawValue::get).to_owned();
-    let (options, args, kwargs) = (part(options, "{}"), part(args, "[]"), part(kwargs, "{}"));
-    let uri = serde_json::to_string(uri)?;
-    let frame = format!("[{code},{},{options},{uri},{args},{kwargs}]", Id::FIRST);
-    Ok(decode(Encoding::Json, &Bytes::from(frame), limits)?)
 }
 
 #[derive(Serialize)]
@@ -104,20 +92,14 @@ struct Answer<'a> {
 
 /// `{"args": …, "kwargs": …}`, with `"error"` in front if there is one.
 pub fn answer(error: Option<&str>, payload: Payload) -> Vec<u8> {
-    let message = Message::Result { request: Id::FIRST, details: Dict::new(), payload };
-    let mut frame = BytesMut::new();
-    encode(Encoding::Json, &message, &mut frame);
-    // Behind the message's code, request and details.
-    let elements: Vec<&RawValue> = serde_json::from_slice(&frame).unwrap_or_default();
-    let empty = |text: &str| RawValue::from_string(text.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned());
-    let (no_args, no_kwargs) = (empty("[]"), empty("{}"));
-    let args = elements.get(3).copied().unwrap_or(&no_args);
-    let kwargs = elements.get(4).copied().unwrap_or(&no_kwargs);
-    serde_json::to_vec(&Answer { error, args, kwargs }).unwrap_or_default()
+    let (args, kwargs) = json_parts::write(payload);
+    serde_json::to_vec(&Answer { error, args: &args, kwargs: &kwargs }).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
+    use countersign_wamp::{Dict, Encoding, Id};
+
     use super::*;
 
     fn called(body: &str) -> Result<(String, Dict, Vec<Value>, Dict), String> {
