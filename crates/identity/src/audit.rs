@@ -92,6 +92,16 @@ names! {
         PasswordResetAccess = "password_reset.access",
         /// A password was set by such a token.
         PasswordResetUse = "password_reset.use",
+        /// Attributes of a user or a session were created.
+        AttributeCreate = "attr.create",
+        /// Values of attributes were changed.
+        AttributeUpdate = "attr.update",
+        /// Attributes were created or changed.
+        AttributeSet = "attr.set",
+        /// Ends of attributes were changed.
+        AttributeExpire = "attr.expire",
+        /// Attributes were removed.
+        AttributeDelete = "attr.delete",
         /// The installation got its roles and its first user.
         Bootstrap = "bootstrap",
     }

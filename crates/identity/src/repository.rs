@@ -16,6 +16,10 @@ use crate::proof::cryptosign::PublicKey;
 use crate::proof::scram::{SALT_BYTES, Verifier};
 use crate::proof::wampcra::SharedKey;
 use crate::role::{Role, RoleName};
+use crate::sign_on::attributes::operations::{
+    ChangeAttributes, ChangeAttributesOutcome, FindAttributes, ListAttributeNames, ReapAttributes,
+};
+use crate::sign_on::attributes::{Attribute, AttributeName};
 use crate::sign_on::operations::{
     AcceptToken, AcceptTokenOutcome, EnableFactor, EnableFactorOutcome, EndSession, FindFactor, FindLiving,
     FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RenewSession, SetFactor,
@@ -113,6 +117,10 @@ operations! {
     FindReset => Option<User>;
     FinishReset => ResetOutcome;
     ReapResets => u64;
+    ChangeAttributes => ChangeAttributesOutcome;
+    FindAttributes => Vec<Attribute>;
+    ListAttributeNames => Vec<AttributeName>;
+    ReapAttributes => u64;
     RecordAudit => ();
     SearchAudit => Vec<AuditRow>;
     ReadChain => Vec<FoundRow>;

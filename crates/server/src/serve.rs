@@ -225,5 +225,10 @@ async fn reap(app: Arc<App>, stop: CancellationToken) {
             Ok(count) => tracing::info!(count, "removed sign-on sessions that had ended"),
             Err(error) => tracing::warn!(?error, "can't remove sign-on sessions that have ended"),
         }
+        match app.identity.reap_attributes(now()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "removed attributes whose time was over"),
+            Err(error) => tracing::warn!(?error, "can't remove attributes whose time is over"),
+        }
     }
 }

@@ -12,6 +12,7 @@
     reason = "these are tests"
 )]
 
+pub mod attributes;
 pub mod audit;
 pub mod audit_chain;
 pub mod bootstrap;
@@ -35,6 +36,13 @@ pub mod users;
 macro_rules! for_each_case {
     ($apply:ident) => {
         $apply! {
+            attributes::keeps_every_field_of_an_attribute;
+            attributes::changes_of_an_attribute_what_is_asked_for;
+            attributes::writes_attributes_all_or_none;
+            attributes::forgets_an_attribute_at_its_end;
+            attributes::reaps_attributes_whose_time_is_over;
+            attributes::removes_attributes_with_their_owner;
+            attributes::lets_one_of_many_create_an_attribute;
             audit::refuses_nothing_and_keeps_every_field;
             audit::finds_rows_by_each_filter;
             audit::pages_forward_from_a_position_and_back_from_the_newest;

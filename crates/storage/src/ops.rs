@@ -1,5 +1,6 @@
 //! The operations as SQL that both engines understand.
 
+mod attributes;
 pub mod audit;
 mod audit_chain;
 mod bootstrap;

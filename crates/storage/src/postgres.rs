@@ -39,6 +39,7 @@ const MIGRATIONS: Migrations = Migrations {
             name: "password_resets",
             sql: include_str!("../migrations/postgres/0007_password_resets.sql"),
         },
+        Migration { version: 8, name: "attributes", sql: include_str!("../migrations/postgres/0008_attributes.sql") },
     ],
 };
 

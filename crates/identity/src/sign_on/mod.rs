@@ -8,6 +8,7 @@
 //! **Invariant:** a code of the second factor is accepted by the write that stores its step, in the transaction that opens
 //! the session.
 
+pub mod attributes;
 mod codes;
 mod enable_totp;
 mod factor_admin;

@@ -21,11 +21,14 @@ use crate::repository::{
     UserChange, WhichCookies,
 };
 use crate::role::{Role, RoleName};
+use crate::sign_on::attributes::{Attribute, AttributeName, AttributeOwner};
 use crate::sign_on::{Factor, SignOnSession};
 use crate::standing::Way;
 use crate::user::{User, UserKey};
 use crate::{Credential, CredentialKind, LoginName, Timestamp, UserId};
 
+#[path = "memory_attributes.rs"]
+mod attributes;
 #[path = "memory_audit.rs"]
 mod audit;
 #[path = "memory_password_reset.rs"]
@@ -60,6 +63,7 @@ struct State {
     factors: BTreeMap<UserId, Factor>,
     resets: BTreeMap<UserId, password_reset::Reset>,
     sessions: Vec<SignOnSession>,
+    attributes: BTreeMap<(AttributeOwner, AttributeName), Attribute>,
     trail: Vec<AuditRow>,
     stub: Option<Stub>,
     checkpoints: Vec<Checkpoint>,

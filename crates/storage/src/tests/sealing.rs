@@ -1,12 +1,15 @@
 //! Keyrings and databases that belong together, and such that don't.
 
+use countersign_identity::Secret;
 use countersign_identity::audit::Operation as Audited;
 use countersign_identity::profile::Profile;
 use countersign_identity::proof::Secrets;
 use countersign_identity::repository::{CreateUser, FindSharedKey, RepositoryError, Run as _};
+use countersign_identity::sign_on::attributes::operations::{AttributeWrite, ChangeAttributes, FindAttributes};
+use countersign_identity::sign_on::attributes::{AttributeName, AttributeOwner, AttributeVerb};
 
 use super::database::{Kind, Sql, with_database};
-use crate::conformance::fixture::{event, login, people, secrets, user};
+use crate::conformance::fixture::{NOW, event, login, people, secrets, user, user_id};
 use crate::{Keyring, KeyringError, SealKey, Store};
 
 fn ring(keys: &[u8]) -> Keyring {
@@ -110,4 +113,42 @@ async fn a_sealed_secret_can_not_be_moved_to_another_user() {
         assert!(is_opened(&store, "alice").await != is_opened(&store, "bob").await);
     })
     .await;
+}
+
+/// Gives bob what is alice's, and renames it.
+const MOVES: [&[&str]; 2] = [
+    &["UPDATE user_attributes SET owner = (SELECT id FROM users WHERE login = 'bob') RETURNING 1"],
+    &["UPDATE user_attributes SET name = 'b' RETURNING 1"],
+];
+
+#[tokio::test]
+async fn a_sealed_attribute_can_be_moved_neither_to_another_user_nor_to_another_name() {
+    let owner = |name| AttributeOwner::User(user_id(name));
+    for (moving, of, text) in [(MOVES[0], "bob", "a"), (MOVES[1], "alice", "b")] {
+        with_database(Kind::Sqlite, async move |database| {
+            let store = database.open().await.unwrap();
+            store.unlock(ring(&[1])).await.unwrap();
+            people(&store, &["alice", "bob"]).await;
+            let name = AttributeName::parse("a").unwrap();
+            let write = AttributeWrite { name, value: Some(Secret::new("1")), seals: Some(true), expires: None };
+            let change = ChangeAttributes {
+                owner: owner("alice"),
+                verb: AttributeVerb::Create,
+                writes: vec![write],
+                attributes_max: 1,
+                now: NOW,
+                audit: event(Audited::AttributeCreate),
+            };
+            store.run(change).await.unwrap();
+            let find = |of, text| {
+                let names = vec![AttributeName::parse(text).unwrap()];
+                store.run(FindAttributes { owner: owner(of), names, opens: true, now: NOW })
+            };
+            assert_eq!(find("alice", "a").await.unwrap().len(), 1);
+            store.run(Sql(moving)).await.unwrap();
+            let moved = find(of, text).await;
+            assert!(matches!(moved, Err(RepositoryError::Corrupt(_))), "{moved:?}");
+        })
+        .await;
+    }
 }

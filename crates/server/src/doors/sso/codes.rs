@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use countersign_identity::audit::Reason;
 use countersign_identity::login::LoginError;
 use countersign_identity::repository::RepositoryError;
+use countersign_identity::sign_on::attributes::AttributeError;
 use countersign_identity::sign_on::{CallerError, EnableTotpError, ResetTotpError, SessionError};
 
 use super::fields::BadField;
@@ -22,6 +23,10 @@ const TOTP_MISSING: &str = "E005008";
 const NO_SUCH_SESSION: &str = "E007001";
 /// `common.invalid_input`
 const INVALID_INPUT: &str = "E008002";
+/// `common.missing_input`
+const MISSING_INPUT: &str = "E008003";
+/// `attr.already_exists`
+const ATTRIBUTE_EXISTS: &str = "E009001";
 /// `common.internal_error`
 pub const INTERNAL_ERROR: &str = "E008004";
 
@@ -112,6 +117,25 @@ impl From<EnableTotpError> for Refusal {
             EnableTotpError::Code(Reason::CodeMissing) => Self::code(TOTP_MISSING),
             EnableTotpError::NoSuchUser | EnableTotpError::StepUp | EnableTotpError::Code(_) => Self::code(NOT_ALLOWED),
             EnableTotpError::Storage(fault) => Self::Ours(fault),
+        }
+    }
+}
+
+impl From<AttributeError> for Refusal {
+    fn from(error: AttributeError) -> Self {
+        match error {
+            AttributeError::NotAllowed | AttributeError::NoSuchUser => Self::code(NOT_ALLOWED),
+            AttributeError::Session(error) => error.into(),
+            AttributeError::NoValue => Self::code(MISSING_INPUT),
+            AttributeError::Unreadable
+            | AttributeError::Name(_)
+            | AttributeError::Repeated
+            | AttributeError::Count
+            | AttributeError::ValueTooLong
+            | AttributeError::Expiration
+            | AttributeError::TooMany => Self::code(INVALID_INPUT),
+            AttributeError::Exists => Self::code(ATTRIBUTE_EXISTS),
+            AttributeError::Storage(fault) => Self::Ours(fault),
         }
     }
 }

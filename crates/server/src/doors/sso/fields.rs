@@ -55,6 +55,33 @@ impl Fields {
             Some(_) => Err(BadField::Wrong(name)),
         }
     }
+
+    /// A truth value, in any of the spellings of [`truth`]; `None` where the field is absent.
+    pub fn truth(&self, name: &'static str) -> Result<Option<bool>, BadField> {
+        let Some(value) = self.0.get(name) else { return Ok(None) };
+        truth(value).map(Some).ok_or(BadField::Wrong(name))
+    }
+
+    /// A value of any kind; `None` where the field is absent.
+    pub fn any(&self, name: &'static str) -> Option<&Value> {
+        self.0.get(name)
+    }
+}
+
+/// A truth value as clients write it (contract, section 0.4); `None` where it is none.
+pub fn truth(value: &Value) -> Option<bool> {
+    let text = match value {
+        Value::Bool(value) => return Some(*value),
+        Value::Null => return Some(false),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.to_lowercase(),
+        Value::Array(_) | Value::Object(_) => return None,
+    };
+    match text.as_str() {
+        "true" | "yes" | "on" | "y" | "t" | "1" => Some(true),
+        "false" | "no" | "off" | "n" | "f" | "0" | "" | "null" => Some(false),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -81,5 +108,20 @@ mod tests {
         }
         assert!(Fields::read(b" \n", None).is_ok());
         assert!(Fields::read(b"", Some("a=1")).is_ok());
+    }
+
+    #[test]
+    fn reads_truth_values_in_every_spelling() {
+        let body = br#"{"a": true, "b": "YES", "c": 1, "d": null, "e": "Off", "f": [], "g": "maybe", "h": 2}"#;
+        let fields = Fields::read(body, Some("i=&j=t")).unwrap();
+        for (name, want) in
+            [("a", true), ("b", true), ("c", true), ("d", false), ("e", false), ("i", false), ("j", true)]
+        {
+            assert_eq!(fields.truth(name), Ok(Some(want)), "{name}");
+        }
+        for name in ["f", "g", "h"] {
+            assert_eq!(fields.truth(name), Err(BadField::Wrong(name)));
+        }
+        assert_eq!(fields.truth("k"), Ok(None));
     }
 }

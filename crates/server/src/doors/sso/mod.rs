@@ -7,6 +7,7 @@
 //!
 //! **Boundary:** handlers read fields, call one rule, write one answer. Which code an error has is said in `codes.rs` alone.
 
+mod attributes;
 mod codes;
 mod fields;
 mod sessions;
@@ -49,7 +50,8 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
         .route("/user/logout", any(handler(|call| Box::pin(users::logout(call)))))
         .route("/user/totp", patch(handler(|call| Box::pin(totp::reset(call)))))
         .route("/user/session", sessions_route())
-        .route("/user/session/list", get(handler(|call| Box::pin(sessions::list(call)))));
+        .route("/user/session/list", get(handler(|call| Box::pin(sessions::list(call)))))
+        .merge(attributes::routes());
     Router::new()
         .nest("/sso", api.clone())
         .nest("/zato/sso", api)
