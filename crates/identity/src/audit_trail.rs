@@ -324,3 +324,7 @@ fn fits(head: Position, row: Position) -> Result<(), BrokenChain> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "audit_trail_tests.rs"]
+mod tests;

@@ -17,6 +17,7 @@ use crate::config::{Config, ConfigError};
 use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::password_pool::HashingPool;
+use crate::trail::Trail;
 
 /// How mails call the place to which a user belongs.
 const SITE_NAME: &str = "site";
@@ -30,6 +31,8 @@ pub struct App {
     pub passwords: HashingPool,
     /// Where mails are posted.
     pub mailer: Mailer,
+    /// Checkpoints of the audit trail, beside the database.
+    pub trail: Trail,
     /// The settings.
     pub config: Config,
     /// What is counted.
@@ -45,12 +48,13 @@ impl App {
     /// # Errors
     ///
     /// [`ConfigError`] for texts of mails that can't be used.
-    pub fn new(identity: Identity<Store>, config: Config) -> Result<Self, ConfigError> {
+    pub fn new(identity: Identity<Store>, config: Config, trail: Trail) -> Result<Self, ConfigError> {
         let metrics = Arc::new(Metrics::default());
         Ok(Self {
             mailer: Mailer::new(&config.mail, SITE_NAME, Arc::clone(&metrics))?,
             passwords: HashingPool::new(&config.password, identity.settings().secrets, Arc::clone(&metrics)),
             identity,
+            trail,
             metrics,
             role_edits: tokio::sync::Mutex::default(),
             throttle: Mutex::new(Throttle::new(config.throttle())),

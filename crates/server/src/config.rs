@@ -3,6 +3,7 @@
 //! Unknown keys are errors, so that a typing mistake doesn't quietly mean the default. Every
 //! limit has its unit in its name.
 
+mod audit;
 mod mail;
 mod sso;
 mod totp;
@@ -24,6 +25,7 @@ use countersign_wamp::{DecodeLimits, MatchPolicy, Uri, UriRules};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+pub use self::audit::AuditConfig;
 pub use self::mail::{MailConfig, SmtpConfig, SmtpTls};
 pub use self::sso::SsoConfig;
 pub use self::totp::{CompatConfig, TotpConfig};
@@ -74,6 +76,8 @@ pub struct Config {
     pub totp: TotpConfig,
     /// What old programs rely on.
     pub compat: CompatConfig,
+    /// The audit trail.
+    pub audit: AuditConfig,
     /// What a peer may ask of the server.
     pub limits: LimitsConfig,
     /// The WebSocket.
@@ -601,6 +605,7 @@ impl Config {
         self.sso.check()?;
         self.mail.check()?;
         self.totp.factor(&self.compat.zato)?;
+        self.audit.check()?;
         self.password.check()?;
         self.test.check()?;
         self.auth.secrets()?;

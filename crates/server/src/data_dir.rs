@@ -56,6 +56,11 @@ impl DataDir {
         self.0.join("keyring.json")
     }
 
+    /// The checkpoints of the audit trail, beside those in the database.
+    pub fn audit_checkpoints(&self) -> PathBuf {
+        self.0.join("audit-checkpoints.txt")
+    }
+
     /// The Unix socket for WAMP clients.
     pub fn wamp_socket(&self) -> PathBuf {
         self.0.join("countersign.sock")

@@ -33,3 +33,4 @@ mod realm_settings;
 mod records;
 mod roles;
 mod serve;
+mod trail;

@@ -14,6 +14,7 @@ use crate::clock::{now, random};
 use crate::config::{Config, ConfigError};
 use crate::data_dir::{DataDir, DataLock};
 use crate::keyring::{self, KeyringError, Keys};
+use crate::trail::Trail;
 
 /// The configuration file that is read from the data directory if none is named.
 const CONFIG_IN_DATA: &str = "countersign.toml";
@@ -108,7 +109,7 @@ pub async fn open(data: &DataDir, config: Config, _: &DataLock) -> Result<Instal
     let identity = Identity::new(store, settings);
     let context = RequestContext::new(cid::generate(), PeerAddress::Local, "", "cli");
     let first = identity.bootstrap(&config.realm.uri_prefix, &context, now(), &mut random()).await?;
-    Ok(Installation { app: App::new(identity, config)?, first })
+    Ok(Installation { app: App::new(identity, config, Trail::new(data.audit_checkpoints()))?, first })
 }
 
 /// Waits a while for the lock of a data directory.

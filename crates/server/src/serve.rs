@@ -26,6 +26,7 @@ use crate::output::say;
 use crate::procedures::{Procedures, RegistrationFailed};
 use crate::realm_settings::realm_settings;
 use crate::roles::RoleTable;
+use crate::trail;
 
 /// Where the server listens unless told otherwise, besides its Unix socket.
 const LISTEN_DEFAULT: [&str; 2] = ["http://127.0.0.1:8282", "tcp://127.0.0.1:18081"];
@@ -136,6 +137,7 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     let (bonds, works_on, until) = (Arc::clone(&hub), Arc::clone(&app), stop.clone());
     vital.spawn(async move { bonds.run_bonds(&works_on, &until).await });
     vital.spawn(reap(Arc::clone(&app), stop.clone()));
+    vital.spawn(trail::keep(Arc::clone(&app), stop.clone()));
 
     let mut text = String::new();
     for url in &bound {
@@ -166,6 +168,7 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     }
     app.mailer.finish().await;
     recording.finish().await;
+    trail::report(app.checkpoint_audit().await);
     result
 }
 

@@ -1,11 +1,20 @@
 //! The audit trail in memory.
 
-use super::{Execute, State};
-use crate::audit::AuditRow;
+use super::{Execute, Memory, State};
+use crate::audit::{AuditEvent, AuditRow};
 use crate::audit_chain::{Checkpoint, FoundRow, Position, Stub};
 use crate::repository::{
     ReadChain, ReadCheckpoints, ReadHead, ReadStub, RecordAudit, SearchAudit, StoreCheckpoint, TrimAudit,
 };
+
+impl Memory {
+    /// Changes a stored row behind everybody's back.
+    pub fn tamper(&self, sequence: u64, change: impl FnOnce(&mut AuditEvent)) {
+        let mut state = self.state();
+        let row = state.trail.iter_mut().find(|row| row.sequence == sequence).unwrap();
+        change(&mut row.event);
+    }
+}
 
 impl State {
     /// The row that was appended last.

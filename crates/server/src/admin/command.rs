@@ -108,6 +108,15 @@ pub enum Command {
     },
     /// `audit search`
     AuditSearch(AuditQuery),
+    /// `audit export`: a page of it.
+    AuditExport(AuditQuery),
+    /// `audit verify`: a stretch of it.
+    AuditVerify {
+        /// Where the last stretch ended.
+        from: Option<AuditPosition>,
+        /// Checkpoints that are kept elsewhere.
+        kept: Vec<String>,
+    },
     /// `mail test`
     MailTest {
         /// The address.
@@ -139,7 +148,7 @@ pub enum UserEdit {
 }
 
 /// Filters of `audit search`.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct AuditQuery {
     /// Only this correlation id.
     pub cid: Option<String>,
@@ -147,6 +156,8 @@ pub struct AuditQuery {
     pub actor: Option<String>,
     /// Only this target.
     pub target: Option<String>,
+    /// Only this actor or target.
+    pub user: Option<String>,
     /// Only this operation.
     pub operation: Option<String>,
     /// Only `accepted` or `refused`.
@@ -155,14 +166,55 @@ pub struct AuditQuery {
     pub since: Option<String>,
     /// Only before this time.
     pub until: Option<String>,
+    /// Only rows behind this position, oldest first.
+    pub after: Option<u64>,
     /// At most so many rows.
     pub limit: u32,
 }
 
+/// A row's place in the chain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AuditPosition {
+    /// Its position.
+    pub sequence: u64,
+    /// Its link, in hexadecimal digits.
+    pub link: String,
+}
+
+/// Answer to [`Command::AuditVerify`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum AuditVerified {
+    /// Intact up to this row; to be continued.
+    UpTo(AuditPosition),
+    /// Intact to the end.
+    Intact {
+        /// The first row that is there, if any is.
+        first: u64,
+        /// The last row.
+        last: u64,
+        /// Its link.
+        link: String,
+        /// Rows that retention removed.
+        removed: u64,
+        /// The row of the newest checkpoint.
+        checkpoint: Option<u64>,
+    },
+    /// Broken.
+    Broken {
+        /// What it is, as a word.
+        kind: String,
+        /// The first row where it is.
+        sequence: u64,
+        /// The same in words.
+        message: String,
+    },
+}
+
 impl From<AuditQuery> for audit_trail::AuditQuery {
     fn from(query: AuditQuery) -> Self {
-        let AuditQuery { cid, actor, target, operation, outcome, since, until, limit } = query;
-        Self { cid, actor, target, operation, outcome, since, until, limit, ..Self::default() }
+        let AuditQuery { cid, actor, target, user, operation, outcome, since, until, after, limit } = query;
+        Self { cid, actor, target, user, operation, outcome, since, until, after, before: None, limit }
     }
 }
 

@@ -12,7 +12,7 @@ use countersign_identity::{Actor, ExpiresInput, LoginName, PeerAddress, RequestC
 use serde_json::Value;
 
 use super::command::{ClearText, Command, Refused, RefusedKind, UserEdit};
-use super::json;
+use super::{json, trail};
 use crate::app::App;
 use crate::cid;
 use crate::clock::{now, random};
@@ -51,10 +51,12 @@ pub async fn execute(app: &App, hub: Option<&Hub>, command: Command) -> Result<V
             let (login, credentials) = app.identity.list_otps_of(&login, &Actor::Operator, now()).await?;
             Ok(credentials.iter().map(|credential| json::otp(credential, &login, None)).collect())
         }
-        Command::AuditSearch(query) => {
+        Command::AuditSearch(query) | Command::AuditExport(query) => {
             let rows = app.identity.search_audit(query.into()).await?;
             Ok(rows.iter().map(json::audit).collect())
         }
+        Command::AuditVerify { from, kept } => serde_json::to_value(trail::verify(app, from.as_ref(), &kept).await?)
+            .map_err(|error| fault(error.to_string())),
         Command::MailTest { to } => match app.mailer.test(&to).await {
             Ok(way) => Ok(serde_json::json!({ "to": to, "taken_by": way })),
             Err(error @ (TestFailed::Address | TestFailed::NotConfigured)) => Err(wrong(error.to_string())),

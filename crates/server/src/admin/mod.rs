@@ -5,7 +5,8 @@ mod command;
 mod execute;
 mod json;
 mod totp;
+mod trail;
 
-pub use command::{AuditQuery, ClearText, Command, Refused, RefusedKind, UserEdit};
+pub use command::{AuditPosition, AuditQuery, AuditVerified, ClearText, Command, Refused, RefusedKind, UserEdit};
 pub use execute::execute;
 pub use totp::TotpEdit;

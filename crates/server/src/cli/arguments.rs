@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use super::bus;
 use crate::data_dir::DataDir;
@@ -50,7 +50,7 @@ pub enum CliCommand {
     /// Make and list one-time passwords
     #[command(subcommand)]
     Otp(OtpCommand),
-    /// Read the audit trail
+    /// Read and verify the audit trail
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Try whether mails are sent
@@ -241,31 +241,57 @@ pub enum OtpCommand {
 pub enum AuditCommand {
     /// Show rows, newest first
     Search {
-        /// Only this correlation id
-        #[arg(long)]
-        cid: Option<String>,
-        /// Only what this login name did
-        #[arg(long)]
-        actor: Option<String>,
-        /// Only what was done to this
-        #[arg(long)]
-        target: Option<String>,
-        /// Only this operation, as login or otp.mint
-        #[arg(long)]
-        operation: Option<String>,
-        /// Only accepted or refused
-        #[arg(long)]
-        outcome: Option<String>,
-        /// Only at or after this time
-        #[arg(long, value_name = "T")]
-        since: Option<String>,
-        /// Only before this time
-        #[arg(long, value_name = "T")]
-        until: Option<String>,
+        /// Which
+        #[command(flatten)]
+        filters: AuditFilters,
         /// At most so many rows
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         limit: u32,
     },
+    /// Write rows as JSON lines, oldest first
+    Export {
+        /// Which
+        #[command(flatten)]
+        filters: AuditFilters,
+        /// Write to this file instead of standard output
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Check that no row was changed, added, moved or removed
+    Verify {
+        /// A checkpoint that was kept elsewhere, or a file of them; repeatable
+        #[arg(long, value_name = "FILE|TEXT")]
+        checkpoint: Vec<String>,
+    },
+}
+
+/// Which rows.
+#[derive(Debug, Args)]
+pub struct AuditFilters {
+    /// Only this correlation id
+    #[arg(long)]
+    pub cid: Option<String>,
+    /// Only what this login name did
+    #[arg(long)]
+    pub actor: Option<String>,
+    /// Only what was done to this
+    #[arg(long)]
+    pub target: Option<String>,
+    /// Only what this login name did, or what was done to it
+    #[arg(long)]
+    pub user: Option<String>,
+    /// Only this operation, as login or otp.mint
+    #[arg(long)]
+    pub operation: Option<String>,
+    /// Only accepted or refused
+    #[arg(long)]
+    pub outcome: Option<String>,
+    /// Only at or after this time
+    #[arg(long, value_name = "T")]
+    pub since: Option<String>,
+    /// Only before this time
+    #[arg(long, value_name = "T")]
+    pub until: Option<String>,
 }
 
 /// `mail …`

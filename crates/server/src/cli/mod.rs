@@ -7,6 +7,7 @@
 mod arguments;
 mod bus;
 mod print;
+mod trail;
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::Path;
@@ -16,8 +17,10 @@ use clap::Parser as _;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
-use crate::admin::{AuditQuery, ClearText, Command, TotpEdit, UserEdit, execute};
+use crate::admin::{ClearText, Command, TotpEdit, UserEdit, execute};
+use crate::app::App;
 use crate::control;
+use crate::data_dir::{DataDir, DataLock};
 use crate::open::{Installation, load_config, lock, open, open_data};
 use crate::output::say;
 use crate::serve::{ServeOptions, serve};
@@ -63,6 +66,7 @@ fn fail(message: &str) -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<(), String> {
     let json = cli.json;
+    let mut way = Way { data: &cli.data, config: cli.config.as_deref(), here: None };
     let command = match cli.command {
         CliCommand::Version => return say(&print::version(json)).map_err(|error| explain(&error)),
         CliCommand::Serve { listen, demo } => {
@@ -75,13 +79,18 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
         CliCommand::User(command) => user(command)?,
         CliCommand::Role(command) => role(command),
         CliCommand::Otp(command) => otp(command),
-        CliCommand::Audit(AuditCommand::Search { cid, actor, target, operation, outcome, since, until, limit }) => {
-            Command::AuditSearch(AuditQuery { cid, actor, target, operation, outcome, since, until, limit })
+        CliCommand::Audit(AuditCommand::Search { filters, limit }) => Command::AuditSearch(filters.query(None, limit)),
+        CliCommand::Audit(AuditCommand::Export { filters, output }) => {
+            return trail::export(&mut way, filters, output).await;
+        }
+        CliCommand::Audit(AuditCommand::Verify { checkpoint }) => {
+            return trail::verify(&mut way, checkpoint, json).await;
         }
         CliCommand::Mail(MailCommand::Test { address }) => Command::MailTest { to: address },
     };
     let kind = print::Kind::of(&command);
-    let value = carry_out(&cli.data, cli.config.as_deref(), command).await?;
+    let value = way.carry_out(command).await?;
+    way.end().await;
     say(&print::answer(kind, &value, json)).map_err(|error| explain(&error))?;
     if let Some(note) = print::note(kind, &value).filter(|_| !json) {
         eprintln!("{note}");
@@ -89,25 +98,51 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
     Ok(())
 }
 
-/// By the running server, or here if none runs.
-async fn carry_out(data: &Path, config: Option<&Path>, command: Command) -> Result<Value, String> {
-    if !data.is_dir() && !command.may_come_first() {
-        return Err(format!(
-            "there is no data directory {}; name it with --data, or make one with `countersign serve` or `user add`",
-            data.display()
-        ));
+/// How commands are carried out: by the running server, or here if none runs.
+struct Way<'a> {
+    data: &'a Path,
+    config: Option<&'a Path>,
+    here: Option<(App, DataLock)>,
+}
+
+impl Way<'_> {
+    async fn carry_out(&mut self, command: Command) -> Result<Value, String> {
+        if self.here.is_none() {
+            if !self.data.is_dir() && !command.may_come_first() {
+                return Err(format!(
+                    "there is no data directory {}; name it with --data, or make one with `countersign serve` or \
+                     `user add`",
+                    self.data.display()
+                ));
+            }
+            let data = open_data(self.data).map_err(|error| explain(&error))?;
+            if let Some(answer) = control::ask(&data.control_socket(), &command).await {
+                return answer.map_err(|refused| refused.message);
+            }
+            self.here = Some(open_here(&data, self.config).await?);
+        }
+        let Some((app, _)) = &self.here else { return Err("nobody is there to carry it out".into()) };
+        execute(app, None, command).await.map_err(|refused| refused.message)
     }
-    let data = open_data(data).map_err(|error| explain(&error))?;
-    if let Some(answer) = control::ask(&data.control_socket(), &command).await {
-        return answer.map_err(|refused| refused.message);
+
+    /// Signs what was done here.
+    async fn end(self) {
+        if let Some((app, _)) = self.here
+            && let Err(error) = app.checkpoint_audit().await
+        {
+            eprintln!("countersign: no checkpoint was made: {}; see `countersign audit verify`", explain(&error));
+        }
     }
-    let config = load_config(config, &data).map_err(|error| explain(&error))?;
-    let lock = lock(&data).await.map_err(|error| explain(&error))?;
-    let Installation { app, first } = open(&data, config, &lock).await.map_err(|error| explain(&error))?;
+}
+
+async fn open_here(data: &DataDir, config: Option<&Path>) -> Result<(App, DataLock), String> {
+    let config = load_config(config, data).map_err(|error| explain(&error))?;
+    let lock = lock(data).await.map_err(|error| explain(&error))?;
+    let Installation { app, first } = open(data, config, &lock).await.map_err(|error| explain(&error))?;
     if let Some(first) = first {
         eprint!("{}", crate::demo::first_start(&first));
     }
-    execute(&app, None, command).await.map_err(|refused| refused.message)
+    Ok((app, lock))
 }
 
 /// An error with its causes, as one line.

@@ -46,7 +46,7 @@ impl Kind {
             | Command::RoleUnset { .. } => Self::Roles,
             Command::OtpCreate { .. } => Self::NewOtp,
             Command::OtpList { .. } => Self::Otps,
-            Command::AuditSearch(_) => Self::Audit,
+            Command::AuditSearch(_) | Command::AuditExport(_) | Command::AuditVerify { .. } => Self::Audit,
             Command::MailTest { .. } => Self::Mail,
         }
     }

@@ -131,15 +131,19 @@ async fn audit(server: &Server, login: &str) {
         "sequence",
         "at",
         "cid",
+        "request",
         "actor",
         "target",
         "operation",
         "application",
         "address",
         "agent",
+        "claimed_address",
+        "claimed_agent",
         "outcome",
         "reason",
         "detail",
+        "link",
     ];
     for row in rows {
         assert_eq!(fields(row), wanted);

@@ -26,4 +26,5 @@ mod smtp_server;
 mod sso;
 mod support;
 mod throttle;
+mod trail;
 mod websocket;
