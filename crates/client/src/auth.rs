@@ -138,8 +138,18 @@ impl Auth {
     /// it (`wamp-scram`). The server has to prove that it knows the user as well. Over TLS 1.3
     /// the proof is bound to the connection if `bound`.
     pub fn scram(authid: impl Into<String>, password: impl Into<String>, bound: bool) -> Self {
+        Self::scram_in(scram::Dialect::Specification { is_bound: bound }, authid, password)
+    }
+
+    /// The same in the dialect of Crossbar and autobahn-python (`scram`), for routers that speak no other. It is bound to no
+    /// connection.
+    pub fn scram_of_crossbar(authid: impl Into<String>, password: impl Into<String>) -> Self {
+        Self::scram_in(scram::Dialect::Crossbar, authid, password)
+    }
+
+    fn scram_in(dialect: scram::Dialect, authid: impl Into<String>, password: impl Into<String>) -> Self {
         let (authid, password) = (authid.into(), Signature::new(password));
-        Self::with(move || scram::Scram::new(authid.clone(), password.clone(), bound))
+        Self::with(move || scram::Scram::new(dialect, authid.clone(), password.clone()))
     }
 
     /// With a private key, whose public key the server knows (`cryptosign`). `authid` may be
@@ -151,6 +161,12 @@ impl Auth {
     /// With the certificate of [`crate::ConnectOptions::client_certificate`] (`tls`).
     pub fn tls(authid: Option<String>) -> Self {
         Self::with(move || plain::Unchallenged::new("tls", authid.clone()))
+    }
+
+    /// With a cookie that an earlier login left (`cookie`). [`crate::ConnectOptions::header`] sends it, with the
+    /// `Origin` that the server wants.
+    pub fn cookie(authid: Option<String>) -> Self {
+        Self::with(move || plain::Unchallenged::new("cookie", authid.clone()))
     }
 
     /// With answers to the challenges of one method that come from a function: a code that is

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::{Buf as _, BytesMut};
+use countersign_wamp::Subprotocol;
 use countersign_wamp::rawsocket::{self, HANDSHAKE_BYTES, Handshake};
 use countersign_websocket::deflate::{self, ResponseError};
 use countersign_websocket::handshake::{ClientHandshake, HandshakeError, NONCE_BYTES};
@@ -127,11 +128,12 @@ async fn web_socket(mut stream: BoxedIo, options: &ConnectOptions) -> Result<Tra
     let (authority, target) = authority_and_target(&options.url);
     let mut nonce = [0; NONCE_BYTES];
     getrandom::fill(&mut nonce).map_err(|error| ConnectError::Transport(io::Error::other(error.to_string())))?;
-    let offer = [("Sec-WebSocket-Extensions", deflate::OFFER)];
-    let fields = if options.compression { &offer[..] } else { &[] };
-    let subprotocol = options.encoding.subprotocol();
+    let offer = options.compression.then_some(("Sec-WebSocket-Extensions", deflate::OFFER));
+    let own = options.headers.iter().map(|header| (header.name.as_str(), header.value.as_str()));
+    let fields: Vec<_> = own.chain(offer).collect();
+    let subprotocol = Subprotocol { encoding: options.encoding, is_batched: options.batched };
     let (handshake, request) =
-        ClientHandshake::begin(nonce, authority, &target, subprotocol, fields).map_err(refused)?;
+        ClientHandshake::begin(nonce, authority, &target, subprotocol.name(), &fields).map_err(refused)?;
     stream.write_all(&request).await.map_err(ConnectError::Transport)?;
     stream.flush().await.map_err(ConnectError::Transport)?;
     let mut received = BytesMut::new();
@@ -149,7 +151,7 @@ async fn web_socket(mut stream: BoxedIo, options: &ConnectOptions) -> Result<Tra
     if agreement.is_some() && !options.compression {
         return Err(ConnectError::ProtocolViolation(ResponseError.to_string()));
     }
-    Ok(Transport::web_socket(stream, received, options.encoding, options.frame_limit, agreement))
+    Ok(Transport::web_socket(stream, received, subprotocol, options.frame_limit, agreement))
 }
 
 fn refused(error: HandshakeError) -> ConnectError {

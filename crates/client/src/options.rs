@@ -22,8 +22,10 @@ pub struct ConnectOptions {
     pub(crate) trust: Trust,
     pub(crate) client_certificate: Option<ClientCertificate>,
     pub(crate) local_address: Option<IpAddr>,
+    pub(crate) headers: Vec<Header>,
     pub(crate) frame_limit: FrameLimit,
     pub(crate) compression: bool,
+    pub(crate) batched: bool,
     pub(crate) keep_alive: Option<Duration>,
     pub(crate) connect_timeout: Duration,
     pub(crate) request_timeout: Duration,
@@ -59,6 +61,19 @@ impl fmt::Debug for ClientCertificate {
     }
 }
 
+/// A header of the request that opens a WebSocket. Its value may be a secret: wiped on drop, never printed.
+#[derive(Clone)]
+pub(crate) struct Header {
+    pub(crate) name: String,
+    pub(crate) value: Zeroizing<String>,
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Header({}: redacted)", self.name)
+    }
+}
+
 macro_rules! setters {
     ($($(#[$doc:meta])* $name:ident: $type:ty;)+) => {
         $($(#[$doc])*
@@ -85,8 +100,10 @@ impl ConnectOptions {
             trust: Trust::System,
             client_certificate: None,
             local_address: None,
+            headers: Vec::new(),
             frame_limit: FrameLimit::LARGEST,
             compression: false,
+            batched: false,
             keep_alive: None,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_mins(1),
@@ -113,6 +130,9 @@ impl ConnectOptions {
         /// Whether to offer compression of messages (permessage-deflate) on `ws` and `wss`. The
         /// login is never compressed. Default: no.
         compression: bool;
+        /// Whether to put many messages into one on `ws` and `wss` (the subprotocols `wamp.2.….batched`). A server that
+        /// doesn't speak them refuses the connection. Default: no.
+        batched: bool;
         /// Longest time until the server's WELCOME, name resolution included. Default: 10 s.
         connect_timeout: Duration;
         /// Longest time that a call or another request waits for its answer. Default: 60 s.
@@ -145,6 +165,14 @@ impl ConnectOptions {
         self
     }
 
+    /// A header of the request that opens a WebSocket, as `Cookie` with `Origin`; may be given again. Those of
+    /// WebSocket itself are not replaced.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push(Header { name: name.into(), value: Zeroizing::new(value.into()) });
+        self
+    }
+
     /// Most frames that wait to be sent, at least 1; requests beyond wait for room. Default: 1024.
     #[must_use]
     pub fn outbound_frames_max(mut self, frames: usize) -> Self {
@@ -166,5 +194,17 @@ impl ConnectOptions {
     pub fn invocations_max(mut self, invocations: usize) -> Self {
         self.invocations_max = invocations;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_values_of_headers_are_not_printed() {
+        let options = ConnectOptions::new("ws://h/ws", "r").header("Cookie", "a=secret");
+        let shown = format!("{options:?}");
+        assert!(shown.contains("Cookie") && !shown.contains("secret"), "{shown}");
     }
 }

@@ -7,7 +7,7 @@ mod web_socket;
 use std::io;
 
 use bytes::{Bytes, BytesMut};
-use countersign_wamp::Encoding;
+use countersign_wamp::Subprotocol;
 use countersign_wamp::rawsocket::{self, FrameKind, FrameLimit};
 use countersign_websocket::deflate::Agreement;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
@@ -37,12 +37,15 @@ impl Transport {
     pub(crate) fn web_socket(
         stream: BoxedIo,
         early: BytesMut,
-        encoding: Encoding,
+        subprotocol: Subprotocol,
         ours: FrameLimit,
         agreement: Option<Agreement>,
     ) -> Self {
-        let (sender, receiver) = web_socket::halves(stream, early, encoding, ours.bytes(), agreement);
-        Self { sender: FrameSender::WebSocket(Box::new(sender)), receiver: FrameReceiver::WebSocket(receiver) }
+        let (sender, receiver) = web_socket::halves(stream, early, subprotocol, ours.bytes(), agreement);
+        Self {
+            sender: FrameSender::WebSocket(Box::new(sender)),
+            receiver: FrameReceiver::WebSocket(Box::new(receiver)),
+        }
     }
 
     pub(crate) fn raw_socket(stream: BoxedIo, ours: FrameLimit, theirs: FrameLimit) -> Self {
@@ -136,7 +139,7 @@ impl FrameSender {
 
 /// The direction from the server.
 pub(crate) enum FrameReceiver {
-    WebSocket(web_socket::Receiver),
+    WebSocket(Box<web_socket::Receiver>),
     RawSocket { reader: ReadHalf<BoxedIo>, buffer: BytesMut, limit: FrameLimit },
 }
 

@@ -137,6 +137,9 @@ impl Peer {
         if given.get("timeout").is_some() {
             options = options.timeout(std::time::Duration::from_millis(number(given, "timeout")));
         }
+        if given.get("rkey").is_some() {
+            options = options.rkey(text(given, "rkey"));
+        }
         let call = number(command, "call");
         let (sender, commands) = mpsc::channel(COMMANDS_MAX);
         self.open(|open| open.calls.insert(call, sender));
@@ -328,7 +331,10 @@ fn connect_options(command: &Json) -> Result<ConnectOptions, Trouble> {
     let url = text(command, "url").replace("tcpip", "tcp").replace("unix://", "unix:");
     let certificate = std::env::var_os("SSL_CERT_FILE").unwrap_or_default();
     let trust = Trust::Certificates(read(certificate)?);
-    let options = ConnectOptions::new(url, text(command, "realm")).encoding(encoding).auth(auth).trust(trust);
+    let mut options = ConnectOptions::new(url, text(command, "realm")).encoding(encoding).auth(auth).trust(trust);
+    for (name, value) in given.get("headers").and_then(Json::as_object).into_iter().flatten() {
+        options = options.header(name, value.as_str().unwrap_or_default());
+    }
     if given.get("certificate").is_none() {
         return Ok(options);
     }
@@ -349,6 +355,8 @@ fn auth(auth: &Json) -> Result<Auth, Trouble> {
             Auth::cryptosign(Some(text(auth, "authid").to_owned()), key, false)
         }
         "tls" => Auth::tls(Some(text(auth, "authid").to_owned())),
+        "cookie" => Auth::cookie(Some(text(auth, "authid").to_owned())),
+        "scram" => Auth::scram_of_crossbar(text(auth, "authid"), text(auth, "secret")),
         "wamp-scram" => Auth::scram(text(auth, "authid"), text(auth, "secret"), false),
         other => Auth::answering(other, |_| async { Err(AuthError::Other("not asked for".to_owned())) }),
     })

@@ -3,12 +3,13 @@
 //! Source: the WAMP specification, advanced profile "Salted Challenge Response Authentication";
 //! RFC 5802, RFC 7677 (its vector is a test below), RFC 9266 for `tls-exporter`.
 //!
-//! **Absent on purpose:** Crossbar's dialect `scram`, which binds to no channel and derives other
-//! keys.
+//! Crossbar and autobahn-python speak a dialect, `scram`: it names Argon2id otherwise, takes the
+//! base64 text of what Argon2id derives for the key, binds to no channel, does not escape names, and
+//! has the server's proof under another name.
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use countersign_wamp::{Dict, Signature, Value};
-use data_encoding::BASE64;
+use data_encoding::{BASE64, BASE64_NOPAD};
 use sha2::{Digest as _, Sha256};
 use stringprep::saslprep;
 use subtle::ConstantTimeEq as _;
@@ -34,10 +35,19 @@ const ARGON2_MEMORY_KIB_MAX: u32 = 1024 * 1024;
 /// Most work of Argon2id, as [`ARGON2_WORK_KIB_MIN`].
 const ARGON2_WORK_KIB_MAX: u64 = 64 * 1024 * 1024;
 
+/// Which of the two ways to write the messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// The specification's, bound to the TLS connection or not.
+    Specification { is_bound: bool },
+    /// Crossbar's and autobahn-python's.
+    Crossbar,
+}
+
 pub(super) struct Scram {
+    dialect: Dialect,
     authid: String,
     password: Signature,
-    is_bound: bool,
     nonce: String,
     channel: Option<[u8; 32]>,
     /// What the server has to prove, once it was asked to.
@@ -61,7 +71,7 @@ impl Kdf {
                 PBKDF2_ITERATIONS_MIN..=PBKDF2_ITERATIONS_MAX => Ok(Self::Pbkdf2 { iterations }),
                 _ => Err(out_of_range),
             },
-            Some("argon2id13") => {
+            Some("argon2id13" | "argon2id-13") => {
                 let memory_kib = number(extra, "memory").ok_or(out_of_range.clone())?;
                 match u64::from(iterations) * u64::from(memory_kib) {
                     0..ARGON2_WORK_KIB_MIN => Err(AuthError::TooCheap),
@@ -79,6 +89,17 @@ impl Kdf {
         match self {
             Self::Pbkdf2 { iterations } | Self::Argon2id13 { iterations, .. } => iterations,
         }
+    }
+
+    /// What the keys are made of: `SaltedPassword`, or in the dialect its text.
+    fn key(self, dialect: Dialect, password: &Signature, salt: &[u8]) -> Result<Zeroizing<Vec<u8>>, AuthError> {
+        let salted = self.salted(password, salt)?;
+        Ok(match (self, dialect) {
+            (Self::Argon2id13 { .. }, Dialect::Crossbar) => {
+                Zeroizing::new(BASE64_NOPAD.encode(salted.as_slice()).into_bytes())
+            }
+            _ => Zeroizing::new(salted.to_vec()),
+        })
     }
 
     /// `SaltedPassword`.
@@ -106,7 +127,7 @@ impl Kdf {
 }
 
 /// The client's proof and the one that the server is to give.
-fn prove(salted: &[u8; 32], auth_message: &str) -> ([u8; 32], [u8; 32]) {
+fn prove(salted: &[u8], auth_message: &str) -> ([u8; 32], [u8; 32]) {
     let client_key = Zeroizing::new(hmac_sha256(salted, b"Client Key"));
     let stored_key: [u8; 32] = Sha256::digest(client_key.as_slice()).into();
     let proof = xor(*client_key, &hmac_sha256(&stored_key, auth_message.as_bytes()));
@@ -115,8 +136,8 @@ fn prove(salted: &[u8; 32], auth_message: &str) -> ([u8; 32], [u8; 32]) {
 }
 
 impl Scram {
-    pub(super) fn new(authid: String, password: Signature, is_bound: bool) -> Self {
-        Self { authid, password, is_bound, nonce: String::new(), channel: None, verifier: None }
+    pub(super) fn new(dialect: Dialect, authid: String, password: Signature) -> Self {
+        Self { dialect, authid, password, nonce: String::new(), channel: None, verifier: None }
     }
 
     async fn answer(&mut self, extra: &Dict) -> Result<ChallengeAnswer, AuthError> {
@@ -129,8 +150,8 @@ impl Scram {
         let salt_text = text(extra, "salt").filter(|salt| salt.len() <= TEXT_BYTES_MAX).unwrap_or_default();
         let salt = BASE64.decode(salt_text.as_bytes()).ok().filter(|salt| !salt.is_empty());
         let salt = salt.ok_or(AuthError::Challenge("its salt is not base64"))?;
-        let (kdf, password) = (Kdf::read(extra)?, self.password.clone());
-        let salted = blocking(move || kdf.salted(&password, &salt)).await??;
+        let (kdf, dialect, password) = (Kdf::read(extra)?, self.dialect, self.password.clone());
+        let salted = blocking(move || kdf.key(dialect, &password, &salt)).await??;
         let (proof, verifier) = prove(&salted, &self.auth_message(nonce, salt_text, kdf.iterations()));
         self.verifier = Some(verifier);
         let data = self.channel.map(|channel| Value::from(BASE64.encode(&channel)));
@@ -143,10 +164,13 @@ impl Scram {
 
     /// `AuthMessage`.
     fn auth_message(&self, nonce: &str, salt: &str, iterations: u32) -> String {
-        let name = self.authid.replace('=', "=3D").replace(',', "=2C");
-        let binding = match &self.channel {
-            None => BASE64.encode(b"n,,"),
-            Some(channel) => BASE64.encode(&[b"p=", TLS_EXPORTER.as_bytes(), b",,", channel].concat()),
+        let escaped = || self.authid.replace('=', "=3D").replace(',', "=2C");
+        let (name, binding) = match (self.dialect, &self.channel) {
+            (Dialect::Crossbar, _) => (self.authid.clone(), String::new()),
+            (_, None) => (escaped(), BASE64.encode(b"n,,")),
+            (_, Some(channel)) => {
+                (escaped(), BASE64.encode(&[b"p=", TLS_EXPORTER.as_bytes(), b",,", channel].concat()))
+            }
         };
         format!("n={name},r={},r={nonce},s={salt},i={iterations},c={binding},r={nonce}", self.nonce)
     }
@@ -154,14 +178,14 @@ impl Scram {
 
 impl Authenticator for Scram {
     fn methods(&self) -> Vec<String> {
-        vec!["wamp-scram".to_owned()]
+        vec![if self.dialect == Dialect::Crossbar { "scram" } else { "wamp-scram" }.to_owned()]
     }
 
     fn greet(&mut self, channel: &Channel) -> Result<Greeting, AuthError> {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|error| AuthError::Local(error.to_string()))?;
         self.nonce = BASE64.encode(&nonce);
-        if self.is_bound {
+        if self.dialect == (Dialect::Specification { is_bound: true }) {
             self.channel = Some(channel.tls_exporter.ok_or(AuthError::NotBound)?);
         }
         let authextra =
@@ -177,7 +201,8 @@ impl Authenticator for Scram {
         // Without its challenge the server proved nothing.
         let want = self.verifier.ok_or(AuthError::Server)?;
         let extra = details.get("authextra").and_then(Value::as_dict);
-        let proof = extra.and_then(|extra| text(extra, "verifier")).unwrap_or_default();
+        let name = if self.dialect == Dialect::Crossbar { "scram_server_signature" } else { "verifier" };
+        let proof = extra.and_then(|extra| text(extra, name)).unwrap_or_default();
         // The specification's example has the attribute's name of RFC 5802 before it.
         let proof = BASE64.decode(proof.strip_prefix("v=").unwrap_or(proof).as_bytes()).unwrap_or_default();
         if bool::from(proof.ct_eq(&want)) { Ok(()) } else { Err(AuthError::Server) }
@@ -196,8 +221,12 @@ mod tests {
     const PROOF: &str = "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
     const VERIFIER: &str = "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
 
+    fn scram(authid: &str, is_bound: bool) -> Scram {
+        Scram::new(Dialect::Specification { is_bound }, authid.into(), Signature::new(PASSWORD))
+    }
+
     fn exchange() -> Scram {
-        let mut exchange = Scram::new("user".into(), Signature::new(PASSWORD), false);
+        let mut exchange = scram("user", false);
         exchange.nonce = CLIENT_NONCE.into();
         exchange
     }
@@ -243,9 +272,40 @@ mod tests {
         let salted = salted.salted(&Signature::new(PASSWORD), &BASE64.decode(SALT.as_bytes()).unwrap()).unwrap();
         let binding = BASE64.encode(&[&b"p=tls-exporter,,"[..], &[7; 32]].concat());
         let message = format!("n=user,r={CLIENT_NONCE},r={NONCE},s={SALT},i=2,c={binding},r={NONCE}");
-        let (proof, verifier) = prove(&salted, &message);
+        let (proof, verifier) = prove(salted.as_slice(), &message);
         assert_eq!(answer.signature.expose(), BASE64.encode(&proof));
         assert_eq!(exchange.on_welcome(&welcome(&BASE64.encode(&verifier))), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn in_the_dialect_the_key_is_a_text_and_the_proof_has_another_name() {
+        let exchange = || {
+            let mut exchange = Scram::new(Dialect::Crossbar, "a=b".into(), Signature::new(PASSWORD));
+            exchange.nonce = CLIENT_NONCE.into();
+            exchange
+        };
+        assert_eq!(exchange().methods(), ["scram"]);
+        let argon2: Dict = changed("kdf", "argon2id-13").into_iter().filter(|(key, _)| key != "iterations").collect();
+        let salt = BASE64.decode(SALT.as_bytes()).unwrap();
+        let message = |iterations| format!("n=a=b,r={CLIENT_NONCE},r={NONCE},s={SALT},i={iterations},c=,r={NONCE}");
+        for (extra, kdf) in [
+            (
+                argon2.with("iterations", 2_u64).with("memory", 4096_u64),
+                Kdf::Argon2id13 { iterations: 2, memory_kib: 4096 },
+            ),
+            (challenge(), Kdf::Pbkdf2 { iterations: 4096 }),
+        ] {
+            let mut exchange = exchange();
+            let answer = exchange.answer(&extra).await.unwrap();
+            let salted = kdf.salted(&Signature::new(PASSWORD), &salt).unwrap();
+            let text = BASE64_NOPAD.encode(salted.as_slice());
+            let key = if matches!(kdf, Kdf::Pbkdf2 { .. }) { salted.as_slice() } else { text.as_bytes() };
+            let (proof, verifier) = prove(key, &message(kdf.iterations()));
+            assert_eq!(answer.signature.expose(), BASE64.encode(&proof));
+            let named = |name: &str| Dict::new().with("authextra", Dict::new().with(name, BASE64.encode(&verifier)));
+            assert_eq!(exchange.on_welcome(&named("scram_server_signature")), Ok(()));
+            assert_eq!(exchange.on_welcome(&named("verifier")), Err(AuthError::Server));
+        }
     }
 
     #[tokio::test]
@@ -277,14 +337,14 @@ mod tests {
 
     #[test]
     fn names_are_escaped_and_nonces_are_fresh() {
-        let mut one = Scram::new("a=b,c".into(), Signature::new(""), false);
+        let mut one = scram("a=b,c", false);
         let greeting = one.greet(&Channel::default()).unwrap();
         assert_eq!(greeting.authextra.get("nonce"), Some(&Value::from(one.nonce.as_str())));
         assert!(one.auth_message("n", "s", 1).starts_with("n=a=3Db=2Cc,"));
-        let mut other = Scram::new("a".into(), Signature::new(""), false);
+        let mut other = scram("a", false);
         other.greet(&Channel::default()).unwrap();
         assert_ne!(one.nonce, other.nonce);
-        let mut bound = Scram::new("a".into(), Signature::new(""), true);
+        let mut bound = scram("a", true);
         assert_eq!(bound.greet(&Channel::default()).err(), Some(AuthError::NotBound));
         let channel = Channel { tls_exporter: Some([0; 32]) };
         assert_eq!(bound.greet(&channel).unwrap().authextra.get("channel_binding"), Some(&"tls-exporter".into()));

@@ -4,7 +4,8 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use countersign_wamp::Encoding;
+use countersign_wamp::batch::{self, Batch, BatchError, JsonEnd};
+use countersign_wamp::{Encoding, Subprotocol};
 use countersign_websocket::deflate::{Agreement, Deflater};
 use countersign_websocket::{CloseCode, CloseFrame, Decoder, Event, Kind, Limits, MaskKey, Output, Role};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
@@ -16,6 +17,8 @@ use crate::error::Closed;
 const CLOSE_CODE_NONE: u16 = 1005;
 /// Shortest message that is compressed, in bytes.
 const COMPRESSION_BYTES_MIN: usize = 1024;
+/// Longest batch of more than one message, in bytes. What a server takes before it knows who comes is longer than a login.
+const BATCH_BYTES_MAX: usize = 32 * 1024;
 /// Random bytes that are asked of the system at once.
 const MASK_POOL_BYTES: usize = 256;
 
@@ -26,7 +29,7 @@ type TheirEnd = Arc<OnceLock<Option<CloseCode>>>;
 pub(crate) fn halves(
     stream: BoxedIo,
     early: BytesMut,
-    encoding: Encoding,
+    Subprotocol { encoding, is_batched }: Subprotocol,
     message_bytes_max: usize,
     agreement: Option<Agreement>,
 ) -> (Sender, Receiver) {
@@ -41,9 +44,11 @@ pub(crate) fn halves(
         may_compress: false,
         is_closed: false,
         their_end: Arc::clone(&their_end),
+        gathering: is_batched.then(|| Gathering { encoding, batch: BytesMut::new() }),
     };
     let decoder = Decoder::new(Role::Client, Limits::message_bytes(message_bytes_max), agreement);
-    (sender, Receiver { reader, decoder, received: early, their_end })
+    let batch = is_batched.then(|| Batch::done(encoding));
+    (sender, Receiver { reader, decoder, received: early, their_end, encoding, batch })
 }
 
 /// The direction to the server.
@@ -56,6 +61,14 @@ pub(crate) struct Sender {
     may_compress: bool,
     is_closed: bool,
     their_end: TheirEnd,
+    /// Where messages go in batches.
+    gathering: Option<Gathering>,
+}
+
+/// Messages that go out as one.
+struct Gathering {
+    encoding: Encoding,
+    batch: BytesMut,
 }
 
 impl Sender {
@@ -65,8 +78,28 @@ impl Sender {
         self.may_compress = true;
     }
 
-    /// Takes a message. It may be a test's wish to send text that is not UTF-8.
+    /// Takes a message, alone or for the next batch.
     pub(crate) async fn feed(&mut self, content: Bytes) -> io::Result<()> {
+        let Some(Gathering { encoding, batch }) = &mut self.gathering else { return self.message(content).await };
+        // A batch that grows too long for its server would take all its messages along.
+        let is_full = !batch.is_empty() && batch.len() + content.len() > BATCH_BYTES_MAX;
+        let whole = if is_full { batch.split().freeze() } else { Bytes::new() };
+        if !batch::append(*encoding, JsonEnd::default(), &content, batch) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        if whole.is_empty() { Ok(()) } else { self.message(whole).await }
+    }
+
+    /// Sends the batch.
+    async fn gathered(&mut self) -> io::Result<()> {
+        match self.gathering.as_mut().map(|gathering| gathering.batch.split().freeze()) {
+            Some(batch) if !batch.is_empty() => self.message(batch).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a WebSocket message. It may be a test's wish to send text that is not UTF-8.
+    async fn message(&mut self, content: Bytes) -> io::Result<()> {
         self.check_open()?;
         let mask = Some(self.masks.next()?);
         let is_long = self.may_compress && content.len() >= COMPRESSION_BYTES_MIN;
@@ -93,6 +126,7 @@ impl Sender {
     }
 
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
+        self.gathered().await?;
         self.writer.write_all_buf(&mut self.output).await?;
         self.writer.flush().await
     }
@@ -100,6 +134,7 @@ impl Sender {
     /// Says good-bye: with the server's own code where it did so first, or with what it did wrong.
     pub(crate) async fn close(&mut self) -> io::Result<()> {
         if !self.is_closed {
+            self.gathered().await?;
             self.is_closed = true;
             let code = self.their_end.get().copied().unwrap_or(Some(CloseCode::NORMAL));
             let mask = Some(self.masks.next()?);
@@ -119,18 +154,32 @@ pub(crate) struct Receiver {
     decoder: Decoder,
     received: BytesMut,
     their_end: TheirEnd,
+    encoding: Encoding,
+    /// What is left of the last batch, where messages come in batches.
+    batch: Option<Batch>,
 }
 
 impl Receiver {
     /// Waits for the next message. Nothing is lost when the future is dropped.
     pub(crate) async fn next(&mut self) -> Result<Incoming, Closed> {
         loop {
+            match self.batch.as_mut().and_then(Batch::next) {
+                None => {}
+                Some(Ok(message)) => return Ok(Incoming::Frame(message)),
+                Some(Err(error)) => return Err(self.no_batch(error)),
+            }
             let mut input = &self.received[..];
             let event = self.decoder.next(&mut input);
             let taken = self.received.len() - input.len();
             self.received.advance(taken);
             match event {
-                Ok(Some(Event::Message { payload, .. })) => return Ok(Incoming::Frame(payload)),
+                Ok(Some(Event::Message { payload, .. })) => match &mut self.batch {
+                    None => return Ok(Incoming::Frame(payload)),
+                    Some(batch) => match Batch::new(self.encoding, payload) {
+                        Ok(next) => *batch = next,
+                        Err(error) => return Err(self.no_batch(error)),
+                    },
+                },
                 Ok(Some(Event::Ping(content))) => return Ok(Incoming::Ping(content)),
                 Ok(Some(Event::Pong(_))) => return Ok(Incoming::Pong),
                 Ok(Some(Event::Close(close))) => {
@@ -153,6 +202,13 @@ impl Receiver {
                 }
             }
         }
+    }
+}
+
+impl Receiver {
+    fn no_batch(&self, error: BatchError) -> Closed {
+        let _ = self.their_end.set(Some(CloseCode::PROTOCOL_ERROR));
+        Closed::Broken(error.to_string())
     }
 }
 

@@ -16,6 +16,7 @@ async fn each_proof_opens_a_session_and_a_wrong_one_does_not() {
         (Door::Http, "wampcra", Auth::wampcra("bob", PASSWORD), Auth::wampcra("bob", "wrong")),
         (Door::Tcp, "wamp-scram", Auth::scram("bob", PASSWORD, false), Auth::scram("bob", "wrong", false)),
         (Door::Https, "wamp-scram", Auth::scram("bob", PASSWORD, true), Auth::scram("bob", "wrong", true)),
+        (Door::Tcp, "scram", Auth::scram_of_crossbar("bob", PASSWORD), Auth::scram_of_crossbar("bob", "wrong")),
         (
             Door::Unix,
             "cryptosign",
