@@ -201,8 +201,14 @@ class Bus:
 
     _numbers = itertools.count(1)
 
-    def __init__(self, server: Server, client_certificate: tuple[str, str] | None = None) -> None:
-        """`client_certificate`: the file with the certificate to show, over TLS, and that with its key."""
+    def __init__(
+        self, server: Server, client_certificate: tuple[str, str] | None = None, headers: dict | None = None
+    ) -> None:
+        """`client_certificate`: the file with the certificate to show, over TLS, and that with its key.
+
+        `headers`: of the opening of a WebSocket.
+        """
+        self._headers = headers
         self.server = server
         self._client_certificate = client_certificate
         self._root = f"{BASE}.frontend.s{next(self._numbers)}"
@@ -266,7 +272,9 @@ class Bus:
                 await loop.create_connection(factory, address.hostname, address.port, ssl=context)
         else:
             serializers = [serializer] if serializer else None
-            factory = WampWebSocketClientFactory(lambda: peer, url=url, serializers=serializers, loop=loop)
+            factory = WampWebSocketClientFactory(
+                lambda: peer, url=url, serializers=serializers, loop=loop, headers=self._headers
+            )
             await loop.create_connection(factory, address.hostname, address.port, ssl=context)
 
     async def leave(self) -> None:

@@ -23,6 +23,9 @@ wampcra = true
 # A challenge says it, so it costs time alone: in JavaScript alone, a second and more for each login.
 wampcra_iterations = 1000
 
+[auth.cookie]
+enabled = true
+
 [[realm.history]]
 topic = "{HISTORY}"
 """

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from typing import Any, Callable
+
+from websockets.sync.client import connect as open_web_socket
 
 from certificates import Authority
 from conftest import User
@@ -74,6 +77,24 @@ class Peers:
 
 def ticket(user: User) -> dict:
     return {"method": "ticket", "authid": user.login, "secret": user.password}
+
+
+def cookie(server: Server, user: User) -> str:
+    """What a page's login by password leaves in its browser, here with the client `websockets`."""
+    url = server.url("ws")
+    details = {"roles": {"caller": {}}, "authid": user.login, "authmethods": ["cookie", "ticket"]}
+    with open_web_socket(url, subprotocols=["wamp.2.json"], origin=origin(url)) as page:
+        given = page.response.headers["Set-Cookie"].split(";")[0]
+        for message, answer in [([1, REALM, details], 4), ([5, user.password, {}], 2), ([6, {}, "wamp.close.close_realm"], 6)]:
+            page.send(json.dumps(message))
+            assert json.loads(page.recv())[0] == answer
+    return given
+
+
+def origin(url: str) -> str:
+    """Of the server's own pages."""
+    scheme, rest = url.split("://")
+    return f"{scheme.replace('ws', 'http')}://{rest.split('/')[0]}"
 
 
 class Bus:

@@ -35,6 +35,7 @@ FEATURES = {
     "auth.wamp-scram": "log in by SCRAM as the specification has it",
     "auth.cryptosign": "log in by Cryptosign",
     "auth.tls": "log in by a TLS client certificate",
+    "auth.cookie": "log in by a cookie: send `Cookie` and `Origin` when it opens a WebSocket",
     "abort.uri": "be told the URI of the reason when a login is refused",
     "call.results": "take a result of several values, or of none, or with names",
     "call.error_uri": "be told the URI of a call's error, and its named values",
@@ -52,7 +53,9 @@ FEATURES = {
     "callee.interrupt": "be interrupted",
     "callee.parts": "take a call in several parts",
     "callee.details": "be told who calls and which procedure",
+    "call.key": "say what a call is about (`rkey`)",
     "register.options": "register with a pattern or a policy",
+    "register.node": "say on which node a procedure or a subscription is (`nkey`)",
     "register.unregister_pattern": "take back a wildcard registration",
     "register.forced": "take a procedure from another session",
     "register.revoked": "be told that a registration was revoked",
@@ -68,6 +71,7 @@ FEATURES = {
     "publish.lists": "choose the receivers of an event",
     "publish.empty_lists": "name nobody as receiver of an event",
     "publish.retain": "have an event retained",
+    "publish.key": "say what an event is about (`rkey`)",
     "publish.error": "be told the error of a publication",
     "publish.reserved": "publish under `wamp.`, to be refused",
     "event.details": "be told topic and publisher of an event",
@@ -165,6 +169,7 @@ _JSON_IN_JAVASCRIPT = {
 _THREE = ("json", "msgpack", "cbor")
 _NO_UBJSON = Missing("it has no such serializer")
 _NO_TLS = Missing("a certificate is shown over TLS alone", over=("ws", "tcpip", "unix"))
+_NO_COOKIE = Missing("cookies are for WebSocket alone", over=("tcpip", "tcpips", "unix"))
 
 AUTOBAHN_PYTHON = Library(
     "autobahn-python",
@@ -176,6 +181,10 @@ AUTOBAHN_PYTHON = Library(
         "ubjson": Missing("it writes BJData under this name, which is another format"),
         "auth.wamp-scram": Missing("its authenticator speaks the dialect `scram` alone"),
         "auth.tls": _NO_TLS,
+        "auth.cookie": _NO_COOKIE,
+        "call.key": Missing("its `CallOptions` takes no option that it doesn't know"),
+        "register.node": Missing("its `RegisterOptions` and `SubscribeOptions` take no option that they don't know"),
+        "publish.key": Missing("its `PublishOptions` takes no option that it doesn't know"),
         "cancel.skip": Missing("its `cancel()` names no mode"),
         "cancel.kill": Missing("its `cancel()` names no mode"),
         "cancel.killnowait": Missing("its `cancel()` names no mode"),
@@ -200,11 +209,13 @@ SWAMPYER = Library(
         "auth.wamp-scram": Missing("it brings nothing to log in with but a ticket and a certificate"),
         "auth.cryptosign": Missing("it brings nothing to log in with but a ticket and a certificate"),
         "auth.tls": _NO_TLS,
+        "auth.cookie": Missing("its user can't add headers to the opening of a WebSocket"),
         "abort.uri": Missing("its exception holds the message alone"),
         "call.results": Missing("its `call()` gives the first value and fails if there is none"),
         "call.error_uri": Missing("its exception holds the values, and the URI only if there are none"),
         "call.timeout": Missing("its `call()` takes no options"),
         "call.progress": Missing("its `call()` takes no options"),
+        "call.key": Missing("its `call()` takes no options"),
         "call.parts": Missing("its `call()` has one part"),
         "cancel": Missing("it has no way to send CANCEL"),
         "cancel.skip": Missing("it has no way to send CANCEL"),
@@ -244,6 +255,7 @@ AUTOBAHN_JS = Library(
         "unix/msgpack": Missing("its RawSocket speaks JSON alone"),
         "unix/cbor": Missing("its RawSocket speaks JSON alone"),
         "auth.tls": _NO_TLS,
+        "auth.cookie": _NO_COOKIE,
         "auth.scram": Missing("it brings nothing for SCRAM"),
         "auth.wamp-scram": Missing("it brings nothing for SCRAM"),
         "call.parts": Missing("its `call()` has one part"),
@@ -278,6 +290,9 @@ WAMPY = Library(
         "callee.parts": Missing("it announces no progressive call invocations"),
         "register.unregister_pattern": Missing("its `unregister()` takes a wildcard pattern for a wrong URI"),
         "register.forced": Missing("its `register()` leaves the option out"),
+        "call.key": Missing("its `call()` leaves the option out"),
+        "register.node": Missing("its `register()` and `subscribe()` leave the option out"),
+        "publish.key": Missing("its `publish()` leaves the option out"),
         "register.revoked": Missing("it announces no revocation"),
         "subscribe.unsubscribe_pattern": Missing("it looks for the subscription without its options, and never answers"),
         "subscribe.open_pattern": Missing("it takes such a pattern for a wrong URI"),
@@ -301,8 +316,8 @@ RUST = Library(
     offers={transport: tuple(SERIALIZERS) for transport in TRANSPORTS},
     thrown=("wamp.error.runtime_error", ["out of paper"]),
     missing={
-        "auth.scram": Missing("it speaks the dialect of the specification, `wamp-scram`, alone"),
         "auth.tls": _NO_TLS,
+        "auth.cookie": _NO_COOKIE,
     },
 )
 

@@ -67,6 +67,14 @@ def autobahn_python_breaks_off_when_a_subscription_is_revoked(bus: Bus) -> None:
     assert session.end().reason == "wamp.close.transport_lost"
 
 
+@limit(AUTOBAHN_PYTHON, "register.node", "publish.key")
+def autobahn_python_takes_no_option_that_it_does_not_know(bus: Bus) -> None:
+    session = bus.join(WORKER)
+    fails(lambda: session.register(bus.uri("sharded"), nkey="a"), "TypeError")
+    fails(lambda: session.subscribe(bus.uri("topic"), nkey="a"), "TypeError")
+    fails(lambda: session.publish(bus.uri("topic"), options={"rkey": "sn1"}), "TypeError")
+
+
 @limit(AUTOBAHN_JS, "cancel", "cancel.skip", "cancel.killnowait")
 def autobahn_js_breaks_off_at_the_answer_to_its_cancel(bus: Bus) -> None:
     for mode in (None, "skip", "killnowait"):

@@ -12,7 +12,7 @@ const SERIALIZERS = {
   cbor: autobahn.serializer.CBORSerializer,
 };
 
-function transportOf(kind, url, serializer, { certificate, key }) {
+function transportOf(kind, url, serializer, { certificate, key, headers }) {
   const address = new URL(url);
   if (kind === "tcpip") {
     return { type: "rawsocket", host: address.hostname, port: Number(address.port) };
@@ -20,7 +20,7 @@ function transportOf(kind, url, serializer, { certificate, key }) {
   if (kind === "unix") {
     return { type: "rawsocket", path: address.pathname };
   }
-  const transport = { type: "websocket", url, serializers: [new SERIALIZERS[serializer]()] };
+  const transport = { type: "websocket", url, serializers: [new SERIALIZERS[serializer]()], headers };
   if (certificate) {
     // It leaves the certificate out where it isn't given an authority.
     const ca = readFileSync(process.env.SSL_CERT_FILE);

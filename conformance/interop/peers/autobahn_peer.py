@@ -54,7 +54,7 @@ class Session:
 
     async def connect(self, transport: str, url: str, serializer: str, realm: str, auth: dict) -> dict:
         method = auth["method"]
-        bus = Bus(Address(url), (auth["certificate"], auth["key"]) if method == "tls" else None)
+        bus = Bus(Address(url), (auth["certificate"], auth["key"]) if method == "tls" else None, auth.get("headers"))
         user = None if method == "anonymous" else User(auth)
         if method in PROOFS:
             prover = Prover(user, authenticator(method, user.login, user.password), realm)

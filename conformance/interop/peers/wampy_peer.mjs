@@ -17,7 +17,7 @@ const { w3cwebsocket } = require("websocket");
 const SERIALIZERS = { json: JsonSerializer, msgpack: MsgpackSerializer, cbor: CborSerializer };
 
 // What its users write for a method of login.
-function proofOf({ method, authid, secret, public_key: pubkey, certificate, key }) {
+function proofOf({ method, authid, secret, public_key: pubkey, certificate, key, headers }) {
   if (method === "anonymous") {
     return {};
   }
@@ -32,6 +32,10 @@ function proofOf({ method, authid, secret, public_key: pubkey, certificate, key 
     // Without the function it would not say who it is.
     const wsRequestOptions = { cert: readFileSync(certificate), key: readFileSync(key) };
     return { ...login, wsRequestOptions, onChallenge: () => "" };
+  }
+  if (method === "cookie") {
+    // Without the function it would not say who it is.
+    return { ...login, additionalHeaders: headers, onChallenge: () => "" };
   }
   return { ...login, onChallenge: () => secret };
 }

@@ -1,10 +1,10 @@
-"""Logins by challenge and response, and by a certificate."""
+"""Logins by challenge and response, by a certificate, and by a cookie."""
 
 from __future__ import annotations
 
 from autobahn_peers import public_key
 from conftest import KRISTEN, OTHER_PRIVATE_KEY, PRIVATE_KEY, ZOE
-from interop.bus import WHOAMI, Bus, refused
+from interop.bus import WHOAMI, Bus, cookie, origin, refused
 from interop.scenarios import scenario
 from interop.scenarios.sessions import PERMISSION_DENIED, is_aborted
 
@@ -91,3 +91,23 @@ def a_certificate_opens_a_session(bus: Bus) -> None:
 @scenario("auth.tls")
 def a_certificate_of_another_user_and_one_of_nobody_are_refused_alike(bus: Bus) -> None:
     are_refused_alike(bus, [certificate(bus, ZOE.login, KRISTEN.login), certificate(bus, "nobody", "nobody")])
+
+
+def by_cookie(bus: Bus, value: str, page: str | None = None) -> dict:
+    """The same with a cookie. `page`: the origin of the page that sends it, if it is not the server's own."""
+    headers = {"Cookie": value, "Origin": page or origin(bus.peers.server.url(bus.transport))}
+    return {"method": "cookie", "authid": KRISTEN.login, "headers": headers}
+
+
+@scenario("auth.cookie")
+def a_cookie_opens_a_session_without_a_challenge(bus: Bus) -> None:
+    is_kristens(bus, by_cookie(bus, cookie(bus.peers.server, KRISTEN)))
+
+
+@scenario("auth.cookie")
+def a_wrong_cookie_and_one_that_a_page_of_another_site_sends_are_refused_alike(bus: Bus) -> None:
+    value = cookie(bus.peers.server, KRISTEN)
+    name = value.split("=")[0]
+    unknown = by_cookie(bus, f"{name}={'A' * 32}")
+    are_refused_alike(bus, [unknown, by_cookie(bus, value, "https://elsewhere.example"), by_cookie(bus, "other=1")])
+    is_kristens(bus, by_cookie(bus, value))

@@ -118,3 +118,33 @@ def a_procedure_is_taken_by_force(bus: Bus) -> None:
     taker = bus.join(ZOE)
     taker.register(bus.uri("forced"), named("second"), force_reregister=True)
     assert other.ask_for(bus.uri("forced")) == "second"
+
+
+KEYS = [f"sn{number}" for number in range(8)]
+
+
+@scenario("register.options", "register.node", "call.key")
+def a_key_finds_the_same_callee_again(bus: Bus) -> None:
+    for node in ("a", "b"):
+        bus.fresh(WORKER).register(bus.uri("sharded"), named(node), invoke="roundrobin", nkey=node)
+    caller = bus.join(ZOE)
+
+    def homes() -> list[str]:
+        return [caller.ask_for(bus.uri("sharded"), options={"rkey": key}) for key in KEYS]
+
+    first = homes()
+    assert set(first) == {"a", "b"}
+    assert homes() == first
+
+
+@scenario("register.node", "publish.key")
+def of_subscribers_that_named_a_node_one_gets_the_events_of_a_key(bus: Bus) -> None:
+    shards = [bus.fresh(WORKER).subscribe(bus.uri("topic"), nkey=node) for node in ("a", "b")]
+    inbox = bus.other(WORKER).subscribe(bus.uri("topic"))
+    publisher = bus.join(ZOE)
+    for key in KEYS * 2:
+        publisher.publish(bus.uri("topic"), key, options={"rkey": key})
+    got = [[event.args[0] for event in bus.heard(shard, bus.other(ZOE))] for shard in shards]
+    assert all(got) and sorted(got[0] + got[1]) == sorted(KEYS * 2)
+    assert not set(got[0]) & set(got[1])
+    assert [event.args[0] for event in bus.heard(inbox, bus.other(ZOE))] == KEYS * 2
