@@ -10,14 +10,12 @@
 use rand_core::CryptoRng;
 
 use crate::audit::Reason;
-use crate::login::{Claim, LoggedIn, LoginError, attempt_row};
+use crate::login::{Claim, FirstFactor, LoggedIn, LoginError, attempt_row};
 use crate::proof::ChannelId;
 use crate::proof::cryptosign::{self, PublicKey};
 use crate::proof::scram::{ClientFinal, ClientFirst, Exchange, ScramError, Verifier};
 use crate::proof::wampcra::{self, SharedKey};
-use crate::repository::{
-    AcceptLogin, Evidence, FindKeyOwner, FindSharedKey, FindVerifier, Repository, RepositoryError,
-};
+use crate::repository::{Evidence, FindKeyOwner, FindSharedKey, FindVerifier, Repository, RepositoryError};
 use crate::standing::Way;
 use crate::user::User;
 use crate::{Identity, LoginName, Timestamp};
@@ -119,7 +117,7 @@ impl<R: Repository> Identity<R> {
     ///
     /// # Errors
     ///
-    /// [`LoginError::Refused`], which the trail holds by then, and [`LoginError::Storage`].
+    /// [`LoginError::Refused`], which the trail holds by then, [`LoginError::CodeNeeded`], and [`LoginError::Storage`].
     pub async fn login_by_wampcra(
         &self,
         challenge: WampcraChallenge,
@@ -154,26 +152,24 @@ impl<R: Repository> Identity<R> {
         Ok(ScramChallenge { found, exchange: Exchange::begin(first, rng), verifier })
     }
 
-    /// Ends a login by SCRAM; answers the server's own proof, in base64, too.
+    /// Ends a login by SCRAM; answers the server's own proof, in base64, too, for whoever has given the client's.
     ///
-    /// # Errors
-    ///
-    /// [`LoginError::Refused`], which the trail holds by then, and [`LoginError::Storage`].
+    /// The login fails with [`LoginError::Refused`], which the trail holds by then, [`LoginError::CodeNeeded`], and
+    /// [`LoginError::Storage`].
     pub async fn login_by_scram(
         &self,
         challenge: ScramChallenge,
         answer: &ClientFinal<'_>,
         claim: &Claim<'_>,
         now: Timestamp,
-    ) -> Result<(LoggedIn, String), LoginError> {
+    ) -> (Result<LoggedIn, LoginError>, Option<String>) {
         let ScramChallenge { found, exchange, verifier } = challenge;
         let (proof, signature) = match exchange.verify(&verifier, answer) {
-            Ok(signature) => (Ok(Evidence::Verifier(verifier.salt)), signature),
-            Err(ScramError::Wrong) => (Err(Reason::WrongProof), String::new()),
-            Err(ScramError::Channel) => (Err(Reason::WrongChannel), String::new()),
+            Ok(signature) => (Ok(Evidence::Verifier(verifier.salt)), Some(signature)),
+            Err(ScramError::Wrong) => (Err(Reason::WrongProof), None),
+            Err(ScramError::Channel) => (Err(Reason::WrongChannel), None),
         };
-        let login = self.decide(found, proof, "scram", claim, now).await?;
-        Ok((login, signature))
+        (self.decide(found, proof, "scram", claim, now).await, signature)
     }
 
     /// Begins a login by WAMP-Cryptosign. `login` may be empty: the key says whose it is.
@@ -232,7 +228,7 @@ impl<R: Repository> Identity<R> {
         &self,
         found: Found,
         proof: Result<Evidence, Reason>,
-        method: &str,
+        method: &'static str,
         claim: &Claim<'_>,
         now: Timestamp,
     ) -> Result<LoggedIn, LoginError> {
@@ -248,8 +244,8 @@ impl<R: Repository> Identity<R> {
             Ok(decided) => decided,
             Err(reason) => return Err(self.refuse_login(audit, reason).await),
         };
-        let audit = audit.detail(&format!("{method} session={}", claim.session));
-        self.accept(AcceptLogin { user: user.id, by: evidence, cookie: None, audit }).await
+        let shown = FirstFactor { user, by: evidence, how: method, cookie: None };
+        self.with_factor(shown, claim, now).await
     }
 }
 

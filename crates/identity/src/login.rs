@@ -4,12 +4,15 @@
 //! Source: contract of the bus, sections 2 and 9; architecture, section 4.
 //!
 //! **Invariants:** a stranger can't tell an unknown user, a wrong ticket and a disabled user
-//! apart, neither by the answer nor by its time: each of them costs one look-up and one
-//! password check. Every attempt leaves one row in the trail. Only the logins here, in the files
+//! apart, neither by the answer nor by its time: each of them costs one look-up and as many
+//! password checks as the ticket's look says (`appended.rs`). Nor can one who doesn't know the
+//! password tell whether a code of the second factor is needed. Every attempt leaves one row in the trail. Only the logins here, in the files
 //! beside and in [`crate::challenge`] make a [`LoggedIn`], which a session demands.
 
+mod appended;
 mod certificate;
 mod cookie;
+mod second_factor;
 mod token;
 
 use std::future::Future;
@@ -19,15 +22,20 @@ use crate::audit::{AuditEvent, Operation, Reason};
 use crate::password::{PASSWORD_BYTES_MAX, PasswordHash};
 use crate::permission::Restriction;
 use crate::repository::{
-    AcceptLogin, AcceptLoginOutcome, Evidence, FindCredential, FindUser, RecordAudit, Repository, RepositoryError,
+    AcceptLogin, AcceptLoginOutcome, Evidence, FindCredential, RecordAudit, Repository, RepositoryError,
     SpendCredential, SpendOutcome,
 };
+use crate::sign_on::operations::FindFactor;
 use crate::standing::Way;
 use crate::user::User;
 use crate::{Actor, Credential, Identity, LoginName, RequestContext, Secret, SessionKind, Timestamp, TokenKind};
 
 pub use certificate::CertificateHolder;
 pub use cookie::{CookieLogin, CookieValue, KnownCookie, NewCookie};
+pub use second_factor::CodeNeeded;
+
+use appended::check_ticket;
+pub(crate) use second_factor::FirstFactor;
 
 /// Checks passwords somewhere with room for it, a bounded number at a time.
 pub trait PasswordPool: Send + Sync {
@@ -57,6 +65,9 @@ pub struct Claim<'a> {
     pub context: &'a RequestContext,
     /// The session that would be opened, for the trail.
     pub session: &'a str,
+    /// The code of the second factor that came along, if one did. Looked at only where the user logs in by the password, or
+    /// a proof that is made of it, and has the second factor on.
+    pub code: Option<&'a Secret>,
 }
 
 /// One attempt to log in by ticket.
@@ -125,6 +136,10 @@ pub enum LoginError {
     /// The stranger's fault, or bad luck.
     #[error("refused: {}", .0.name())]
     Refused(Reason),
+    /// Nobody's: what was shown is right so far, and a code of the second factor has to be shown as well. Nothing is in the
+    /// trail yet; [`Identity::login_by_code`] goes on, [`Identity::give_up_code`] doesn't.
+    #[error("a code of the second factor is needed")]
+    CodeNeeded(Box<CodeNeeded>),
     /// Ours.
     #[error(transparent)]
     Storage(#[from] RepositoryError),
@@ -136,7 +151,7 @@ impl<R: Repository> Identity<R> {
     ///
     /// # Errors
     ///
-    /// [`LoginError::Refused`], which the trail holds by then, and [`LoginError::Storage`].
+    /// [`LoginError::Refused`], which the trail holds by then, [`LoginError::CodeNeeded`], and [`LoginError::Storage`].
     pub async fn login(
         &self,
         attempt: &Attempt<'_>,
@@ -227,22 +242,22 @@ impl<R: Repository> Identity<R> {
         pool: &impl PasswordPool,
         now: Timestamp,
     ) -> Result<LoggedIn, LoginError> {
-        let user = self.repository.run(FindUser::ByLogin(login)).await?;
-        let hash = user.as_ref().and_then(|user| user.password.clone());
-        let Ok(is_right) = pool.verify(hash.clone(), attempt.ticket.clone()).await else {
+        let found = self.repository.run(FindFactor { login }).await?;
+        let hash = found.as_ref().and_then(|(user, _)| user.password.clone());
+        let factor = found.as_ref().and_then(|(_, factor)| factor.as_ref()).filter(|factor| factor.is_enabled);
+        let Ok(shown) = check_ticket(attempt, hash.clone(), factor, pool, now).await else {
             return Err(self.refuse_login(audit, Reason::Busy).await);
         };
-        let Some(user) = user else {
+        let Some((user, factor)) = found else {
             return Err(self.refuse_login(audit, Reason::UnknownUser).await);
         };
-        let (true, Some(checked)) = (is_right, hash) else {
+        let (Some(shown), Some(checked)) = (shown, hash) else {
             let reason = user.standing.admits(Way::Key, now).err().unwrap_or(Reason::WrongTicket);
             return Err(self.refuse_login(audit, reason).await);
         };
-        let left = attempt.cookie.map(|cookie| format!(" cookie={}", cookie.id.to_bus())).unwrap_or_default();
-        let audit = audit.detail(&format!("password session={}{left}", attempt.claim.session));
         let cookie = attempt.cookie.map(|new| new.credential(&self.settings.pepper, user.id, &user.login, &audit));
-        self.accept(AcceptLogin { user: user.id, by: Evidence::Password(checked), cookie, audit }).await
+        let shown_first = FirstFactor { user, by: Evidence::Password(checked), how: "password", cookie };
+        self.second_factor(shown_first, factor.as_ref(), shown.code(), &attempt.claim, now).await
     }
 
     /// Opens a session of the user itself, if what was found right is still so.

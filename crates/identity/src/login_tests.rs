@@ -46,7 +46,7 @@ fn unknown_user_wrong_ticket_and_disabled_user_cost_the_same() {
     let fixture = Fixture::new();
     let check = |login: &str, ticket: &str, want: Reason| {
         let write = if ticket == password_of(login) { "AcceptLogin" } else { "RecordAudit" };
-        let want_costs = (Some(want), vec!["FindCredential", "FindUser", write], 1);
+        let want_costs = (Some(want), vec!["FindCredential", "FindFactor", write], 1);
         assert_eq!(costs(&fixture, login, ticket), want_costs, "{login} {ticket}");
         check_row(&fixture, login, Some(want));
     };
@@ -122,7 +122,7 @@ fn a_busy_pool_is_recorded_and_nothing_is_decided() {
 fn a_refusal_before_the_ticket_was_looked_at_is_recorded() {
     let fixture = Fixture::new();
     let context = context();
-    let claim = Claim { login: "Kristen98", context: &context, session: "4711" };
+    let claim = Claim { login: "Kristen98", context: &context, session: "4711", code: None };
     ready(fixture.identity.record_refused_login(&claim, Reason::Throttled, NOW)).unwrap();
     check_row(&fixture, KRISTEN, Some(Reason::Throttled));
 }
@@ -155,12 +155,15 @@ fn what_changes_while_the_password_is_checked_counts() {
     fn check(login: &str, change: Option<UserChange>, want: Option<Reason>) {
         let fixture = Fixture::new();
         let (ticket, context) = (Secret::new("guess"), context());
-        let attempt =
-            Attempt { claim: Claim { login, context: &context, session: "4711" }, ticket: &ticket, cookie: None };
+        let attempt = Attempt {
+            claim: Claim { login, context: &context, session: "4711", code: None },
+            ticket: &ticket,
+            cookie: None,
+        };
         let refused = match ready(fixture.identity.login(&attempt, &Meddler(&fixture, change), NOW)) {
             Ok(_) => None,
             Err(LoginError::Refused(reason)) => Some(reason),
-            Err(LoginError::Storage(fault)) => panic!("{fault}"),
+            Err(other) => panic!("{other}"),
         };
         assert_eq!(refused, want);
     }

@@ -21,8 +21,8 @@ use crate::sign_on::attributes::operations::{
 };
 use crate::sign_on::attributes::{Attribute, AttributeName};
 use crate::sign_on::operations::{
-    AcceptToken, AcceptTokenOutcome, EnableFactor, EnableFactorOutcome, EndSession, FindFactor, FindLiving,
-    FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RenewSession, SetFactor,
+    AcceptToken, AcceptTokenOutcome, AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, FindFactor,
+    FindLiving, FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RenewSession, SetFactor,
     SetFactorOutcome,
 };
 use crate::sign_on::password_reset::operations::{
@@ -291,12 +291,16 @@ pub const COOKIES_PER_USER_MAX: u32 = 100;
 
 /// Opens a session by what was found right: checks once more, in the transaction of the audit row,
 /// that the user may come in and still has the secret that it was checked against.
+/// that the user may come in and still has the secret that it was checked against; and, as
+/// [`OpenSession`] does, that no code is needed, or that the step of this one was not accepted yet.
 #[derive(Debug)]
 pub struct AcceptLogin {
     /// The user.
     pub user: UserId,
     /// What was found right.
     pub by: Evidence,
+    /// The code that was found right. One is needed where the way in is [`Way::Password`] and the second factor is on.
+    pub code: Option<AcceptedCode>,
     /// A cookie that the login leaves.
     pub cookie: Option<Credential>,
     /// The login's row for the trail; stored as refused where the outcome is a refusal.

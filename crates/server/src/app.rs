@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use countersign_identity::audit::Reason;
-use countersign_identity::login::{Attempt, CertificateHolder, Claim, CookieLogin, CookieValue, LoggedIn, LoginError};
+use countersign_identity::login::{
+    Attempt, CertificateHolder, Claim, CodeNeeded, CookieLogin, CookieValue, LoggedIn, LoginError,
+};
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::sign_on::{SignIn, SignedIn};
 use countersign_identity::throttle::{Admission, Throttle};
-use countersign_identity::{Identity, LoginName, PeerAddress};
+use countersign_identity::{Identity, LoginName, PeerAddress, Secret};
 use countersign_storage::Store;
 use rand_core::CryptoRng;
 
@@ -72,6 +74,21 @@ impl App {
         self.throttled(&attempt.claim, rules).await
     }
 
+    /// Goes on with a login that waits for a code of the second factor.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError`], by then in the trail.
+    pub async fn login_by_code(
+        &self,
+        needed: CodeNeeded,
+        code: &Secret,
+        claim: &Claim<'_>,
+    ) -> Result<LoggedIn, LoginError> {
+        let rules = Box::pin(async { self.identity.login_by_code(needed, code, claim, now()).await });
+        self.throttled(claim, rules).await
+    }
+
     /// Login by a TLS client certificate that was verified, for every door.
     ///
     /// # Errors
@@ -112,7 +129,7 @@ impl App {
     ///
     /// [`LoginError`], by then in the trail.
     pub async fn sign_in(&self, given: &SignIn<'_>, rng: &mut (impl CryptoRng + Send)) -> Result<SignedIn, LoginError> {
-        let claim = Claim { login: given.username, context: given.context, session: "" };
+        let claim = Claim { login: given.username, context: given.context, session: "", code: None };
         let rules = Box::pin(async { self.identity.sign_in(given, &self.passwords, now(), rng).await });
         self.throttled(&claim, rules).await
     }

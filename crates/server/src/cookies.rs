@@ -15,7 +15,7 @@ use crate::clock::now;
 use crate::hub::Hub;
 
 /// How long an end is remembered once it is stored: longer than any login takes.
-const ENDED_KEPT: Duration = Duration::from_mins(1);
+const ENDED_KEPT: Duration = Duration::from_mins(3);
 /// Pause before what storage refused is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 

@@ -33,7 +33,7 @@ use crate::roles::RoleTable;
 pub use bound::Bond;
 
 /// How long a revocation is remembered: longer than any login takes.
-const REVOCATION_KEPT: Duration = Duration::from_mins(1);
+const REVOCATION_KEPT: Duration = Duration::from_mins(3);
 
 /// A session that is in the realm.
 #[derive(Debug)]

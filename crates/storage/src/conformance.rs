@@ -104,6 +104,7 @@ macro_rules! for_each_case {
             sign_on::ends_sessions_with_a_new_factor_as_asked;
             sign_on::accepts_each_step_of_a_factor_once;
             sign_on::lets_one_of_many_in_with_a_code;
+            sign_on::accepts_a_login_by_password_with_a_code_only;
             sign_on::turns_on_only_what_is_there;
             sign_on::turns_on_with_a_code_that_is_used_up_by_it;
             sign_on::ends_sessions_with_a_turn_as_asked;

@@ -58,7 +58,7 @@ mod tests {
     #[track_caller]
     fn check(login: &str, name: Option<&str>, want: Option<Reason>) {
         let (fixture, context) = (Fixture::new(), context());
-        let claim = Claim { login, context: &context, session: "4711" };
+        let claim = Claim { login, context: &context, session: "4711", code: None };
         let holder = CertificateHolder { name: name.map(str::to_owned), serial: "01:02".into() };
         let refused = match ready(fixture.identity.login_by_certificate(&claim, &holder, NOW)) {
             Ok(session) => {
@@ -68,7 +68,7 @@ mod tests {
                 None
             }
             Err(LoginError::Refused(reason)) => Some(reason),
-            Err(LoginError::Storage(fault)) => panic!("{fault}"),
+            Err(other) => panic!("{other}"),
         };
         assert_eq!(refused, want, "{login:?} {name:?}");
         let rows = fixture.memory().trail();

@@ -19,7 +19,7 @@ fn new_cookie(fixture: &Fixture) -> NewCookie {
 /// A login with a ticket that may leave this cookie.
 fn leave(fixture: &Fixture, login: &str, ticket: &str, cookie: &NewCookie) -> SessionKind {
     let (context, ticket) = (context(), Secret::new(ticket));
-    let claim = Claim { login, context: &context, session: "4711" };
+    let claim = Claim { login, context: &context, session: "4711", code: None };
     let attempt = Attempt { claim, ticket: &ticket, cookie: Some(cookie) };
     ready(fixture.identity.login(&attempt, &fixture.pool, NOW)).unwrap().kind()
 }
@@ -28,7 +28,7 @@ fn leave(fixture: &Fixture, login: &str, ticket: &str, cookie: &NewCookie) -> Se
 fn check(fixture: &Fixture, login: &str, cookie: &NewCookie, at: Timestamp, want: Result<&str, Reason>) {
     fixture.memory().forget();
     let context = context();
-    let claim = Claim { login, context: &context, session: "4712" };
+    let claim = Claim { login, context: &context, session: "4712", code: None };
     let got = match ready(fixture.identity.login_by_cookie(&claim, &cookie.value, at)) {
         Ok(entered) => {
             assert_eq!((entered.cookie, entered.expires), (cookie.id, cookie.expires));
@@ -36,7 +36,7 @@ fn check(fixture: &Fixture, login: &str, cookie: &NewCookie, at: Timestamp, want
             Ok(entered.login.user().login.to_string())
         }
         Err(LoginError::Refused(reason)) => Err(reason),
-        Err(LoginError::Storage(fault)) => panic!("{fault}"),
+        Err(other) => panic!("{other}"),
     };
     assert_eq!(got, want.map(str::to_owned), "{login:?}");
     let rows = fixture.memory().trail();
@@ -85,7 +85,7 @@ fn a_refused_login_leaves_no_cookie() {
     let fixture = Fixture::new();
     let cookie = new_cookie(&fixture);
     let (context, ticket) = (context(), Secret::new("guess"));
-    let claim = Claim { login: KRISTEN, context: &context, session: "4711" };
+    let claim = Claim { login: KRISTEN, context: &context, session: "4711", code: None };
     let attempt = Attempt { claim, ticket: &ticket, cookie: Some(&cookie) };
     assert!(ready(fixture.identity.login(&attempt, &fixture.pool, NOW)).is_err());
     check(&fixture, "", &cookie, NOW, Err(Reason::WrongCookie));

@@ -155,7 +155,7 @@ impl Fixture {
 
     pub fn login_at(&self, login: &str, ticket: &str, now: Timestamp) -> Result<LoggedIn, LoginError> {
         let (ticket, context) = (Secret::new(ticket), context());
-        let claim = Claim { login, context: &context, session: "4711" };
+        let claim = Claim { login, context: &context, session: "4711", code: None };
         let attempt = Attempt { claim, ticket: &ticket, cookie: None };
         ready(self.identity.login(&attempt, &self.pool, now))
     }
@@ -166,7 +166,7 @@ impl Fixture {
         match self.login_at(login, ticket, now) {
             Ok(_) => None,
             Err(LoginError::Refused(reason)) => Some(reason),
-            Err(LoginError::Storage(fault)) => panic!("{fault}"),
+            Err(other) => panic!("{other}"),
         }
     }
 

@@ -306,10 +306,16 @@ impl Execute for AcceptLogin {
                     }
                 };
                 let has = if has { Ok(user.clone()) } else { Err(self.by.missing()) };
-                user.standing.admits(self.by.way(), self.audit.at).and(has)
+                let way = self.by.way();
+                let factor = state.factors.get(&self.user).filter(|one| one.is_enabled && way == Way::Password);
+                let code = factor.and_then(|factor| sign_on::code_refusal(factor, self.code.as_ref()));
+                user.standing.admits(way, self.audit.at).and(has).and_then(|user| code.map_or(Ok(user), Err))
             }
         };
         if refused.is_ok() {
+            if let (Some(factor), Some(code)) = (state.factors.get_mut(&self.user), &self.code) {
+                factor.last_step = factor.last_step.max(Some(code.step));
+            }
             state.credentials.extend(self.cookie);
         }
         state.record(self.audit, refused.as_ref().err().copied());

@@ -34,7 +34,7 @@ impl OpenSession {
     }
 }
 
-fn code_refusal(factor: &Factor, code: Option<&AcceptedCode>) -> Option<Reason> {
+pub(super) fn code_refusal(factor: &Factor, code: Option<&AcceptedCode>) -> Option<Reason> {
     let Some(code) = code else { return Some(Reason::CodeMissing) };
     if factor.totp != code.totp {
         return Some(Reason::WrongCode);

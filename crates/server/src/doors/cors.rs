@@ -24,7 +24,7 @@ pub async fn cors(State(doors): State<Arc<Doors>>, request: Request, next: Next)
         Some(_) if is_question => {
             let fixed = [
                 (header::ACCESS_CONTROL_ALLOW_METHODS, "POST"),
-                (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
+                (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, x-totp-code"),
                 (header::ACCESS_CONTROL_MAX_AGE, REMEMBERED_SECONDS),
             ];
             (StatusCode::NO_CONTENT, fixed).into_response()

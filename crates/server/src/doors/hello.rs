@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use countersign_identity::{LoginName, RequestContext};
+use countersign_identity::{LoginName, RequestContext, Secret};
 use countersign_router::ClientFeatures;
 use countersign_wamp::{Dict, Value, uris};
 
@@ -30,6 +30,8 @@ pub struct Hello {
     pub takes_cookie: bool,
     /// What methods of challenge and response need.
     pub proof: ProofFields,
+    /// A code of the second factor, `totp_code` in `authextra`.
+    pub code: Option<Secret>,
 }
 
 /// What HELLO's `authextra` says to methods of challenge and response.
@@ -110,11 +112,23 @@ impl Hello {
             agent: agent(&start(text("agent"), RequestContext::AGENT_CHARACTERS_MAX), &peer.user_agent),
             features: ClientFeatures::from_hello(details),
             proof: ProofFields::read(details),
+            code: details.get("authextra").and_then(Value::as_dict).and_then(code),
             method: choice.method,
             otherwise: choice.otherwise,
             takes_cookie: choice.takes_cookie,
         })
     }
+}
+
+/// The code of the second factor in a dict of the client's; digits may be written as a number.
+pub fn code(extra: &Dict) -> Option<Secret> {
+    let value = extra.get("totp_code")?;
+    let text = match (value.as_str(), value.as_u64()) {
+        (Some(text), _) => start(text, FIELD_CHARACTERS_MAX),
+        (None, Some(number)) => number.to_string(),
+        (None, None) => return None,
+    };
+    Some(Secret::new(text))
 }
 
 /// The start of a text that may be as long as a message.

@@ -17,7 +17,8 @@ use countersign_wamp::{Dict, Id, Signature, uris};
 use tokio::task::JoinHandle;
 
 use super::Doors;
-use super::hello::{Abort, Hello};
+use super::awaits_code::{Awaited, AwaitsCode};
+use super::hello::{self, Abort, Hello};
 use super::methods::AuthMethod;
 use super::peer::Peer;
 use super::proof::{NoQuestion, ProofMethod, Question};
@@ -28,6 +29,8 @@ use crate::hub::Bond;
 
 /// How the metrics name a login that opened a session.
 pub const ACCEPTED: &str = "accepted";
+/// The method of the challenge that asks for a code of the second factor.
+const CODE_METHOD: &str = "totp";
 /// How the metrics name a login that could not be decided.
 const FAILED: &str = "failed";
 
@@ -35,6 +38,7 @@ const FAILED: &str = "failed";
 pub fn outcome(error: &LoginError) -> &'static str {
     match error {
         LoginError::Refused(reason) => reason.name(),
+        LoginError::CodeNeeded(_) => Reason::CodeMissing.name(),
         LoginError::Storage(_) => FAILED,
     }
 }
@@ -75,12 +79,22 @@ enum Asked {
     Ticket,
     /// For a proof, of a session with this id.
     Proof(Box<Question>, Id),
+    /// For a code of the second factor, after the ticket or the proof was right.
+    Code(Box<AwaitsCode>),
 }
 
 impl Pending {
     /// The method of the challenge.
-    pub fn method(&self) -> AuthMethod {
-        self.hello.method
+    pub fn method(&self) -> &'static str {
+        match &self.question {
+            Asked::Ticket | Asked::Proof(..) => self.hello.method.name(),
+            Asked::Code(_) => CODE_METHOD,
+        }
+    }
+
+    /// Whether somebody may have to look for the answer.
+    pub fn needs_time(&self) -> bool {
+        matches!(self.question, Asked::Code(_))
     }
 }
 
@@ -117,10 +131,10 @@ pub struct Entry {
 }
 
 /// What one attempt is known by, whichever method it uses.
-struct Try {
+pub struct Try {
     id: Id,
     session: String,
-    context: RequestContext,
+    pub context: RequestContext,
     began: Instant,
 }
 
@@ -134,8 +148,8 @@ impl Try {
         Self { id, session: id.to_string(), context, began: Instant::now() }
     }
 
-    fn claim<'a>(&'a self, login: &'a str) -> Claim<'a> {
-        Claim { login, context: &self.context, session: &self.session }
+    pub fn claim<'a>(&'a self, login: &'a str, code: Option<&'a Secret>) -> Claim<'a> {
+        Claim { login, context: &self.context, session: &self.session, code }
     }
 }
 
@@ -185,13 +199,14 @@ async fn cookie(doors: &Doors, peer: &Peer, hello: &Hello) -> Result<Step, Optio
     let presented = browser.presented.as_ref().ok_or(None)?;
     let attempted = Try::new(doors, peer, hello);
     let value = Some(presented).filter(|_| !browser.is_foreign);
-    match doors.app.login_by_cookie(&attempted.claim(&hello.authid), value).await {
+    match doors.app.login_by_cookie(&attempted.claim(&hello.authid, None), value).await {
         Ok(CookieLogin { login, cookie, expires }) => {
             let longest = Some(expires.duration_since(now()));
             let entered = entry(doors, attempted, hello, &login, Dict::new());
             Ok(Step::Joined(Box::new(Entry { longest, cookie: Some(cookie), ..entered })))
         }
         Err(LoginError::Refused(reason)) => Err(Some(reason)),
+        Err(LoginError::CodeNeeded(_)) => Err(Some(Reason::CodeMissing)),
         Err(LoginError::Storage(fault)) => Ok(failed(hello.method, &attempted.context, &fault)),
     }
 }
@@ -248,13 +263,14 @@ async fn certificate(doors: &Doors, peer: &Peer, hello: &Hello) -> Step {
     };
     let attempted = Try::new(doors, peer, hello);
     let name = certificate.holder.name.as_deref().unwrap_or_default();
-    let claim = attempted.claim(if hello.authid.is_empty() { name } else { &hello.authid });
+    let claim = attempted.claim(if hello.authid.is_empty() { name } else { &hello.authid }, None);
     match doors.app.login_by_certificate(&claim, &certificate.holder).await {
         Ok(login) => {
             let longest = Some(certificate.expires.duration_since(now()));
             Step::Joined(Box::new(Entry { longest, ..entry(doors, attempted, hello, &login, Dict::new()) }))
         }
         Err(LoginError::Refused(reason)) => refused(doors, hello.method, reason),
+        Err(LoginError::CodeNeeded(_)) => refused(doors, hello.method, Reason::CodeMissing),
         Err(LoginError::Storage(fault)) => failed(hello.method, &attempted.context, &fault),
     }
 }
@@ -268,48 +284,94 @@ pub async fn authenticate(
     extra: &Dict,
 ) -> Step {
     let Pending { hello, question } = pending;
+    let code = hello::code(extra).or_else(|| hello.code.clone());
     match question {
-        Asked::Ticket => by_ticket(doors, peer, hello, signature).await,
+        Asked::Ticket => by_ticket(doors, peer, hello, signature, code.as_ref()).await,
         Asked::Proof(question, id) => {
             let attempted = Try::with_id(id, peer, &hello);
             let login = question.login(&hello);
-            match question.settle(doors, signature.expose(), extra, &attempted.claim(&login)).await {
-                Ok((login, own)) => {
-                    let mut entry = entry(doors, attempted, &hello, &login, own);
-                    settle_cookie(doors, peer, &mut entry, &login, None);
-                    Step::Joined(Box::new(entry))
-                }
-                // A challenge is answered once: for another answer there has to be another HELLO.
-                Err(LoginError::Refused(reason)) => refused(doors, hello.method, reason),
-                Err(LoginError::Storage(fault)) => failed(hello.method, &attempted.context, &fault),
-            }
+            let claim = attempted.claim(&login, code.as_ref());
+            let (decided, own) = question.settle(doors, signature.expose(), extra, &claim).await;
+            let settled = Settled { peer, attempted, hello, login, own, cookie: None };
+            // A challenge is answered once: for another answer there has to be another HELLO.
+            settle(doors, settled, decided, false)
         }
+        Asked::Code(waiting) => by_code(doors, peer, hello, *waiting, signature, extra).await,
     }
 }
 
-async fn by_ticket(doors: &Arc<Doors>, peer: &Peer, hello: Hello, signature: &Signature) -> Step {
+async fn by_ticket(
+    doors: &Arc<Doors>,
+    peer: &Peer,
+    hello: Hello,
+    signature: &Signature,
+    code: Option<&Secret>,
+) -> Step {
     let attempted = Try::new(doors, peer, &hello);
     let ticket = Secret::new(signature.expose());
     let cookie = new_cookie(doors, peer, &hello);
-    let attempt = Attempt { claim: attempted.claim(&hello.authid), ticket: &ticket, cookie: cookie.as_ref() };
-    match doors.app.login(&attempt).await {
-        Ok(login) => {
-            let mut entry = entry(doors, attempted, &hello, &login, Dict::new());
-            settle_cookie(doors, peer, &mut entry, &login, cookie.as_ref());
+    let attempt = Attempt { claim: attempted.claim(&hello.authid, code), ticket: &ticket, cookie: cookie.as_ref() };
+    let decided = doors.app.login(&attempt).await;
+    let login = hello.authid.clone();
+    settle(doors, Settled { peer, attempted, hello, login, own: Dict::new(), cookie }, decided, true)
+}
+
+/// The answer to the second challenge is the code itself; in `Extra` it is taken too.
+async fn by_code(
+    doors: &Arc<Doors>,
+    peer: &Peer,
+    hello: Hello,
+    waiting: AwaitsCode,
+    signature: &Signature,
+    extra: &Dict,
+) -> Step {
+    let answered = Secret::new(signature.expose());
+    let code = if answered.is_blank() { hello::code(extra).unwrap_or(answered) } else { answered };
+    let Some(Awaited { attempted, login, own, cookie, needed }) = waiting.answered() else {
+        return refused(doors, hello.method, Reason::CodeMissing);
+    };
+    let decided = doors.app.login_by_code(needed, &code, &attempted.claim(&login, None)).await;
+    settle(doors, Settled { peer, attempted, hello, login, own, cookie }, decided, false)
+}
+
+/// A login about which there is a decision.
+struct Settled<'a> {
+    peer: &'a Peer,
+    attempted: Try,
+    hello: Hello,
+    login: String,
+    /// What the method adds to `authextra`.
+    own: Dict,
+    cookie: Option<NewCookie>,
+}
+
+/// What comes of a decision; `may_repeat`: another AUTHENTICATE needs no other HELLO.
+fn settle(doors: &Arc<Doors>, settled: Settled<'_>, decided: Result<LoggedIn, LoginError>, may_repeat: bool) -> Step {
+    let Settled { peer, attempted, hello, login, own, cookie } = settled;
+    match decided {
+        Ok(logged_in) => {
+            let mut entry = entry(doors, attempted, &hello, &logged_in, own);
+            settle_cookie(doors, peer, &mut entry, &logged_in, cookie.as_ref());
             Step::Joined(Box::new(entry))
         }
-        Err(LoginError::Refused(reason)) => {
+        Err(LoginError::CodeNeeded(needed)) => {
+            let awaited = Awaited { attempted, login, own, cookie, needed: *needed };
+            let waiting = AwaitsCode::new(doors, hello.method, awaited);
+            Step::Challenge { pending: Pending { hello, question: Asked::Code(Box::new(waiting)) }, extra: Dict::new() }
+        }
+        Err(LoginError::Refused(reason)) if may_repeat => {
             let (method, outcome) = (hello.method, reason.name());
             let again = Some(Pending { hello, question: Asked::Ticket });
             Step::Refused { abort: denied(doors), again, method, outcome }
         }
+        Err(LoginError::Refused(reason)) => refused(doors, hello.method, reason),
         Err(LoginError::Storage(fault)) => failed(hello.method, &attempted.context, &fault),
     }
 }
 
 /// Writes into the trail that a login was through, but its user was locked or changed meanwhile.
 pub async fn revoked(doors: &Doors, entry: &Entry) -> Abort {
-    let claim = Claim { login: &entry.authid, context: &entry.context, session: &entry.id.to_string() };
+    let claim = Claim { login: &entry.authid, context: &entry.context, session: &entry.id.to_string(), code: None };
     if let Err(fault) = doors.app.identity.record_refused_login(&claim, Reason::Revoked, now()).await {
         tracing::error!(cid = entry.context.cid, error = ?fault, "a refused login is missing in the trail");
     }

@@ -1,6 +1,7 @@
 //! The ways in: listeners, transports, and the connections that they carry.
 
 mod address;
+mod awaits_code;
 mod batched;
 mod bridge;
 mod certificate;

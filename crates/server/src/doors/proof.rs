@@ -119,14 +119,14 @@ impl Question {
         signature: &str,
         extra: &Dict,
         claim: &Claim<'_>,
-    ) -> Result<(LoggedIn, Dict), LoginError> {
+    ) -> (Result<LoggedIn, LoginError>, Dict) {
         let identity = &doors.app.identity;
         // The rules are boxed: what they need to hold is large, and an idle connection keeps no room for it.
         match self {
             Self::Wampcra(challenge, text) => {
                 let rules =
                     Box::pin(async { identity.login_by_wampcra(challenge, &text, signature, claim, now()).await });
-                Ok((doors.app.throttled(claim, rules).await?, Dict::new()))
+                (doors.app.throttled(claim, rules).await, Dict::new())
             }
             Self::Scram(challenge) => {
                 let dialect = challenge.exchange().dialect();
@@ -137,19 +137,28 @@ impl Question {
                     channel_binding: field("channel_binding"),
                     cbind_data: field("cbind_data"),
                 };
-                let rules = Box::pin(async { identity.login_by_scram(challenge, &answer, claim, now()).await });
-                let (login, own_proof) = doors.app.throttled(claim, rules).await?;
-                let (name, text) = match dialect {
-                    Dialect::Specification => ("verifier", format!("v={own_proof}")),
-                    Dialect::Crossbar => ("scram_server_signature", own_proof),
-                };
-                Ok((login, Dict::new().with(name, text)))
+                let mut own_proof = None;
+                let rules = Box::pin(async {
+                    let (decided, proof) = identity.login_by_scram(challenge, &answer, claim, now()).await;
+                    own_proof = proof;
+                    decided
+                });
+                let decided = doors.app.throttled(claim, rules).await;
+                (decided, own_proof.map_or_else(Dict::new, |proof| server_proof(dialect, proof)))
             }
             Self::Cryptosign(challenge) => {
                 let rules = Box::pin(async { identity.login_by_cryptosign(challenge, signature, claim, now()).await });
-                Ok((doors.app.throttled(claim, rules).await?, Dict::new()))
+                (doors.app.throttled(claim, rules).await, Dict::new())
             }
         }
+    }
+}
+
+/// The server's own proof, as WELCOME has it.
+fn server_proof(dialect: Dialect, proof: String) -> Dict {
+    match dialect {
+        Dialect::Specification => Dict::new().with("verifier", format!("v={proof}")),
+        Dialect::Crossbar => Dict::new().with("scram_server_signature", proof),
     }
 }
 

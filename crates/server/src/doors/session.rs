@@ -25,6 +25,8 @@ use crate::outbox::{Ending, Outbox};
 
 /// Longest time that the answer to a logout waits until the cookie's end is durable.
 const LOGOUT_SECONDS_MAX: Duration = Duration::from_secs(5);
+/// Longest time for the code of a second factor: somebody has to look for it and type it.
+const CODE_SECONDS_MAX: Duration = Duration::from_mins(1);
 /// How WELCOME names this server.
 const AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
 
@@ -234,7 +236,10 @@ impl Session {
     async fn go_on(&mut self, step: Step) {
         match step {
             Step::Challenge { pending, extra } => {
-                self.outbox.send(Message::Challenge { method: pending.method().name().into(), extra });
+                if pending.needs_time() {
+                    self.deadline = Some(tokio::time::Instant::now() + CODE_SECONDS_MAX);
+                }
+                self.outbox.send(Message::Challenge { method: pending.method().into(), extra });
                 self.state = State::Challenged { pending, was_refused: false };
             }
             Step::Joined(entry) => {

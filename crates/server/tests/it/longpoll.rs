@@ -409,7 +409,7 @@ async fn pages_of_other_origins_may_use_it_only_where_they_are_listed() {
     let server = started("[http]\norigins = [\"https://app.example\"]").await;
     let reply = ask(&server, "OPTIONS", "/lp/open", asks, b"").await;
     assert_eq!((reply.status, reply.header("access-control-allow-origin")), (204, "https://app.example"));
-    assert_eq!(reply.header("access-control-allow-headers"), "authorization, content-type");
+    assert_eq!(reply.header("access-control-allow-headers"), "authorization, content-type, x-totp-code");
     let reply = ask(&server, "OPTIONS", "/lp/open", &asks.replace("app.", "evil."), b"").await;
     assert_eq!((reply.status, reply.header("access-control-allow-origin")), (405, ""));
     let reply = ask(&server, "POST", "/lp/open", "Origin: https://app.example\r\n", &offer(JSON)).await;

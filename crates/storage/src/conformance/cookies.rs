@@ -32,7 +32,7 @@ fn cookie(number: u32, owner: &str) -> Credential {
 async fn leave<R: Repository>(repository: &R, cookie: Credential) -> AcceptLoginOutcome {
     let audit = event(Audited::Login);
     let by = Evidence::Password(hash());
-    let accept = AcceptLogin { user: cookie.owner, by, cookie: Some(cookie), audit };
+    let accept = AcceptLogin { user: cookie.owner, by, code: None, cookie: Some(cookie), audit };
     repository.run(accept).await.unwrap()
 }
 

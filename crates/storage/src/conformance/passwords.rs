@@ -19,7 +19,7 @@ fn hash(text: &str) -> PasswordHash {
 
 fn accept(name: &str, checked: &str) -> AcceptLogin {
     let by = Evidence::Password(hash(checked));
-    AcceptLogin { user: user_id(name), by, cookie: None, audit: event(Audited::Login) }
+    AcceptLogin { user: user_id(name), by, code: None, cookie: None, audit: event(Audited::Login) }
 }
 
 async fn alice_with_password<R: Repository>(repository: &R) -> User {

@@ -140,7 +140,8 @@ async fn logins<R: Repository>(repository: &R, standing: Standing) -> Vec<Option
         AcceptLoginOutcome::Accepted(_) => None,
         AcceptLoginOutcome::Refused(reason) => Some(reason),
     };
-    let accept = |by| AcceptLogin { user: user_id("alice"), by, cookie: None, audit: event(Audited::Login) };
+    let accept =
+        |by| AcceptLogin { user: user_id("alice"), by, code: None, cookie: None, audit: event(Audited::Login) };
     let certificate = AcceptUser { login: login("alice"), audit: event(Audited::Login) };
     let session = SignOnSession {
         id: SessionId::from_uuid(Uuid::from_u128(1)),

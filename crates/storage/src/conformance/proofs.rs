@@ -103,7 +103,7 @@ fn evidence(number: u8) -> [Evidence; 4] {
 }
 
 fn accept(name: &str, by: Evidence) -> AcceptLogin {
-    AcceptLogin { user: user_id(name), by, cookie: None, audit: event(Audited::Login) }
+    AcceptLogin { user: user_id(name), by, code: None, cookie: None, audit: event(Audited::Login) }
 }
 
 async fn refused<R: Repository>(repository: &R, name: &str, by: Evidence, reason: Reason) {

@@ -6,7 +6,9 @@ use countersign_identity::audit::{Operation as Audited, Reason};
 use countersign_identity::password::PasswordHash;
 use countersign_identity::profile::Profile;
 use countersign_identity::proof::Secrets;
-use countersign_identity::repository::{ChangeUser, CreateUser, FindUser, Repository, UserChange};
+use countersign_identity::repository::{
+    AcceptLogin, AcceptLoginOutcome, AddUserKey, ChangeUser, CreateUser, Evidence, FindUser, Repository, UserChange,
+};
 use countersign_identity::sign_on::operations::{
     AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, EndSessions, FindFactor, FindSession, ListSessions,
     OpenSession, OpenSessionOutcome, ReapSessions, RenewSession, SetFactor, SetFactorOutcome,
@@ -17,7 +19,7 @@ use countersign_identity::user::User;
 use countersign_identity::{SessionId, Timestamp};
 use uuid::Uuid;
 
-use super::fixture::{NOW, at, check, digest, event, login, people, race, user, user_id};
+use super::fixture::{NOW, at, check, digest, event, login, people, race, user, user_id, user_key};
 
 pub(super) const HOUR: i64 = 3_600_000_000;
 
@@ -350,4 +352,51 @@ pub async fn ends_sessions_with_a_turn_as_asked<R: Repository>(repository: Arc<R
     assert_eq!(turned(true, EndSessions::AllBut(id(2))).await, [id(2)]);
     assert_eq!(turned(true, EndSessions::All).await, [id(2)]);
     assert_eq!(turned(false, EndSessions::All).await, []);
+}
+
+/// By password and by a proof of it, each step once, whichever kind of session it opens; by a public key without one.
+pub async fn accepts_a_login_by_password_with_a_code_only<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    let alice = alice(repository).await;
+    repository.run(set("alice", 1, EndSessions::All)).await.unwrap();
+    let log_in = |code| AcceptLogin {
+        user: user_id("alice"),
+        by: Evidence::Password(hash("first")),
+        code,
+        cookie: None,
+        audit: event(Audited::Login),
+    };
+    let accepted = AcceptLoginOutcome::Accepted(alice);
+    let line = &["login accepted"];
+    check(repository, log_in(None), accepted.clone(), line).await;
+    enable(repository, true).await;
+    for (code, reason) in [(None, Reason::CodeMissing), (Some(code(2, 10)), Reason::WrongCode)] {
+        let line = format!("login refused {}", reason.name());
+        check(repository, log_in(code), AcceptLoginOutcome::Refused(reason), &[line.as_str()]).await;
+    }
+    check(repository, log_in(Some(code(1, 10))), accepted.clone(), line).await;
+    let reused = AcceptLoginOutcome::Refused(Reason::CodeReused);
+    check(repository, log_in(Some(code(1, 10))), reused.clone(), &["login refused code_reused"]).await;
+    let again = OpenSessionOutcome::Refused(Reason::CodeReused);
+    check(repository, open(2, Some(code(1, 10))), again, &["session.open refused code_reused"]).await;
+    check(repository, open(2, Some(code(1, 11))), opened_outcome(&accepted), &["session.open accepted"]).await;
+    check(repository, log_in(Some(code(1, 11))), reused, &["login refused code_reused"]).await;
+    // The first factor is asked first.
+    let other = AcceptLogin { by: Evidence::Password(hash("second")), ..log_in(Some(code(1, 12))) };
+    let wrong = AcceptLoginOutcome::Refused(Reason::WrongTicket);
+    check(repository, other, wrong, &["login refused wrong_ticket"]).await;
+    check(repository, log_in(Some(code(1, 12))), accepted.clone(), line).await;
+    // A public key is not the password.
+    let key = user_key(1);
+    let add = AddUserKey { login: login("alice"), key: key.clone(), keys_max: 9, audit: event(Audited::UserKeyAdd) };
+    repository.run(add).await.unwrap();
+    let by_key = AcceptLogin { by: Evidence::PublicKey(key.key), ..log_in(None) };
+    check(repository, by_key, accepted, line).await;
+}
+
+fn opened_outcome(accepted: &AcceptLoginOutcome) -> OpenSessionOutcome {
+    match accepted {
+        AcceptLoginOutcome::Accepted(user) => OpenSessionOutcome::Opened(user.clone()),
+        AcceptLoginOutcome::Refused(reason) => OpenSessionOutcome::Refused(*reason),
+    }
 }

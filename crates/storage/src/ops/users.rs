@@ -12,7 +12,7 @@ use countersign_identity::standing::{ApprovalStatus, SignUpStatus, Standing, Way
 use countersign_identity::user::User;
 use countersign_identity::{LoginName, Timestamp, UserId};
 
-use super::{audit, cookies, exists, first, password_resets, profiles, proofs, sessions};
+use super::{audit, cookies, exists, factors, first, password_resets, profiles, proofs, sessions};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::tx::{Execute, Tx};
@@ -245,24 +245,38 @@ impl Execute for AcceptLogin {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<AcceptLoginOutcome, TxError> {
         // The row is held until the login is in the trail: who locks the user, sets the password or takes a key comes
         // before or after, never between. All of them hold the row first.
-        let refused = match hold_by_id(tx, self.user).await? {
-            None => Reason::UnknownUser,
-            Some(user) => match user.standing.admits(self.by.way(), self.audit.at) {
-                Err(reason) => reason,
-                // A statement of its own, which sees what was committed while the row was waited for.
-                Ok(()) if proofs::has(tx, &user, &self.by).await? => {
-                    if let Some(cookie) = &self.cookie {
-                        cookies::insert(tx, cookie).await?;
-                    }
-                    audit::accept(tx, &self.audit).await?;
-                    return Ok(AcceptLoginOutcome::Accepted(user));
-                }
-                Ok(()) => self.by.missing(),
-            },
+        let held = hold_by_id(tx, self.user).await?.ok_or(Reason::UnknownUser);
+        let accepted = match held {
+            Ok(user) => stands(tx, self, &user).await?.map(|()| user),
+            Err(reason) => Err(reason),
         };
-        audit::refuse(tx, &self.audit, refused).await?;
-        Ok(AcceptLoginOutcome::Refused(refused))
+        match accepted {
+            Ok(user) => {
+                if let Some(cookie) = &self.cookie {
+                    cookies::insert(tx, cookie).await?;
+                }
+                audit::accept(tx, &self.audit).await?;
+                Ok(AcceptLoginOutcome::Accepted(user))
+            }
+            Err(reason) => {
+                audit::refuse(tx, &self.audit, reason).await?;
+                Ok(AcceptLoginOutcome::Refused(reason))
+            }
+        }
     }
+}
+
+/// Whether what was found right is still so. The caller holds the user's row: these statements see what was committed while
+/// it was waited for.
+async fn stands<T: Tx>(tx: &mut T, login: &AcceptLogin, user: &User) -> Result<Result<(), Reason>, TxError> {
+    let way = login.by.way();
+    if let Err(reason) = user.standing.admits(way, login.audit.at) {
+        return Ok(Err(reason));
+    }
+    if !proofs::has(tx, user, &login.by).await? {
+        return Ok(Err(login.by.missing()));
+    }
+    if way == Way::Password { factors::accept(tx, user.id, login.code.as_ref()).await } else { Ok(Ok(())) }
 }
 
 impl Execute for AcceptUser {

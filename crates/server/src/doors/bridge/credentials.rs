@@ -1,4 +1,4 @@
-//! Whose request it is: the header `Authorization`.
+//! Whose request it is: the header `Authorization`, and `X-TOTP-Code` for who has a second factor.
 //!
 //! Both schemes carry a login and whatever the ticket login of a WAMP session takes. `Basic` has
 //! them as RFC 7617 says. A `Bearer` token is `LOGIN:SECRET`; one without a colon is a key that
@@ -11,6 +11,9 @@ use countersign_identity::Secret;
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
+/// The header with a code of the second factor.
+const CODE_HEADER: &str = "x-totp-code";
+
 /// What the login is tried with.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Credentials {
@@ -18,11 +21,18 @@ pub struct Credentials {
     pub login: String,
     /// Password, one-time password or key.
     pub ticket: Secret,
+    /// The code of the second factor.
+    pub code: Option<Secret>,
 }
 
 impl Credentials {
     /// Reads them; `None` if there are none that could be tried.
     pub fn read(headers: &HeaderMap) -> Option<Self> {
+        let code = headers.get(CODE_HEADER).and_then(|value| value.to_str().ok()).map(Secret::new);
+        Some(Self { code, ..Self::read_authorization(headers)? })
+    }
+
+    fn read_authorization(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return None };
         let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
@@ -31,7 +41,11 @@ impl Credentials {
             if rest.is_empty() || rest.contains(' ') {
                 return None;
             }
-            return Some(Self::split(rest).unwrap_or_else(|| Self { login: String::new(), ticket: Secret::new(rest) }));
+            return Some(Self::split(rest).unwrap_or_else(|| Self {
+                login: String::new(),
+                ticket: Secret::new(rest),
+                code: None,
+            }));
         }
         if scheme.eq_ignore_ascii_case("basic") {
             let decoded = Zeroizing::new(BASE64.decode(rest.as_bytes()).ok()?);
@@ -42,7 +56,7 @@ impl Credentials {
 
     fn split(text: &str) -> Option<Self> {
         let (login, ticket) = text.split_once(':')?;
-        Some(Self { login: login.to_owned(), ticket: Secret::new(ticket) })
+        Some(Self { login: login.to_owned(), ticket: Secret::new(ticket), code: None })
     }
 }
 
@@ -84,6 +98,16 @@ mod tests {
         check("Bearer zoe:i047jcfUWQQugakMVB8bzwuFjikDwZ-d", Some(("zoe", "i047jcfUWQQugakMVB8bzwuFjikDwZ-d")));
         check("bearer zoe:a:b", Some(("zoe", "a:b")));
         check("Bearer csk_abcDEF-123._~+/=", Some(("", "csk_abcDEF-123._~+/=")));
+    }
+
+    #[test]
+    fn a_code_of_the_second_factor_stands_in_a_header_of_its_own() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-totp-code", HeaderValue::from_static("123456"));
+        assert!(Credentials::read(&headers).is_none());
+        headers.append(header::AUTHORIZATION, HeaderValue::from_str(&basic("zoe:x")).unwrap());
+        let found = Credentials::read(&headers).unwrap();
+        assert_eq!((found.login.as_str(), found.code.unwrap().expose()), ("zoe", "123456"));
     }
 
     #[test]

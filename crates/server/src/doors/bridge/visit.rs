@@ -71,10 +71,20 @@ impl Visit {
         let id = doors.hub.new_session_id();
         let context = RequestContext::new(cid::generate(), peer.address, &peer.user_agent, "http");
         let session = id.to_string();
-        let claim = || Claim { login: &credentials.login, context: &context, session: &session };
+        let claim = || Claim {
+            login: &credentials.login,
+            context: &context,
+            session: &session,
+            code: credentials.code.as_ref(),
+        };
         let attempt = Attempt { claim: claim(), ticket: &credentials.ticket, cookie: None };
         let (metrics, method) = (&doors.app.metrics, AuthMethod::Ticket.name());
-        let login = doors.app.login(&attempt).await.map_err(|error| {
+        let login = match doors.app.login(&attempt).await {
+            // There is no second round here.
+            Err(LoginError::CodeNeeded(needed)) => Err(doors.app.identity.give_up_code(&needed, &claim(), now()).await),
+            decided => decided,
+        };
+        let login = login.map_err(|error| {
             metrics.login(method, login::outcome(&error));
             not_in(&context, error)
         })?;
@@ -162,7 +172,7 @@ fn not_in(context: &RequestContext, error: LoginError) -> NotIn {
     match error {
         LoginError::Refused(Reason::Throttled) => NotIn::Throttled,
         LoginError::Refused(Reason::Busy) => NotIn::Busy,
-        LoginError::Refused(_) => NotIn::Denied,
+        LoginError::Refused(_) | LoginError::CodeNeeded(_) => NotIn::Denied,
         LoginError::Storage(fault) => failed(context, &fault),
     }
 }

@@ -72,7 +72,7 @@ impl From<LoginError> for Refusal {
         match error {
             LoginError::Refused(Reason::Throttled | Reason::Busy) => Self::Throttled,
             // Whoever hears this has shown the right password.
-            LoginError::Refused(Reason::CodeMissing) => Self::code(TOTP_MISSING),
+            LoginError::Refused(Reason::CodeMissing) | LoginError::CodeNeeded(_) => Self::code(TOTP_MISSING),
             LoginError::Refused(_) => Self::code(NOT_ALLOWED),
             LoginError::Storage(fault) => Self::Ours(fault),
         }
