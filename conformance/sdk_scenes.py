@@ -37,6 +37,12 @@ class Scene:
     def login(self, username: str, password: Any = PASSWORD, **more: Any) -> SessionInfo:
         return self.sso.user.login("cid", username, password, *FROM, AGENT, **more)
 
+    def added(self) -> SessionInfo:
+        """A user of its own who has logged in."""
+        name = f"user.{uuid.uuid4().hex}"
+        self.server.add_user(name, "frontend", PASSWORD)
+        return self.login(name)
+
     def made(self, **fields: Any) -> tuple[str, str]:
         """A user of its own who may log in: name and id."""
         data = {"username": f"user.{uuid.uuid4().hex}", "password": PASSWORD, **fields}

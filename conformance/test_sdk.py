@@ -110,6 +110,23 @@ def test_a_token_is_text_that_can_be_decoded(server):
         assert isinstance(info.to_dict()["creation_time"], str)
 
 
+def test_who_comes_too_often_is_told_when_to_come_again():
+    listener = socket.create_server(("127.0.0.1", 0))
+    body = b'{"status": "error", "sub_status": ["E005001"]}'
+
+    def answer():
+        one, _ = listener.accept()
+        one.recv(65536)
+        head = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: %d\r\n\r\n" % len(body)
+        one.sendall(head + body)
+        one.close()
+
+    threading.Thread(target=answer, daemon=True).start()
+    with SSO(f"http://127.0.0.1:{listener.getsockname()[1]}") as sso:
+        error = refused(status_code.auth.not_allowed, sso.user.login, "cid", REGULAR, PASSWORD, APP, ADDRESS)
+    assert error.retry_after_seconds == 7
+
+
 def test_a_refusal_without_codes_is_still_one(server):
     with SSO(server.urls["http"]) as sso, pytest.raises(ValidationError) as error:
         sso.caller.send("POST", "/user/login", {"current_app": APP})

@@ -56,13 +56,13 @@ class Connection:
     def request(self, verb: str, path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Sends ``fields`` as a JSON body, whichever the verb is, and gives the answer's object.
 
-        The status of HTTP is in its ``http_status``. A request is sent once: whether one that was not answered was
+        The status of HTTP is in its ``http_status``, and when to come again in ``retry_after_seconds``. A request is sent once: whether one that was not answered was
         carried out, nobody knows.
 
         :raises TransportError: no answer, or none in JSON
         """
         body = json.dumps(fields, default=str).encode()
-        status, text = self._exchange(verb, self._path + path, body)
+        status, retry_after, text = self._exchange(verb, self._path + path, body)
         try:
             answer = json.loads(text)
         except ValueError:
@@ -70,6 +70,8 @@ class Connection:
         if not isinstance(answer, dict):
             raise TransportError(f"{verb} {path} was answered with HTTP {status} and no object")
         answer["http_status"] = status
+        if retry_after is not None and retry_after.isdigit():
+            answer["retry_after_seconds"] = int(retry_after)
         return answer
 
     def close(self) -> None:
@@ -79,7 +81,7 @@ class Connection:
         for one in idle:
             one.close()
 
-    def _exchange(self, verb: str, path: str, body: bytes) -> tuple[int, bytes]:
+    def _exchange(self, verb: str, path: str, body: bytes) -> tuple[int, Optional[str], bytes]:
         connection = self._take()
         try:
             connection.request(verb, path, body=body, headers=self._headers)
@@ -92,7 +94,7 @@ class Connection:
             connection.close()
             raise TransportError("the answer is too long")
         self._give_back(connection)
-        return response.status, text
+        return response.status, response.getheader("Retry-After"), text
 
     def _take(self) -> http.client.HTTPConnection:
         while True:

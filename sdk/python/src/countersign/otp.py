@@ -38,6 +38,25 @@ def mint(
     return OneTimePassword(answer["login"], answer["plaintext_key"], answer.get("uuid", ""), answer.get("expires", ""))
 
 
+def live(
+    sso: SSO, ust: Any, current_app: str, user_id: Optional[str] = None, cid: Optional[str] = None
+) -> list[dict[str, Any]]:
+    """The one-time passwords that the caller can still use, or as a super-user those of ``user_id``; without their keys.
+
+    :raises ValidationError: the server refused
+    """
+    given = {"ust": text_of(ust), "user_id": user_id}
+    return list(sso.caller.call("GET", "/user/otp", cid, current_app, None, **given)["result"])
+
+
+def delete(sso: SSO, ust: Any, current_app: str, uuid: str, cid: Optional[str] = None) -> None:
+    """Withdraws a one-time password of the caller, or as a super-user anybody's. One that isn't there is as good as withdrawn.
+
+    :raises ValidationError: the server refused
+    """
+    sso.caller.call("DELETE", "/user/otp", cid, current_app, None, ust=text_of(ust), uuid=uuid)
+
+
 def login(url: str, login: str, ticket: str, realm: str = REALM, library: Optional[str] = None) -> Any:
     """Logs in on the bus, as with a one-time password: ``login(url, otp.login, otp.plaintext_key)``.
 

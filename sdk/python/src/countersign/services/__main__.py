@@ -13,7 +13,7 @@ import threading
 from types import FrameType
 from typing import Any, Optional, Type
 
-from ..sso import SSO, OwnSession, TransportError, ValidationError
+from ..sso import SSO, OwnSession, ValidationError
 from .alias import install_alias
 from .bus import Callee, CallError, Lost, Procedure, Refused, bus_url
 from .service import Request, Service, invoke, load, new_cid
@@ -74,11 +74,10 @@ class Host:
                 logging.getLogger(service.get_name()).warning("Refused: %s", error)
                 told = {"cid": cid, "status": error.status, "sub_status": error.sub_status}
                 raise CallError(REFUSED_URI, list(error.sub_status), told) from None
-            except Exception as error:
+            except Exception:
                 logging.getLogger(service.get_name()).exception("Failed")
-                uri = "wamp.error.unavailable" if isinstance(error, TransportError) else "wamp.error.runtime_error"
                 # What went wrong is for the log: it may have what the caller must not see.
-                raise CallError(uri, ["the service failed"], {"cid": cid}) from None
+                raise CallError("wamp.error.runtime_error", ["the service failed"], {"cid": cid}) from None
 
         return call
 

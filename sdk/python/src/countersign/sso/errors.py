@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, Sequence, Union
+from typing import Any, Optional, Sequence, Union
 
 status_code = SimpleNamespace(
     ok="ok",
@@ -61,11 +61,13 @@ class ValidationError(Exception):
     :ivar sub_status: the codes that say why
     :ivar status: ``error`` or ``warning``
     :ivar return_status: whether an outer caller may be told the codes
+    :ivar retry_after_seconds: when to come again, of one that came too often
     """
 
     def __init__(
         self, sub_status: Union[str, Sequence[str]], return_status: bool = False, status: str = status_code.error
     ) -> None:
+        self.retry_after_seconds: Optional[int] = None
         self.sub_status = [sub_status] if isinstance(sub_status, str) else list(sub_status)
         self.return_status = return_status
         self.status = status
@@ -88,4 +90,6 @@ def check(answer: dict[str, Any], is_login: bool = False) -> dict[str, Any]:
         status_code.common.missing_input if answer.get("http_status") == 400 else status_code.common.internal_error
     ]
     is_told = not any(code in _UNTOLD for code in codes) and not (is_login and status_code.auth.not_allowed in codes)
-    raise ValidationError(codes, is_told, answer.get("status") or status_code.error)
+    error = ValidationError(codes, is_told, answer.get("status") or status_code.error)
+    error.retry_after_seconds = answer.get("retry_after_seconds")
+    raise error
