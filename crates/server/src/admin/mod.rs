@@ -9,4 +9,5 @@ mod trail;
 
 pub use command::{AuditPosition, AuditQuery, AuditVerified, ClearText, Command, Refused, RefusedKind, UserEdit};
 pub use execute::execute;
+pub use json::audit as audit_row;
 pub use totp::TotpEdit;

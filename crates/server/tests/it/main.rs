@@ -22,6 +22,7 @@ mod peers;
 mod proofs;
 mod proxies;
 mod race;
+mod secrets;
 mod smtp_server;
 mod sso;
 mod support;

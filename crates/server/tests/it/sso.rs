@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod attributes;
+mod audit;
 mod totp;
 
 use countersign_testkit::Server;

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use countersign_identity::audit::Reason;
+use countersign_identity::audit_trail::AuditSearchError;
 use countersign_identity::login::LoginError;
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::sign_on::attributes::AttributeError;
@@ -87,6 +88,16 @@ impl From<CallerError> for Refusal {
             CallerError::Barred(Reason::NotConfirmed) => Self::code(NOT_CONFIRMED),
             CallerError::Barred(_) => Self::code(NOT_ALLOWED),
             CallerError::Storage(fault) => Self::Ours(fault),
+        }
+    }
+}
+
+impl From<AuditSearchError> for Refusal {
+    fn from(error: AuditSearchError) -> Self {
+        match error {
+            AuditSearchError::Operation(_) | AuditSearchError::Outcome(_) => Self::code(INVALID_INPUT),
+            AuditSearchError::Time(_) => Self::Malformed(BadField::Wrong("since or until")),
+            AuditSearchError::Storage(fault) => Self::Ours(fault),
         }
     }
 }

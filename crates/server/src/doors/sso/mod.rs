@@ -8,8 +8,10 @@
 //! **Boundary:** handlers read fields, call one rule, write one answer. Which code an error has is said in `codes.rs` alone.
 
 mod attributes;
+mod audit;
 mod codes;
 mod fields;
+mod peer;
 mod sessions;
 mod totp;
 mod users;
@@ -29,6 +31,7 @@ use serde_json::{Map, Value, json};
 
 use self::codes::Refusal;
 use self::fields::Fields;
+use self::peer::Ids;
 use super::Doors;
 use super::cors::cors;
 use super::request::{Sender, private, read_body};
@@ -51,7 +54,8 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
         .route("/user/totp", patch(handler(|call| Box::pin(totp::reset(call)))))
         .route("/user/session", sessions_route())
         .route("/user/session/list", get(handler(|call| Box::pin(sessions::list(call)))))
-        .merge(attributes::routes());
+        .merge(attributes::routes())
+        .merge(audit::routes());
     Router::new()
         .nest("/sso", api.clone())
         .nest("/zato/sso", api)
@@ -101,11 +105,12 @@ async fn answer(doors: Arc<Doors>, request: Request, operation: Handler) -> Resp
         Ok(fields) => fields,
         Err(bad) => return malformed(&cid::generate(), bad),
     };
+    let request = cid::generate();
     let cid = match fields.optional("cid") {
         Ok(Some(given)) if !given.is_empty() => printable(&given, NAME_CHARACTERS_MAX),
-        _ => cid::generate(),
+        _ => request.clone(),
     };
-    let answered = run(&doors, &sender, fields, &cid, operation).await;
+    let answered = run(&doors, &sender, fields, &Ids { cid: &cid, request: &request }, operation).await;
     if head.method != Method::GET {
         doors.hub.sign_on_changed();
     }
@@ -122,7 +127,7 @@ async fn answer(doors: Arc<Doors>, request: Request, operation: Handler) -> Resp
             response
         }
         Err(Refusal::Ours(fault)) => {
-            tracing::error!(cid, error = ?fault, "a request of the sign-on API failed on our side");
+            tracing::error!(cid, request, error = ?fault, "a request of the sign-on API failed on our side");
             let internal = [codes::INTERNAL_ERROR];
             enveloped(StatusCode::INTERNAL_SERVER_ERROR, &cid, "error", &internal, Map::new())
         }
@@ -133,7 +138,7 @@ async fn run(
     doors: &Arc<Doors>,
     sender: &Sender,
     fields: Fields,
-    cid: &str,
+    ids: &Ids<'_>,
     operation: Handler,
 ) -> Result<Value, Refusal> {
     let application = fields.required("current_app")?;
@@ -142,7 +147,7 @@ async fn run(
         return Err(Refusal::Code { status: StatusCode::OK, code: codes::APP_INVALID });
     }
     let application = printable(&application, NAME_CHARACTERS_MAX);
-    let context = RequestContext::new(cid, sender.peer.address, &sender.peer.user_agent, &application);
+    let context = peer::context(doors, sender, &fields, ids, &application)?;
     operation(&Call { app: Arc::clone(&doors.app), fields, context }).await
 }
 
