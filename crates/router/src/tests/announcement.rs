@@ -62,7 +62,9 @@ fn the_page_of_features_is_the_announcement() {
 fn every_test_that_the_pages_name_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut known = BTreeSet::new();
-    for folder in ["wamp/src", "router/src", "identity/src", "server/src", "server/tests", "../conformance"] {
+    for folder in
+        ["wamp/src", "router/src", "identity/src", "storage/src", "server/src", "server/tests", "../conformance"]
+    {
         tests_in(&root.join(folder), &mut known);
     }
     for (page, tests_min) in [(PAGE, 25), (PRACTICE, 110), (ZATO, 6)] {
