@@ -76,6 +76,9 @@ pub enum AdminError {
     /// The text is no TOTP key.
     #[error(transparent)]
     TotpKey(#[from] TotpKeyError),
+    /// The user has no second factor.
+    #[error("the user {0:?} has no TOTP key; `countersign user totp reset` makes one")]
+    NoFactor(String),
     /// The label of a TOTP key is too long.
     #[error(transparent)]
     TotpLabel(#[from] LabelTooLong),

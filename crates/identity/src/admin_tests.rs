@@ -20,6 +20,7 @@ fn kind(error: &AdminError) -> &'static str {
         AdminError::KeyTaken => "KeyTaken",
         AdminError::NoSuchKey(_) => "NoSuchKey",
         AdminError::TooManyKeys => "TooManyKeys",
+        AdminError::NoFactor(_) => "NoFactor",
         AdminError::TotpKey(_) => "TotpKey",
         AdminError::TotpLabel(_) => "TotpLabel",
         AdminError::Storage(_) => "Storage",

@@ -84,6 +84,10 @@ names! {
         TotpEnable = "totp.enable",
         /// Logins need no code any more.
         TotpDisable = "totp.disable",
+        /// A user got new recovery codes; the old ones are worth nothing.
+        TotpRecovery = "totp.recovery",
+        /// A code of a second factor was checked apart from a login.
+        TotpValidate = "totp.validate",
         /// Rows of the trail were removed, as old as retention says.
         AuditTrim = "audit.trim",
         /// Somebody who forgot a password asked for a token.
@@ -172,6 +176,10 @@ names! {
         WrongCode = "wrong_code",
         /// The code of the second factor was used before, or is older than one that was.
         CodeReused = "code_reused",
+        /// Too many wrong codes for this user from this address; the code was not looked at.
+        CodeThrottled = "code_throttled",
+        /// Too many wrong codes in a row for this user; no code of the key counts any more.
+        FactorLocked = "factor_locked",
         /// The check of password and code is too long ago for this.
         StepUp = "step_up",
         /// The user was locked, deleted or changed while the session was being opened.

@@ -1,7 +1,9 @@
 //! The rules with what they need: a repository, the pepper and the settings.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::code_throttle::CodeThrottle;
 use crate::permission::KeySessionDenials;
 use crate::proof::SecretSettings;
 use crate::sign_on::SignOnSettings;
@@ -12,6 +14,8 @@ use crate::{Lifetimes, Pepper};
 pub struct Identity<R> {
     pub(crate) repository: R,
     pub(crate) settings: IdentitySettings,
+    /// Wrong codes of second factors.
+    pub(crate) codes: Mutex<CodeThrottle>,
 }
 
 /// What the rules need to know. Durations and counts are the operator's to set.
@@ -51,7 +55,7 @@ impl IdentitySettings {
 impl<R> Identity<R> {
     /// Puts the rules on top of a repository.
     pub fn new(repository: R, settings: IdentitySettings) -> Self {
-        Self { repository, settings }
+        Self { repository, settings, codes: Mutex::default() }
     }
 
     /// The repository, for operations that are no more than themselves.

@@ -14,6 +14,7 @@ pub mod audit_chain;
 pub mod audit_trail;
 pub mod bootstrap;
 pub mod challenge;
+pub mod code_throttle;
 mod credential;
 mod expires;
 mod identity;

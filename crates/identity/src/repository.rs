@@ -22,8 +22,8 @@ use crate::sign_on::attributes::operations::{
 use crate::sign_on::attributes::{Attribute, AttributeName};
 use crate::sign_on::operations::{
     AcceptToken, AcceptTokenOutcome, AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, FindFactor,
-    FindLiving, FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RenewSession, SetFactor,
-    SetFactorOutcome,
+    FindLiving, FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RefuseCode, RenewSession,
+    SetFactor, SetFactorOutcome, SetRecoveryCodes, SpendCode, SpendCodeOutcome,
 };
 use crate::sign_on::password_reset::operations::{
     AccessReset, FindReset, FinishReset, ReapResets, ResetOutcome, StartReset,
@@ -121,6 +121,9 @@ operations! {
     FindAttributes => Vec<Attribute>;
     ListAttributeNames => Vec<AttributeName>;
     ReapAttributes => u64;
+    RefuseCode => ();
+    SpendCode => SpendCodeOutcome;
+    SetRecoveryCodes => bool;
     RecordAudit => ();
     SearchAudit => Vec<AuditRow>;
     ReadChain => Vec<FoundRow>;

@@ -77,7 +77,14 @@ pub fn weight(reason: Reason) -> f64 {
         | Reason::WrongToken
         | Reason::TokenExpired
         | Reason::TokenMismatch => 0.1,
-        Reason::Busy | Reason::Throttled => 0.0,
+        // Nothing was looked at; or the password was right, and codes are counted apart (see `code_throttle`).
+        Reason::Busy
+        | Reason::Throttled
+        | Reason::CodeMissing
+        | Reason::WrongCode
+        | Reason::CodeReused
+        | Reason::CodeThrottled
+        | Reason::FactorLocked => 0.0,
         _ => 1.0,
     }
 }

@@ -1,6 +1,6 @@
 //! Time-based one-time passwords: keys, codes and the step that a code belongs to.
 //!
-//! Source: RFC 6238 (the vectors of its appendix B are tests below), RFC 4226, the key URI format of authenticator
+//! Source: RFC 6238 (the vectors of its appendix B are tests below), RFC 4226 (those of its appendix D as well), the key URI format of authenticator
 //! programs; contract of the sign-on API, sections 3, 10 and 11.
 //!
 //! **Invariant:** a code that is right yields the [`Step`] it belongs to, and nothing else does. Whoever accepts the code
@@ -306,6 +306,16 @@ mod tests {
                 assert_eq!(factor.code(step).expose(), code, "{time} {:?}", factor.algorithm);
                 assert_eq!(factor.check(&Secret::new(code), at(time)), Some(step));
             }
+        }
+    }
+
+    #[test]
+    fn makes_the_codes_of_rfc_4226() {
+        let factor = Totp { digits: Digits::Six, ..rfc(Algorithm::Sha1, 20) };
+        let codes =
+            ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"];
+        for (counter, code) in (0..).zip(codes) {
+            assert_eq!(factor.code(Step::from_number(counter)).expose(), code, "{counter}");
         }
     }
 

@@ -29,6 +29,7 @@ mod outbox;
 mod output;
 mod password_pool;
 mod procedures;
+mod qr;
 mod realm_settings;
 mod records;
 mod roles;

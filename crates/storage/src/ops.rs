@@ -11,6 +11,7 @@ mod history;
 mod password_resets;
 mod profiles;
 mod proofs;
+mod recovery_codes;
 mod roles;
 mod seals;
 mod sessions;

@@ -40,6 +40,11 @@ const MIGRATIONS: Migrations = Migrations {
             sql: include_str!("../migrations/postgres/0007_password_resets.sql"),
         },
         Migration { version: 8, name: "attributes", sql: include_str!("../migrations/postgres/0008_attributes.sql") },
+        Migration {
+            version: 9,
+            name: "second_factor",
+            sql: include_str!("../migrations/postgres/0009_second_factor.sql"),
+        },
     ],
 };
 

@@ -8,7 +8,7 @@ use super::{Claim, LoggedIn, LoginError, attempt_row};
 use crate::audit::Reason;
 use crate::repository::{AcceptLogin, Evidence, Repository, RepositoryError};
 use crate::sign_on::Factor;
-use crate::sign_on::operations::FindFactor;
+use crate::sign_on::operations::{AcceptedCode, FindFactor};
 use crate::standing::Way;
 use crate::user::User;
 use crate::{Credential, Identity, Secret, Timestamp};
@@ -103,9 +103,19 @@ impl<R: Repository> Identity<R> {
                 return Err(LoginError::Refused(reason));
             }
         };
-        let audit = if code.is_some() { row(&format!("{how} and code")) } else { row(how) };
+        let audit = match &code {
+            None => row(how),
+            Some(AcceptedCode::Step(_)) => row(&format!("{how} and code")),
+            Some(AcceptedCode::Recovery(_)) => row(&format!("{how} and recovery code")),
+        };
         let FirstFactor { user, by, cookie, .. } = shown;
-        self.accept(AcceptLogin { user: user.id, by, code, cookie, audit }).await
+        let accepted = self.accept(AcceptLogin { user: user.id, by, code: code.clone(), cookie, audit }).await;
+        let refused = match &accepted {
+            Err(LoginError::Refused(reason)) => Some(*reason),
+            _ => None,
+        };
+        self.code_was_judged(user.id, code.as_ref(), claim.context, refused);
+        accepted
     }
 }
 

@@ -13,7 +13,14 @@ fn with_factor(fixture: &Fixture, login: &str, digits: Digits) -> Totp {
     let totp = Totp { digits, ..Totp::new(TotpKey::generate(&mut TestRng(9))) };
     let audit = |operation| AuditEvent::new(NOW, &context(), &Actor::Operator, operation);
     let end_sessions = EndSessions::None;
-    let set = SetFactor { owner, totp: totp.clone(), label: None, end_sessions, audit: audit(Operation::TotpReset) };
+    let set = SetFactor {
+        owner,
+        totp: totp.clone(),
+        label: None,
+        keeps_recovery_codes: false,
+        end_sessions,
+        audit: audit(Operation::TotpReset),
+    };
     ready(fixture.memory().run(set)).unwrap();
     let audit = audit(Operation::TotpEnable);
     let enable = EnableFactor { owner, enabled: true, needs_code: false, code: None, end_sessions, audit };

@@ -36,35 +36,36 @@ impl<R: Repository> Identity<R> {
         let (owner, audit) = self.admit(actor, owner, audit).await?;
         let (totp, generated, audit) = self.new_totp(key, audit, rng);
         let end_sessions = self.all_sessions_to_end();
-        let set = SetFactor { owner: owner.id, totp, label, end_sessions, audit };
+        let set = SetFactor { owner: owner.id, totp, label, keeps_recovery_codes: false, end_sessions, audit };
         match self.repository.run(set).await? {
             SetFactorOutcome::Done { user, factor } => Ok(NewTotpKey { user, generated, totp: factor.totp }),
             SetFactorOutcome::NoSuchUser => Err(AdminError::NoSuchUser(login.to_owned())),
         }
     }
 
-    /// Logins of a user need no code any more. The key stays.
+    /// Turns the demand for a code on or off at logins of a user. The key stays.
     ///
     /// # Errors
     ///
     /// [`AdminError`]; nothing was changed then.
-    pub async fn disable_totp_of(
+    pub async fn turn_totp_of(
         &self,
         login: &str,
+        enabled: bool,
         actor: &Actor,
         context: &RequestContext,
         now: Timestamp,
     ) -> Result<User, AdminError> {
-        let audit = AuditEvent::new(now, context, actor, Operation::TotpDisable).target(&login.to_lowercase());
+        let operation = if enabled { Operation::TotpEnable } else { Operation::TotpDisable };
+        let audit = AuditEvent::new(now, context, actor, operation).target(&login.to_lowercase());
         let owner = self.user(login).await;
         let (owner, audit) = self.admit(actor, owner, audit).await?;
         let end_sessions = self.all_sessions_to_end();
-        let disable =
-            EnableFactor { owner: owner.id, enabled: false, needs_code: false, code: None, end_sessions, audit };
-        match self.repository.run(disable).await? {
+        let turn = EnableFactor { owner: owner.id, enabled, needs_code: false, code: None, end_sessions, audit };
+        match self.repository.run(turn).await? {
             EnableFactorOutcome::Done => Ok(owner),
             EnableFactorOutcome::NoFactor | EnableFactorOutcome::Refused(_) => {
-                Err(AdminError::NoSuchUser(login.to_owned()))
+                Err(AdminError::NoFactor(login.to_owned()))
             }
         }
     }

@@ -6,7 +6,7 @@
 use rand_core::CryptoRng;
 
 use super::SignOnSession;
-use super::operations::{FindFactor, OpenSession, OpenSessionOutcome};
+use super::operations::{AcceptedCode, FindFactor, OpenSession, OpenSessionOutcome};
 use crate::audit::{AuditEvent, Operation, Reason};
 use crate::login::{LoginError, PasswordPool};
 use crate::password::PASSWORD_BYTES_MAX;
@@ -22,7 +22,7 @@ pub struct SignIn<'a> {
     pub username: &'a str,
     /// The password that was given.
     pub password: &'a Secret,
-    /// The code that was given, if any.
+    /// The code that was given, if any: of an authenticator, or a recovery code.
     pub code: Option<&'a Secret>,
     /// From where, with which application.
     pub context: &'a RequestContext,
@@ -83,14 +83,20 @@ impl<R: Repository> Identity<R> {
             }
         };
         let (token, session) = self.plan_session(&user, given.context, now, rng);
-        let how = if code.is_some() { "password and code" } else { "password" };
+        let how = match &code {
+            None => "password",
+            Some(AcceptedCode::Step(_)) => "password and code",
+            Some(AcceptedCode::Recovery(_)) => "password and recovery code",
+        };
         let audit = audit.detail(&format!("{how} session={}", session.id.to_bus()));
         let sessions_max = self.settings.sign_on.sessions_max;
-        let open = OpenSession { session: session.clone(), password, code, sessions_max, audit };
-        match self.repository.run(open).await? {
-            OpenSessionOutcome::Opened(user) => Ok(SignedIn { token, session, user }),
-            OpenSessionOutcome::Refused(reason) => Err(LoginError::Refused(reason)),
-        }
+        let open = OpenSession { session: session.clone(), password, code: code.clone(), sessions_max, audit };
+        let (opened, refused) = match self.repository.run(open).await? {
+            OpenSessionOutcome::Opened(user) => (Ok(SignedIn { token, session, user }), None),
+            OpenSessionOutcome::Refused(reason) => (Err(LoginError::Refused(reason)), Some(reason)),
+        };
+        self.code_was_judged(user.id, code.as_ref(), given.context, refused);
+        opened
     }
 
     fn plan_session(

@@ -15,16 +15,21 @@ mod factor_admin;
 mod login;
 pub mod operations;
 pub mod password_reset;
+mod recovery_codes;
 mod reset_totp;
 mod sessions;
+mod validate_code;
 
 use std::time::Duration;
 
 pub use self::enable_totp::{EnableTotp, EnableTotpError};
 pub use self::login::{SignIn, SignedIn};
+pub use self::recovery_codes::RecoveryCodesError;
 pub use self::reset_totp::{LabelTooLong, NewTotpKey, ResetTotp, ResetTotpError};
 pub use self::sessions::{CallerError, SessionError};
+pub use self::validate_code::ValidateCodeError;
 
+use crate::code_throttle::CodeThrottleSettings;
 use crate::totp::{Algorithm, Digits, Step, Totp};
 use crate::user::User;
 use crate::{Digest, SessionId, Timestamp, UserId};
@@ -57,6 +62,8 @@ pub struct FactorSettings {
     pub allows_code_reuse: bool,
     /// Whether users turn the demand for a code on for themselves without showing one, as Zato had it.
     pub enables_without_code: bool,
+    /// How wrong codes are counted.
+    pub throttle: CodeThrottleSettings,
 }
 
 impl Default for SignOnSettings {
@@ -108,6 +115,8 @@ pub struct Factor {
     pub is_enabled: bool,
     /// The newest step that was accepted; no step up to it is accepted again.
     pub last_step: Option<Step>,
+    /// Wrong codes since the last right one.
+    pub failures: u32,
 }
 
 /// Somebody with a live session: proof for the rules that need one.
@@ -134,5 +143,7 @@ impl Caller {
     }
 }
 
+#[cfg(test)]
+mod factor_tests;
 #[cfg(test)]
 mod tests;

@@ -30,15 +30,26 @@ pub struct OpenSession {
     pub audit: AuditEvent,
 }
 
-/// A code that was found right.
+/// A code that was found right, or may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AcceptedCode {
+pub enum AcceptedCode {
+    /// A code of an authenticator: right, unless its step was accepted before.
+    Step(AcceptedStep),
+    /// A recovery code with this digest: right if the owner has one that wasn't used.
+    Recovery(Digest),
+}
+
+/// A code of an authenticator that was found right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptedStep {
     /// The factor that it was checked against.
     pub totp: Totp,
     /// The step that it belongs to.
     pub step: Step,
     /// Whether a step counts that was accepted before.
     pub allows_reuse: bool,
+    /// After so many wrong codes in a row no code of this factor counts any more.
+    pub failures_max: u32,
 }
 
 /// Outcome of [`OpenSession`].
@@ -152,7 +163,48 @@ pub struct ReapSessions {
     pub limit: u32,
 }
 
-/// Gives a user another second factor. Whether logins need a code stays as it was; no step was accepted of the new one.
+/// Counts a wrong code of a user's second factor.
+#[derive(Debug)]
+pub struct RefuseCode {
+    /// Whose.
+    pub owner: UserId,
+    /// The row for the trail; a refusal.
+    pub audit: AuditEvent,
+}
+
+/// Accepts a code apart from a login; it doesn't matter whether logins need one.
+#[derive(Debug)]
+pub struct SpendCode {
+    /// Whose.
+    pub owner: UserId,
+    /// The code.
+    pub code: AcceptedCode,
+    /// The row for the trail; stored as refused where the outcome is a refusal.
+    pub audit: AuditEvent,
+}
+
+/// Outcome of [`SpendCode`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpendCodeOutcome {
+    /// It was right, and is used up.
+    Spent,
+    /// Not, for this reason.
+    Refused(Reason),
+}
+
+/// Gives a user these recovery codes in the place of all others; whether the user has a second factor.
+#[derive(Debug)]
+pub struct SetRecoveryCodes {
+    /// Whose.
+    pub owner: UserId,
+    /// Of the codes.
+    pub digests: Vec<Digest>,
+    /// The row for the trail; stored as refused where the user has no second factor.
+    pub audit: AuditEvent,
+}
+
+/// Gives a user another second factor. Whether logins need a code stays as it was; no step was accepted of the new one, and
+/// no code of it was wrong.
 #[derive(Debug)]
 pub struct SetFactor {
     /// Whose.
@@ -161,6 +213,8 @@ pub struct SetFactor {
     pub totp: Totp,
     /// What its owner calls it.
     pub label: Option<String>,
+    /// Whether recovery codes that the user has go on to count.
+    pub keeps_recovery_codes: bool,
     /// Whether the owner's sessions end with it, and which of them doesn't.
     pub end_sessions: EndSessions,
     /// The row for the trail; stored as refused where there is no such user.

@@ -107,7 +107,9 @@ impl<R: Repository> Identity<R> {
         };
         let (totp, generated, audit) = self.new_totp(key, audit, rng);
         let end_sessions = self.sessions_to_end(caller, owner);
-        let set = SetFactor { owner, totp, label, end_sessions, audit };
+        // Who resets another's second factor may do it because somebody else has what belongs to it.
+        let keeps_recovery_codes = owner == caller.user.id;
+        let set = SetFactor { owner, totp, label, keeps_recovery_codes, end_sessions, audit };
         match self.repository.run(set).await? {
             SetFactorOutcome::Done { user, factor } => Ok(NewTotpKey { user, generated, totp: factor.totp }),
             SetFactorOutcome::NoSuchUser => Err(ResetTotpError::NoSuchUser),

@@ -11,7 +11,7 @@ use crate::testing::{Fixture, KRISTEN, LOCKED, NOW, TRUST, ZOE, context, passwor
 use crate::totp::{TotpKey, TotpKeyError};
 use crate::{Actor, Secret};
 
-fn sign_in_at(
+pub(super) fn sign_in_at(
     fixture: &Fixture,
     login: &str,
     password: &str,
@@ -31,11 +31,11 @@ fn caller_at(fixture: &Fixture, token: &Secret, now: Timestamp) -> Result<Caller
     ready(fixture.identity.caller(token, now))
 }
 
-fn caller(fixture: &Fixture, login: &str) -> Caller {
+pub(super) fn caller(fixture: &Fixture, login: &str) -> Caller {
     caller_at(fixture, &sign_in(fixture, login).token, NOW).unwrap()
 }
 
-fn reset(
+pub(super) fn reset(
     fixture: &Fixture,
     caller: &Caller,
     user_id: Option<&str>,
@@ -48,7 +48,7 @@ fn reset(
 }
 
 /// Turns the second factor on; its codes are made with what comes back.
-fn with_factor(fixture: &Fixture, login: &str) -> Totp {
+pub(super) fn with_factor(fixture: &Fixture, login: &str) -> Totp {
     let totp = reset(fixture, &caller(fixture, login), None, None, None).unwrap().totp;
     let boss = caller(fixture, TRUST);
     enable(fixture, &boss, login, true, None, NOW).unwrap();
@@ -68,16 +68,16 @@ fn enable(
     ready(fixture.identity.enable_totp(caller, wish, &context(), now))
 }
 
-fn id_of(fixture: &Fixture, login: &str) -> String {
+pub(super) fn id_of(fixture: &Fixture, login: &str) -> String {
     fixture.user(login).id.to_sign_on()
 }
 
-fn after(seconds: u64) -> Timestamp {
+pub(super) fn after(seconds: u64) -> Timestamp {
     NOW.saturating_add(Duration::from_secs(seconds))
 }
 
 #[track_caller]
-fn refused(result: Result<SignedIn, LoginError>) -> Reason {
+pub(super) fn refused(result: Result<SignedIn, LoginError>) -> Reason {
     match result {
         Err(LoginError::Refused(reason)) => reason,
         other => panic!("{other:?}"),
@@ -434,13 +434,18 @@ fn the_operator_resets_and_turns_off_the_factor_of_anybody() {
     let code = new.totp.code(Step::at(NOW));
     let token = sign_in_at(&fixture, KRISTEN, &password_of(KRISTEN), Some(&code), NOW).unwrap().token;
     fixture.memory().forget();
-    let disable = |login: &str, actor: &Actor| ready(fixture.identity.disable_totp_of(login, actor, &context(), NOW));
+    let turn = |login: &str, enabled: bool, actor: &Actor| {
+        ready(fixture.identity.turn_totp_of(login, enabled, actor, &context(), NOW))
+    };
+    let disable = |login: &str, actor: &Actor| turn(login, false, actor);
     assert!(matches!(disable("nobody", &Actor::Operator), Err(AdminError::NoSuchUser(_))));
     assert!(matches!(disable(KRISTEN, &fixture.actor(ZOE)), Err(AdminError::NotTrusted)));
+    assert!(matches!(turn(ZOE, true, &Actor::Operator), Err(AdminError::NoFactor(_))));
     disable(KRISTEN, &Actor::Operator).unwrap();
     let reasons: Vec<_> = fixture.take_rows().into_iter().map(|row| (row.0, row.3)).collect();
     let row = |reason| ("totp.disable", reason);
-    assert_eq!(reasons, [row(Some(Reason::NotFound)), row(Some(Reason::NotAllowed)), row(None)]);
+    let no_key = ("totp.enable", Some(Reason::NotFound));
+    assert_eq!(reasons, [row(Some(Reason::NotFound)), row(Some(Reason::NotAllowed)), no_key, row(None)]);
     assert!(caller_at(&fixture, &token, NOW).is_err());
     let _ = sign_in(&fixture, KRISTEN);
 }

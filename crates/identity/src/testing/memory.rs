@@ -25,7 +25,7 @@ use crate::sign_on::attributes::{Attribute, AttributeName, AttributeOwner};
 use crate::sign_on::{Factor, SignOnSession};
 use crate::standing::Way;
 use crate::user::{User, UserKey};
-use crate::{Credential, CredentialKind, LoginName, Timestamp, UserId};
+use crate::{Credential, CredentialKind, Digest, LoginName, Timestamp, UserId};
 
 #[path = "memory_attributes.rs"]
 mod attributes;
@@ -62,6 +62,7 @@ struct State {
     credentials: Vec<Credential>,
     factors: BTreeMap<UserId, Factor>,
     resets: BTreeMap<UserId, password_reset::Reset>,
+    recovery_codes: BTreeMap<UserId, Vec<(Digest, bool)>>,
     sessions: Vec<SignOnSession>,
     attributes: BTreeMap<(AttributeOwner, AttributeName), Attribute>,
     trail: Vec<AuditRow>,
@@ -308,14 +309,12 @@ impl Execute for AcceptLogin {
                 let has = if has { Ok(user.clone()) } else { Err(self.by.missing()) };
                 let way = self.by.way();
                 let factor = state.factors.get(&self.user).filter(|one| one.is_enabled && way == Way::Password);
-                let code = factor.and_then(|factor| sign_on::code_refusal(factor, self.code.as_ref()));
+                let code = factor.and_then(|factor| state.code_refusal(self.user, factor, self.code.as_ref()));
                 user.standing.admits(way, self.audit.at).and(has).and_then(|user| code.map_or(Ok(user), Err))
             }
         };
         if refused.is_ok() {
-            if let (Some(factor), Some(code)) = (state.factors.get_mut(&self.user), &self.code) {
-                factor.last_step = factor.last_step.max(Some(code.step));
-            }
+            state.use_code(self.user, self.code);
             state.credentials.extend(self.cookie);
         }
         state.record(self.audit, refused.as_ref().err().copied());

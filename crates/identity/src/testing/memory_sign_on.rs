@@ -4,8 +4,8 @@ use super::{Execute, State};
 use crate::audit::Reason;
 use crate::sign_on::operations::{
     AcceptToken, AcceptTokenOutcome, AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, EndSessions,
-    FindFactor, FindLiving, FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RenewSession,
-    SetFactor, SetFactorOutcome,
+    FindFactor, FindLiving, FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RefuseCode,
+    RenewSession, SetFactor, SetFactorOutcome, SetRecoveryCodes, SpendCode, SpendCodeOutcome,
 };
 use crate::sign_on::{Factor, SignOnSession};
 use crate::standing::Way;
@@ -30,17 +30,83 @@ impl OpenSession {
             return Some(Reason::WrongTicket);
         }
         let factor = state.factors.get(&self.session.owner).filter(|factor| factor.is_enabled);
-        code_refusal(factor?, self.code.as_ref())
+        state.code_refusal(self.session.owner, factor?, self.code.as_ref())
     }
 }
 
-pub(super) fn code_refusal(factor: &Factor, code: Option<&AcceptedCode>) -> Option<Reason> {
-    let Some(code) = code else { return Some(Reason::CodeMissing) };
-    if factor.totp != code.totp {
-        return Some(Reason::WrongCode);
+impl State {
+    pub(super) fn code_refusal(&self, owner: UserId, factor: &Factor, code: Option<&AcceptedCode>) -> Option<Reason> {
+        let code = match code {
+            None => return Some(Reason::CodeMissing),
+            Some(AcceptedCode::Recovery(digest)) => {
+                let codes = self.recovery_codes.get(&owner).map(Vec::as_slice).unwrap_or_default();
+                return match codes.iter().find(|(known, _)| known == digest) {
+                    None => Some(Reason::WrongCode),
+                    Some((_, is_spent)) => is_spent.then_some(Reason::CodeReused),
+                };
+            }
+            Some(AcceptedCode::Step(code)) => code,
+        };
+        if factor.totp != code.totp {
+            return Some(Reason::WrongCode);
+        }
+        if factor.failures >= code.failures_max {
+            return Some(Reason::FactorLocked);
+        }
+        let is_old = factor.last_step.is_some_and(|last| code.step <= last);
+        (is_old && !code.allows_reuse).then_some(Reason::CodeReused)
     }
-    let is_old = factor.last_step.is_some_and(|last| code.step <= last);
-    (is_old && !code.allows_reuse).then_some(Reason::CodeReused)
+
+    pub(super) fn use_code(&mut self, owner: UserId, code: Option<AcceptedCode>) {
+        match (self.factors.get_mut(&owner), code) {
+            (Some(factor), Some(AcceptedCode::Step(code))) => {
+                factor.last_step = factor.last_step.max(Some(code.step));
+                factor.failures = 0;
+            }
+            (Some(_), Some(AcceptedCode::Recovery(digest))) => {
+                let codes = self.recovery_codes.entry(owner).or_default();
+                codes.iter_mut().filter(|(known, _)| *known == digest).for_each(|(_, is_spent)| *is_spent = true);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Execute for RefuseCode {
+    fn execute(self, state: &mut State) {
+        if let Some(factor) = state.factors.get_mut(&self.owner) {
+            factor.failures += 1;
+        }
+        state.record(self.audit, Some(Reason::WrongCode));
+    }
+}
+
+impl Execute for SpendCode {
+    fn execute(self, state: &mut State) -> SpendCodeOutcome {
+        let factor = state.factors.get(&self.owner).cloned();
+        let refused = match factor {
+            None => Some(Reason::WrongCode),
+            Some(factor) => state.code_refusal(self.owner, &factor, Some(&self.code)),
+        };
+        state.record(self.audit, refused);
+        if let Some(reason) = refused {
+            return SpendCodeOutcome::Refused(reason);
+        }
+        state.use_code(self.owner, Some(self.code));
+        SpendCodeOutcome::Spent
+    }
+}
+
+impl Execute for SetRecoveryCodes {
+    fn execute(self, state: &mut State) -> bool {
+        let is_there = state.factors.contains_key(&self.owner);
+        if is_there {
+            let codes = self.digests.into_iter().map(|digest| (digest, false)).collect();
+            state.recovery_codes.insert(self.owner, codes);
+        }
+        state.record(self.audit, (!is_there).then_some(Reason::NotFound));
+        is_there
+    }
 }
 
 impl State {
@@ -60,13 +126,14 @@ impl Execute for OpenSession {
     fn execute(self, state: &mut State) -> OpenSessionOutcome {
         let refused = self.refusal(state);
         let owner = self.session.owner;
+        if refused == Some(Reason::WrongCode) && matches!(self.code, Some(AcceptedCode::Recovery(_))) {
+            state.factors.entry(owner).and_modify(|factor| factor.failures += 1);
+        }
         state.record(self.audit, refused);
         if let Some(reason) = refused {
             return OpenSessionOutcome::Refused(reason);
         }
-        if let (Some(factor), Some(code)) = (state.factors.get_mut(&owner), self.code) {
-            factor.last_step = factor.last_step.max(Some(code.step));
-        }
+        state.use_code(owner, self.code);
         state.sessions.push(self.session);
         let of_owner = state.sessions.iter().filter(|session| session.owner == owner).count();
         for _ in self.sessions_max as usize..of_owner {
@@ -160,7 +227,10 @@ impl Execute for SetFactor {
             return SetFactorOutcome::NoSuchUser;
         };
         let is_enabled = state.factors.get(&self.owner).is_some_and(|factor| factor.is_enabled);
-        let factor = Factor { totp: self.totp, label: self.label, is_enabled, last_step: None };
+        if !self.keeps_recovery_codes {
+            state.recovery_codes.remove(&self.owner);
+        }
+        let factor = Factor { totp: self.totp, label: self.label, is_enabled, last_step: None, failures: 0 };
         state.factors.insert(self.owner, factor.clone());
         state.end_sessions(self.owner, self.end_sessions);
         state.record(self.audit, None);
@@ -178,7 +248,7 @@ impl EnableFactor {
         if !self.enabled || factor.is_enabled || !self.needs_code {
             return None;
         }
-        let reason = code_refusal(factor, self.code.as_ref())?;
+        let reason = state.code_refusal(self.owner, factor, self.code.as_ref())?;
         Some((EnableFactorOutcome::Refused(reason), reason))
     }
 }
@@ -192,7 +262,7 @@ impl Execute for EnableFactor {
         let factor = state.factors.get_mut(&self.owner).filter(|factor| factor.is_enabled != self.enabled);
         if let Some(factor) = factor {
             factor.is_enabled = self.enabled;
-            factor.last_step = factor.last_step.max(self.code.map(|code| code.step));
+            state.use_code(self.owner, self.code);
             state.end_sessions(self.owner, self.end_sessions);
         }
         state.record(self.audit, None);

@@ -19,8 +19,12 @@ pub enum TotpEdit {
         /// What to call it.
         label: Option<String>,
     },
+    /// `user totp enable`
+    Enable,
     /// `user totp disable`
     Disable,
+    /// `user totp recovery`
+    Recovery,
 }
 
 /// Carries one of them out.
@@ -40,12 +44,20 @@ pub(super) async fn edit(app: &App, context: &RequestContext, login: &str, edit:
             // What the operator gave is not repeated.
             if let (Some(key), Some(fields)) = (reset.generated, answer.as_object_mut()) {
                 fields.insert("totp_key".to_owned(), key.expose().into());
+                let uri = reset.totp.uri(&app.config.totp.issuer, reset.user.login.as_str());
+                fields.insert("totp_uri".to_owned(), uri.expose().into());
             }
             Ok(answer)
         }
-        TotpEdit::Disable => {
-            let user = identity.disable_totp_of(login, operator, context, now()).await?;
-            Ok(json!({ "login": user.login.as_str(), "is_totp_enabled": false }))
+        TotpEdit::Recovery => {
+            let codes = identity.reset_recovery_codes_of(login, operator, context, now(), &mut random()).await?;
+            let codes: Vec<&str> = codes.iter().map(Secret::expose).collect();
+            Ok(json!({ "login": login.to_lowercase(), "recovery_codes": codes }))
+        }
+        TotpEdit::Enable | TotpEdit::Disable => {
+            let enabled = matches!(edit, TotpEdit::Enable);
+            let user = identity.turn_totp_of(login, enabled, operator, context, now()).await?;
+            Ok(json!({ "login": user.login.as_str(), "is_totp_enabled": enabled }))
         }
     }
 }

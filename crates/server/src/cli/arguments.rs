@@ -138,6 +138,19 @@ pub enum TotpCommand {
         /// What to call it
         #[arg(long, value_name = "L")]
         label: Option<String>,
+        /// Print a fresh key as a QR code as well, for terminals with a dark background
+        #[arg(long, conflicts_with = "key")]
+        qr: bool,
+    },
+    /// Give a user ten fresh recovery codes; the old ones end
+    Recovery {
+        /// Login name
+        login: String,
+    },
+    /// Demand a code of a user's key at logins
+    Enable {
+        /// Login name
+        login: String,
     },
     /// Let a user in without a code; the key stays
     Disable {

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use countersign_identity::Secret;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
@@ -23,6 +24,7 @@ use crate::control;
 use crate::data_dir::{DataDir, DataLock};
 use crate::open::{Installation, load_config, lock, open, open_data};
 use crate::output::say;
+use crate::qr;
 use crate::serve::{ServeOptions, serve};
 use arguments::{
     AuditCommand, Cli, CliCommand, MailCommand, OtpCommand, PubkeyCommand, RoleCommand, TotpCommand, UserCommand,
@@ -67,6 +69,8 @@ fn fail(message: &str) -> ExitCode {
 async fn dispatch(cli: Cli) -> Result<(), String> {
     let json = cli.json;
     let mut way = Way { data: &cli.data, config: cli.config.as_deref(), here: None };
+    let wants_picture =
+        matches!(&cli.command, CliCommand::User(UserCommand::Totp(TotpCommand::Reset { qr: true, .. })));
     let command = match cli.command {
         CliCommand::Version => return say(&print::version(json)).map_err(|error| explain(&error)),
         CliCommand::Serve { listen, demo } => {
@@ -92,6 +96,10 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
     let value = way.carry_out(command).await?;
     way.end().await;
     say(&print::answer(kind, &value, json)).map_err(|error| explain(&error))?;
+    if let Some(uri) = value.get("totp_uri").and_then(Value::as_str).filter(|_| wants_picture && !json) {
+        let picture = qr::in_characters(&Secret::new(uri)).unwrap_or_default();
+        say(&format!("{picture}\n")).map_err(|error| explain(&error))?;
+    }
     if let Some(note) = print::note(kind, &value).filter(|_| !json) {
         eprintln!("{note}");
     }
@@ -179,9 +187,11 @@ fn user(command: UserCommand) -> Result<Command, String> {
 
 fn totp(command: TotpCommand) -> Command {
     match command {
-        TotpCommand::Reset { login, key, label } => {
+        TotpCommand::Reset { login, key, label, qr: _ } => {
             Command::UserTotp { login, edit: TotpEdit::Reset { key: key.map(ClearText::new), label } }
         }
+        TotpCommand::Recovery { login } => Command::UserTotp { login, edit: TotpEdit::Recovery },
+        TotpCommand::Enable { login } => Command::UserTotp { login, edit: TotpEdit::Enable },
         TotpCommand::Disable { login } => Command::UserTotp { login, edit: TotpEdit::Disable },
     }
 }

@@ -85,10 +85,18 @@ pub fn note(kind: Kind, value: &Value) -> Option<String> {
     Some(format!("One login as {} until {}; it is not shown again.", cell(value, "login"), cell(value, "expires")))
 }
 
-/// One line for each field.
+/// One line for each field, and for each entry of a list.
 fn lines(value: &Value) -> String {
-    let names = value.as_object().into_iter().flatten().map(|(name, _)| name);
-    names.fold(String::new(), |text, name| text + &format!("{}: {}\n", name.replace('_', " "), cell(value, name)))
+    let mut text = String::new();
+    for (name, field) in value.as_object().into_iter().flatten() {
+        let title = name.replace('_', " ");
+        let entries = field.as_array().map(|entries| entries.iter().filter_map(Value::as_str));
+        let _ = match entries {
+            Some(entries) => entries.fold(writeln!(text, "{title}:"), |_, entry| writeln!(text, "  {entry}")),
+            None => writeln!(text, "{title}: {}", cell(value, name)),
+        };
+    }
+    text
 }
 
 fn role(role: &Value) -> String {

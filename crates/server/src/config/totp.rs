@@ -1,10 +1,13 @@
 //! Settings of the second factor, and what keeps programs written for Zato SSO as they are.
 
+use std::time::Duration;
+
+use countersign_identity::code_throttle::CodeThrottleSettings;
 use countersign_identity::sign_on::FactorSettings;
 use countersign_identity::totp::{Algorithm, Digits};
 use serde::Deserialize;
 
-use super::ConfigError;
+use super::{COUNT_MAX, ConfigError, SECONDS_MAX};
 
 /// `[totp]`
 #[derive(Debug, Clone, Deserialize)]
@@ -16,13 +19,23 @@ pub struct TotpConfig {
     pub algorithm: String,
     /// The length of codes of new keys: 6 or 8.
     pub digits: u8,
+    /// Wrong codes that one address may give for one account within the window.
+    pub pair_failures_max: u32,
+    /// How long such a wrong code counts.
+    pub pair_window_seconds: u64,
+    /// Wrong codes in a row for one account after which its key has to be reset.
+    pub failures_max: u32,
     /// Whether a code is accepted more than once. For the old test-suite only.
     pub allow_reuse: bool,
 }
 
 impl Default for TotpConfig {
     fn default() -> Self {
+        let throttle = CodeThrottleSettings::default();
         Self {
+            pair_failures_max: throttle.pair_failures_max,
+            pair_window_seconds: throttle.window.as_secs(),
+            failures_max: throttle.account_failures_max,
             issuer: "Countersign".to_owned(),
             algorithm: Algorithm::default().name().to_owned(),
             digits: Digits::default().count(),
@@ -63,12 +76,28 @@ impl TotpConfig {
         if self.issuer.trim().is_empty() || self.issuer.chars().count() > Self::ISSUER_CHARACTERS_MAX {
             return Err(bad("totp.issuer", "has from 1 to 64 characters"));
         }
+        let counts = [
+            ("totp.pair_failures_max", self.pair_failures_max.into(), COUNT_MAX),
+            ("totp.pair_window_seconds", self.pair_window_seconds, SECONDS_MAX),
+            ("totp.failures_max", self.failures_max.into(), COUNT_MAX),
+        ];
+        for (name, value, max) in counts {
+            if !(1..=max).contains(&value) {
+                return Err(ConfigError::Value { name, problem: format!("has to be from 1 to {max}") });
+            }
+        }
         Ok(FactorSettings {
             algorithm: Algorithm::from_name(&self.algorithm)
                 .ok_or_else(|| bad("totp.algorithm", "is SHA1, SHA256 or SHA512"))?,
             digits: Digits::from_count(self.digits).ok_or_else(|| bad("totp.digits", "is 6 or 8"))?,
             allows_code_reuse: self.allow_reuse,
             enables_without_code: zato.enable_totp_without_code,
+            throttle: CodeThrottleSettings {
+                pair_failures_max: self.pair_failures_max,
+                window: Duration::from_secs(self.pair_window_seconds),
+                account_failures_max: self.failures_max,
+                ..CodeThrottleSettings::default()
+            },
         })
     }
 }
@@ -88,6 +117,9 @@ mod tests {
         check(&format!("issuer = '{}'", "x".repeat(65)), "totp.issuer");
         check("algorithm = 'MD5'", "totp.algorithm");
         check("digits = 7", "totp.digits");
+        check("pair_failures_max = 0", "totp.pair_failures_max");
+        check("pair_window_seconds = 0", "totp.pair_window_seconds");
+        check("failures_max = 10000001", "totp.failures_max");
     }
 
     #[test]
@@ -101,6 +133,7 @@ mod tests {
             digits: Digits::Eight,
             allows_code_reuse: true,
             enables_without_code: true,
+            throttle: CodeThrottleSettings::default(),
         };
         assert_eq!(factor(&config, &zato), all);
     }

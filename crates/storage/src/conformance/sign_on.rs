@@ -10,8 +10,8 @@ use countersign_identity::repository::{
     AcceptLogin, AcceptLoginOutcome, AddUserKey, ChangeUser, CreateUser, Evidence, FindUser, Repository, UserChange,
 };
 use countersign_identity::sign_on::operations::{
-    AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, EndSessions, FindFactor, FindSession, ListSessions,
-    OpenSession, OpenSessionOutcome, ReapSessions, RenewSession, SetFactor, SetFactorOutcome,
+    AcceptedCode, AcceptedStep, EnableFactor, EnableFactorOutcome, EndSession, EndSessions, FindFactor, FindSession,
+    ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RenewSession, SetFactor, SetFactorOutcome,
 };
 use countersign_identity::sign_on::{Factor, SignOnSession};
 use countersign_identity::totp::{Algorithm, Digits, Step, Totp, TotpKey};
@@ -37,7 +37,7 @@ pub(super) async fn alice<R: Repository>(repository: &R) -> User {
     alice
 }
 
-fn hash(text: &str) -> PasswordHash {
+pub(super) fn hash(text: &str) -> PasswordHash {
     PasswordHash::from_stored(text.to_owned())
 }
 
@@ -61,7 +61,7 @@ pub(super) fn session(number: u32, created: Timestamp) -> SignOnSession {
     }
 }
 
-fn open(number: u32, code: Option<AcceptedCode>) -> OpenSession {
+pub(super) fn open(number: u32, code: Option<AcceptedCode>) -> OpenSession {
     OpenSession {
         session: session(number, at(number.into())),
         password: hash("first"),
@@ -75,16 +75,27 @@ fn totp(byte: u8) -> Totp {
     Totp { key: TotpKey::from_bytes(vec![byte; 20]).unwrap(), algorithm: Algorithm::Sha512, digits: Digits::Eight }
 }
 
-fn code(byte: u8, step: u64) -> AcceptedCode {
-    AcceptedCode { totp: totp(byte), step: Step::from_number(step), allows_reuse: false }
+pub(super) fn step(byte: u8, step: u64) -> AcceptedStep {
+    AcceptedStep { totp: totp(byte), step: Step::from_number(step), allows_reuse: false, failures_max: 100 }
 }
 
-fn set(name: &str, byte: u8, end_sessions: EndSessions) -> SetFactor {
+pub(super) fn code(byte: u8, number: u64) -> AcceptedCode {
+    AcceptedCode::Step(step(byte, number))
+}
+
+pub(crate) fn set(name: &str, byte: u8, end_sessions: EndSessions) -> SetFactor {
     let label = Some(format!("label {byte}"));
-    SetFactor { owner: user_id(name), totp: totp(byte), label, end_sessions, audit: event(Audited::TotpReset) }
+    SetFactor {
+        owner: user_id(name),
+        totp: totp(byte),
+        label,
+        keeps_recovery_codes: true,
+        end_sessions,
+        audit: event(Audited::TotpReset),
+    }
 }
 
-async fn enable<R: Repository>(repository: &R, enabled: bool) {
+pub(super) async fn enable<R: Repository>(repository: &R, enabled: bool) {
     assert_eq!(repository.run(turn("alice", enabled)).await.unwrap(), EnableFactorOutcome::Done);
 }
 
@@ -116,7 +127,7 @@ async fn live<R: Repository>(repository: &R) -> Vec<SessionId> {
     repository.run(list).await.unwrap().iter().map(|session| session.id).collect()
 }
 
-async fn not_opened<R: Repository>(repository: &R, operation: OpenSession, reason: Reason) {
+pub(super) async fn not_opened<R: Repository>(repository: &R, operation: OpenSession, reason: Reason) {
     let line = format!("session.open refused {}", reason.name());
     check(repository, operation, OpenSessionOutcome::Refused(reason), &[line.as_str()]).await;
 }
@@ -235,6 +246,7 @@ pub async fn sets_a_factor_and_finds_it<R: Repository>(repository: Arc<R>) {
         label: Some(format!("label {byte}")),
         is_enabled,
         last_step,
+        failures: 0,
     };
     let done = |factor| SetFactorOutcome::Done { user: alice.clone(), factor };
     let line = &["totp.reset accepted"];
@@ -277,7 +289,7 @@ pub async fn accepts_each_step_of_a_factor_once<R: Repository>(repository: Arc<R
     not_opened(repository, open(3, Some(code(1, 10))), Reason::CodeReused).await;
     not_opened(repository, open(3, Some(code(1, 9))), Reason::CodeReused).await;
     check(repository, open(3, Some(code(1, 11))), accepted.clone(), line).await;
-    let again = AcceptedCode { allows_reuse: true, ..code(1, 11) };
+    let again = AcceptedCode::Step(AcceptedStep { allows_reuse: true, ..step(1, 11) });
     check(repository, open(4, Some(again)), accepted.clone(), line).await;
     not_opened(repository, open(5, Some(code(1, 11))), Reason::CodeReused).await;
     enable(repository, false).await;

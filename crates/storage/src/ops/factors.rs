@@ -3,17 +3,18 @@
 //! **Invariant:** whoever changes a factor, or accepts a code of it, holds the user's row first. A step is accepted by the
 //! write that stores it.
 
-use countersign_identity::UserId;
 use countersign_identity::audit::Reason;
 use countersign_identity::sign_on::Factor;
 use countersign_identity::sign_on::operations::{
-    AcceptedCode, EnableFactor, EnableFactorOutcome, FindFactor, SetFactor, SetFactorOutcome,
+    AcceptedCode, AcceptedStep, EnableFactor, EnableFactorOutcome, FindFactor, RefuseCode, SetFactor, SetFactorOutcome,
+    SpendCode, SpendCodeOutcome,
 };
 use countersign_identity::totp::{Algorithm, Digits, Step, Totp, TotpKey};
 use countersign_identity::user::User;
+use countersign_identity::{Timestamp, UserId};
 use uuid::Uuid;
 
-use super::{audit, first, seals, sessions, users};
+use super::{audit, first, recovery_codes, seals, sessions, users};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::seal::{Keyring, Place};
@@ -24,7 +25,7 @@ const FACTORS: &str = "totp_factors";
 
 macro_rules! columns {
     () => {
-        "owner, totp_key, algorithm, digits, label, totp_factors.enabled, last_step"
+        "owner, totp_key, algorithm, digits, label, totp_factors.enabled, last_step, failures"
     };
 }
 
@@ -45,7 +46,8 @@ fn factor(row: Row, keyring: &Keyring) -> Result<Factor, TxError> {
     let is_enabled = record.truth("enabled")?;
     let last_step = record.optional_int("last_step")?.map(u64::try_from).transpose();
     let last_step = last_step.map_err(|error| record.corrupt("last_step", error))?.map(Step::from_number);
-    Ok(Factor { totp: Totp { key, algorithm, digits }, label, is_enabled, last_step })
+    let failures = record.count("failures")?;
+    Ok(Factor { totp: Totp { key, algorithm, digits }, label, is_enabled, last_step, failures })
 }
 
 async fn of<T: Tx>(tx: &mut T, owner: UserId) -> Result<Option<Factor>, TxError> {
@@ -55,14 +57,15 @@ async fn of<T: Tx>(tx: &mut T, owner: UserId) -> Result<Option<Factor>, TxError>
 }
 
 /// Whether a login goes through with this code: none is needed, or it is the right one of a step that wasn't accepted
-/// yet. The caller holds the user's row.
+/// yet, or a recovery code that wasn't used. The caller holds the user's row.
 pub async fn accept<T: Tx>(
     tx: &mut T,
     owner: UserId,
     code: Option<&AcceptedCode>,
+    now: Timestamp,
 ) -> Result<Result<(), Reason>, TxError> {
     match of(tx, owner).await?.filter(|factor| factor.is_enabled) {
-        Some(factor) => accept_of(tx, owner, &factor, code).await,
+        Some(factor) => accept_of(tx, owner, &factor, code, now).await,
         None => Ok(Ok(())),
     }
 }
@@ -73,16 +76,68 @@ async fn accept_of<T: Tx>(
     owner: UserId,
     factor: &Factor,
     code: Option<&AcceptedCode>,
+    now: Timestamp,
 ) -> Result<Result<(), Reason>, TxError> {
-    const SQL: &str =
-        "UPDATE totp_factors SET last_step = $2 WHERE owner = $1 AND (last_step IS NULL OR last_step < $2)";
-    let Some(code) = code else { return Ok(Err(Reason::CodeMissing)) };
+    match code {
+        None => Ok(Err(Reason::CodeMissing)),
+        Some(AcceptedCode::Step(code)) => accept_step(tx, owner, factor, code).await,
+        Some(AcceptedCode::Recovery(digest)) => recovery_codes::spend(tx, owner, *digest, now).await,
+    }
+}
+
+async fn accept_step<T: Tx>(
+    tx: &mut T,
+    owner: UserId,
+    factor: &Factor,
+    code: &AcceptedStep,
+) -> Result<Result<(), Reason>, TxError> {
+    const FRESH: &str = "UPDATE totp_factors SET last_step = $2, failures = 0 \
+        WHERE owner = $1 AND (last_step IS NULL OR last_step < $2) AND failures < $3";
+    const AGAIN: &str = "UPDATE totp_factors SET failures = 0 WHERE owner = $1 AND failures < $2";
     if factor.totp != code.totp {
         return Ok(Err(Reason::WrongCode));
     }
+    let (owner, failures_max) = (Param::Id(owner.uuid()), Param::Int(code.failures_max.into()));
     let step = i64::try_from(code.step.number()).unwrap_or(i64::MAX);
-    let is_fresh = tx.execute(SQL, &[owner.uuid().into(), step.into()]).await? == 1;
-    Ok(if is_fresh || code.allows_reuse { Ok(()) } else { Err(Reason::CodeReused) })
+    let is_accepted = tx.execute(FRESH, &[owner, step.into(), failures_max]).await? == 1
+        || code.allows_reuse && tx.execute(AGAIN, &[owner, failures_max]).await? == 1;
+    Ok(match is_accepted {
+        true => Ok(()),
+        // For the trail; the write has decided.
+        false if factor.failures >= code.failures_max => Err(Reason::FactorLocked),
+        false => Err(Reason::CodeReused),
+    })
+}
+
+/// Counts a wrong code.
+pub async fn count_failure<T: Tx>(tx: &mut T, owner: UserId) -> Result<(), TxError> {
+    // Far beyond every limit it stays, so that it can always be read.
+    const SQL: &str = "UPDATE totp_factors SET failures = failures + 1 WHERE owner = $1 AND failures < 1000000000";
+    tx.execute(SQL, &[owner.uuid().into()]).await.map(drop)
+}
+
+impl Execute for RefuseCode {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<(), TxError> {
+        count_failure(tx, self.owner).await?;
+        audit::refuse(tx, &self.audit, Reason::WrongCode).await
+    }
+}
+
+impl Execute for SpendCode {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<SpendCodeOutcome, TxError> {
+        users::hold_by_id(tx, self.owner).await?;
+        let accepted = match of(tx, self.owner).await? {
+            Some(factor) => accept_of(tx, self.owner, &factor, Some(&self.code), self.audit.at).await?,
+            None => Err(Reason::WrongCode),
+        };
+        match accepted {
+            Ok(()) => audit::accept(tx, &self.audit).await.map(|()| SpendCodeOutcome::Spent),
+            Err(reason) => {
+                audit::refuse(tx, &self.audit, reason).await?;
+                Ok(SpendCodeOutcome::Refused(reason))
+            }
+        }
+    }
 }
 
 impl Execute for FindFactor {
@@ -107,7 +162,8 @@ impl Execute for SetFactor {
         const SQL: &str = concat!(
             "INSERT INTO totp_factors (owner, totp_key, algorithm, digits, label, enabled, last_step) ",
             "VALUES ($1, $2, $3, $4, $5, $6, NULL) ON CONFLICT (owner) DO UPDATE SET totp_key = excluded.totp_key, ",
-            "algorithm = excluded.algorithm, digits = excluded.digits, label = excluded.label, last_step = NULL RETURNING ",
+            "algorithm = excluded.algorithm, digits = excluded.digits, label = excluded.label, last_step = NULL, ",
+            "failures = 0 RETURNING ",
             columns!()
         );
         let Some(user) = users::hold_by_id(tx, self.owner).await? else {
@@ -126,6 +182,9 @@ impl Execute for SetFactor {
         let row = first(tx, SQL, &params).await?;
         let row = row.ok_or_else(|| TxError::Corrupt(format!("{FACTORS} {}: was not stored", user.id.uuid())))?;
         let factor = factor(row, tx.keyring())?;
+        if !self.keeps_recovery_codes {
+            recovery_codes::delete_of(tx, user.id).await?;
+        }
         sessions::end(tx, user.id, self.end_sessions).await?;
         audit::accept(tx, &self.audit).await?;
         Ok(SetFactorOutcome::Done { user, factor })
@@ -145,7 +204,7 @@ impl Execute for EnableFactor {
                 return Ok(EnableFactorOutcome::NoFactor);
             }
             Some(factor) if self.enabled && !factor.is_enabled && self.needs_code => {
-                if let Err(reason) = accept_of(tx, self.owner, &factor, self.code.as_ref()).await? {
+                if let Err(reason) = accept_of(tx, self.owner, &factor, self.code.as_ref(), self.audit.at).await? {
                     audit::refuse(tx, &self.audit, reason).await?;
                     return Ok(EnableFactorOutcome::Refused(reason));
                 }

@@ -94,7 +94,7 @@ impl Execute for OpenSession {
             Some(user) if user.password.as_ref() != Some(&self.password) => Reason::WrongTicket,
             Some(user) => match user.standing.admits(Way::Password, self.audit.at) {
                 Err(reason) => reason,
-                Ok(()) => match factors::accept(tx, user.id, self.code.as_ref()).await? {
+                Ok(()) => match factors::accept(tx, user.id, self.code.as_ref(), self.audit.at).await? {
                     Ok(()) => return open(tx, self, user).await,
                     Err(reason) => reason,
                 },

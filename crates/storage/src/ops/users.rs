@@ -276,7 +276,11 @@ async fn stands<T: Tx>(tx: &mut T, login: &AcceptLogin, user: &User) -> Result<R
     if !proofs::has(tx, user, &login.by).await? {
         return Ok(Err(login.by.missing()));
     }
-    if way == Way::Password { factors::accept(tx, user.id, login.code.as_ref()).await } else { Ok(Ok(())) }
+    if way == Way::Password {
+        factors::accept(tx, user.id, login.code.as_ref(), login.audit.at).await
+    } else {
+        Ok(Ok(()))
+    }
 }
 
 impl Execute for AcceptUser {

@@ -7,9 +7,11 @@ use countersign_identity::proof::Secrets;
 use countersign_identity::repository::{CreateUser, FindSharedKey, RepositoryError, Run as _};
 use countersign_identity::sign_on::attributes::operations::{AttributeWrite, ChangeAttributes, FindAttributes};
 use countersign_identity::sign_on::attributes::{AttributeName, AttributeOwner, AttributeVerb};
+use countersign_identity::sign_on::operations::{EndSessions, FindFactor};
 
 use super::database::{Kind, Sql, with_database};
 use crate::conformance::fixture::{NOW, event, login, people, secrets, user, user_id};
+use crate::conformance::sign_on::set;
 use crate::{Keyring, KeyringError, SealKey, Store};
 
 fn ring(keys: &[u8]) -> Keyring {
@@ -148,6 +150,29 @@ async fn a_sealed_attribute_can_be_moved_neither_to_another_user_nor_to_another_
             store.run(Sql(moving)).await.unwrap();
             let moved = find(of, text).await;
             assert!(matches!(moved, Err(RepositoryError::Corrupt(_))), "{moved:?}");
+        })
+        .await;
+    }
+}
+
+/// Gives everybody the same sealed TOTP key.
+const SWAP_TOTP: &str =
+    "UPDATE totp_factors SET totp_key = (SELECT totp_key FROM totp_factors ORDER BY owner LIMIT 1) RETURNING 1";
+
+#[tokio::test]
+async fn a_sealed_totp_key_can_not_be_moved_to_another_user() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        with_database(kind, async |database| {
+            let store = database.open().await.unwrap();
+            store.unlock(ring(&[1])).await.unwrap();
+            people(&store, &["alice", "bob"]).await;
+            for name in ["alice", "bob"] {
+                store.run(set(name, 1, EndSessions::None)).await.unwrap();
+            }
+            let is_opened = async |name| store.run(FindFactor { login: login(name) }).await.is_ok();
+            assert!(is_opened("alice").await && is_opened("bob").await);
+            store.run(Sql(&[SWAP_TOTP])).await.unwrap();
+            assert!(is_opened("alice").await != is_opened("bob").await);
         })
         .await;
     }

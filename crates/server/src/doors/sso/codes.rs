@@ -6,7 +6,9 @@ use countersign_identity::audit_trail::AuditSearchError;
 use countersign_identity::login::LoginError;
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::sign_on::attributes::AttributeError;
-use countersign_identity::sign_on::{CallerError, EnableTotpError, ResetTotpError, SessionError};
+use countersign_identity::sign_on::{
+    CallerError, EnableTotpError, RecoveryCodesError, ResetTotpError, SessionError, ValidateCodeError,
+};
 
 use super::fields::BadField;
 
@@ -45,6 +47,8 @@ pub enum Refusal {
     },
     /// Too many failures; nothing was looked at.
     Throttled,
+    /// Too many wrong codes; this one was not looked at.
+    CodesThrottled,
     /// Our own fault.
     Ours(RepositoryError),
 }
@@ -73,7 +77,8 @@ impl From<LoginError> for Refusal {
         match error {
             LoginError::Refused(Reason::Throttled | Reason::Busy) => Self::Throttled,
             // Whoever hears this has shown the right password.
-            LoginError::Refused(Reason::CodeMissing) | LoginError::CodeNeeded(_) => Self::code(TOTP_MISSING),
+            LoginError::Refused(reason @ (Reason::CodeMissing | Reason::CodeThrottled)) => code_refused(reason),
+            LoginError::CodeNeeded(_) => Self::code(TOTP_MISSING),
             LoginError::Refused(_) => Self::code(NOT_ALLOWED),
             LoginError::Storage(fault) => Self::Ours(fault),
         }
@@ -125,8 +130,8 @@ impl From<EnableTotpError> for Refusal {
     fn from(error: EnableTotpError) -> Self {
         match error {
             EnableTotpError::NotAllowed | EnableTotpError::NoFactor => Self::code(INVALID_INPUT),
-            EnableTotpError::Code(Reason::CodeMissing) => Self::code(TOTP_MISSING),
-            EnableTotpError::NoSuchUser | EnableTotpError::StepUp | EnableTotpError::Code(_) => Self::code(NOT_ALLOWED),
+            EnableTotpError::Code(reason) => code_refused(reason),
+            EnableTotpError::NoSuchUser | EnableTotpError::StepUp => Self::code(NOT_ALLOWED),
             EnableTotpError::Storage(fault) => Self::Ours(fault),
         }
     }
@@ -147,6 +152,35 @@ impl From<AttributeError> for Refusal {
             | AttributeError::TooMany => Self::code(INVALID_INPUT),
             AttributeError::Exists => Self::code(ATTRIBUTE_EXISTS),
             AttributeError::Storage(fault) => Self::Ours(fault),
+        }
+    }
+}
+
+/// Why a code of the second factor is refused; wrong and used ones are not told apart.
+fn code_refused(reason: Reason) -> Refusal {
+    match reason {
+        Reason::CodeMissing => Refusal::code(TOTP_MISSING),
+        Reason::CodeThrottled => Refusal::CodesThrottled,
+        _ => Refusal::code(NOT_ALLOWED),
+    }
+}
+
+impl From<RecoveryCodesError> for Refusal {
+    fn from(error: RecoveryCodesError) -> Self {
+        match error {
+            RecoveryCodesError::NamedUser | RecoveryCodesError::NoFactor => Self::code(INVALID_INPUT),
+            RecoveryCodesError::StepUp => Self::code(NOT_ALLOWED),
+            RecoveryCodesError::Storage(fault) => Self::Ours(fault),
+        }
+    }
+}
+
+impl From<ValidateCodeError> for Refusal {
+    fn from(error: ValidateCodeError) -> Self {
+        match error {
+            ValidateCodeError::NotAllowed | ValidateCodeError::NoFactor => Self::code(NOT_ALLOWED),
+            ValidateCodeError::Code(reason) => code_refused(reason),
+            ValidateCodeError::Storage(fault) => Self::Ours(fault),
         }
     }
 }

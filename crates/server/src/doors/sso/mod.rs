@@ -52,6 +52,8 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
         .route("/user/login", any(handler(|call| Box::pin(users::login(call)))))
         .route("/user/logout", any(handler(|call| Box::pin(users::logout(call)))))
         .route("/user/totp", patch(handler(|call| Box::pin(totp::reset(call)))))
+        .route("/user/totp/recovery", post(handler(|call| Box::pin(totp::recovery(call)))))
+        .route("/user/totp/validate", post(handler(|call| Box::pin(totp::validate(call)))))
         .route("/user/session", sessions_route())
         .route("/user/session/list", get(handler(|call| Box::pin(sessions::list(call)))))
         .merge(attributes::routes())
@@ -119,19 +121,21 @@ async fn answer(doors: Arc<Doors>, request: Request, operation: Handler) -> Resp
         Ok(_) => enveloped(StatusCode::OK, &cid, "ok", &[], Map::new()),
         Err(Refusal::Malformed(bad)) => malformed(&cid, bad),
         Err(Refusal::Code { status, code }) => enveloped(status, &cid, "error", &[code], Map::new()),
-        Err(Refusal::Throttled) => {
-            let wait = doors.app.config.throttle().delay_max.as_secs().max(1);
-            let not_allowed = [codes::NOT_ALLOWED];
-            let mut response = enveloped(StatusCode::TOO_MANY_REQUESTS, &cid, "error", &not_allowed, Map::new());
-            response.headers_mut().insert(header::RETRY_AFTER, wait.into());
-            response
-        }
+        Err(Refusal::Throttled) => throttled(&cid, doors.app.config.throttle().delay_max),
+        Err(Refusal::CodesThrottled) => throttled(&cid, doors.app.identity.settings().sign_on.factor.throttle.window),
         Err(Refusal::Ours(fault)) => {
             tracing::error!(cid, request, error = ?fault, "a request of the sign-on API failed on our side");
             let internal = [codes::INTERNAL_ERROR];
             enveloped(StatusCode::INTERNAL_SERVER_ERROR, &cid, "error", &internal, Map::new())
         }
     }
+}
+
+fn throttled(cid: &str, wait: Duration) -> Response {
+    let not_allowed = [codes::NOT_ALLOWED];
+    let mut response = enveloped(StatusCode::TOO_MANY_REQUESTS, cid, "error", &not_allowed, Map::new());
+    response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
+    response
 }
 
 async fn run(

@@ -1,0 +1,11 @@
+-- Second factors: wrong codes since the last right one, and recovery codes.
+
+ALTER TABLE totp_factors ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+
+-- A code works while spent_at is NULL.
+CREATE TABLE recovery_codes (
+    owner    BLOB    NOT NULL REFERENCES totp_factors (owner) ON DELETE CASCADE,
+    digest   BLOB    NOT NULL CHECK (length(digest) = 32),
+    spent_at INTEGER,
+    PRIMARY KEY (owner, digest)
+) STRICT, WITHOUT ROWID;
