@@ -34,7 +34,7 @@ fn tests_in(folder: &Path, names: &mut BTreeSet<String>) {
         };
         let text = std::fs::read_to_string(&path).unwrap();
         let functions = text.lines().filter_map(|line| line.split_once(keyword).map(|(_, rest)| rest));
-        names.extend(functions.filter_map(|rest| rest.split_once('(').map(|(name, _)| name.to_owned())));
+        names.extend(functions.filter_map(|rest| rest.split_once(['(', '<']).map(|(name, _)| name.to_owned())));
     }
 }
 
