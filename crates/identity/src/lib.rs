@@ -9,6 +9,7 @@
 //! [`Secret`] and, at rest, as a keyed digest or a password hash.
 
 pub mod admin;
+pub mod allowance;
 pub mod audit;
 pub mod audit_chain;
 pub mod audit_trail;

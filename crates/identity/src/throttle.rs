@@ -164,18 +164,18 @@ impl Throttle {
 
 /// Leaky buckets, a bounded number of them.
 #[derive(Debug)]
-struct Buckets<K> {
+pub(crate) struct Buckets<K> {
     levels: HashMap<K, (Instant, f64)>,
     leak: Duration,
     entries_max: usize,
 }
 
 impl<K: Eq + Hash + Clone> Buckets<K> {
-    fn new((leak, entries_max): (Duration, usize)) -> Self {
+    pub(crate) fn new((leak, entries_max): (Duration, usize)) -> Self {
         Self { levels: HashMap::new(), leak, entries_max }
     }
 
-    fn level(&self, now: Instant, key: &K) -> f64 {
+    pub(crate) fn level(&self, now: Instant, key: &K) -> f64 {
         self.levels.get(key).map_or(0.0, |entry| self.leaked(now, *entry))
     }
 
@@ -184,7 +184,7 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
         (level - leaked).max(0.0)
     }
 
-    fn add(&mut self, now: Instant, key: K, weight: f64) {
+    pub(crate) fn add(&mut self, now: Instant, key: K, weight: f64) {
         let level = self.level(now, &key) + weight;
         if !self.levels.contains_key(&key) && self.levels.len() >= self.entries_max {
             self.make_room(now);

@@ -10,14 +10,16 @@ use countersign_identity::login::{
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::sign_on::{SignIn, SignedIn};
 use countersign_identity::throttle::{Admission, Throttle};
-use countersign_identity::{Identity, LoginName, PeerAddress, Secret};
+use countersign_identity::{Identity, LoginName, PeerAddress, Secret, UserId};
 use countersign_storage::Store;
 use rand_core::CryptoRng;
 
+use crate::afterwards::Afterwards;
+use crate::allowances::Allowances;
 use crate::clock::now;
 use crate::config::{Config, ConfigError};
 use crate::mail::Mailer;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, ServerLimit};
 use crate::password_pool::HashingPool;
 use crate::trail::Trail;
 
@@ -35,6 +37,9 @@ pub struct App {
     pub mailer: Mailer,
     /// Checkpoints of the audit trail, beside the database.
     pub trail: Trail,
+    /// What goes on after its request was answered.
+    pub afterwards: Afterwards,
+    allowances: Allowances,
     /// The settings.
     pub config: Config,
     /// What is counted.
@@ -53,7 +58,9 @@ impl App {
     pub fn new(identity: Identity<Store>, config: Config, trail: Trail) -> Result<Self, ConfigError> {
         let metrics = Arc::new(Metrics::default());
         Ok(Self {
-            mailer: Mailer::new(&config.mail, SITE_NAME, Arc::clone(&metrics))?,
+            mailer: Mailer::new(&config, SITE_NAME, Arc::clone(&metrics))?,
+            afterwards: Afterwards::new(Arc::clone(&metrics)),
+            allowances: Allowances::new(&config.mail),
             passwords: HashingPool::new(&config.password, identity.settings().secrets, Arc::clone(&metrics)),
             identity,
             trail,
@@ -179,6 +186,42 @@ impl App {
     pub async fn load_roles(&self, table: &crate::roles::RoleTable) -> Result<(), RepositoryError> {
         table.replace(self.identity.roles().await?);
         Ok(())
+    }
+
+    /// Takes one of the requests for mails that the peer has in an hour.
+    ///
+    /// # Errors
+    ///
+    /// There is none left; counted by then.
+    pub fn request_for_mail(&self, address: PeerAddress) -> Result<(), ServerLimit> {
+        if self.is_exempt(address) { Ok(()) } else { self.counted(self.allowances.request(address)) }
+    }
+
+    /// Takes one of the mails that a user gets in an hour.
+    ///
+    /// # Errors
+    ///
+    /// There is none left; counted by then.
+    pub fn mail_to(&self, user: UserId) -> Result<(), ServerLimit> {
+        self.counted(self.allowances.mail(user))
+    }
+
+    /// Whether the peer may try one more token of a mail.
+    ///
+    /// # Errors
+    ///
+    /// It had too many wrong ones; counted by then.
+    pub fn may_try_token(&self, address: PeerAddress) -> Result<(), ServerLimit> {
+        if self.is_exempt(address) { Ok(()) } else { self.counted(self.allowances.may_try_token(address)) }
+    }
+
+    /// The peer had a wrong token.
+    pub fn wrong_token(&self, address: PeerAddress) {
+        self.allowances.wrong_token(address);
+    }
+
+    fn counted(&self, result: Result<(), ServerLimit>) -> Result<(), ServerLimit> {
+        result.inspect_err(|limit| self.metrics.limit_reached(*limit))
     }
 
     fn is_exempt(&self, address: PeerAddress) -> bool {

@@ -5,6 +5,7 @@
 
 mod audit;
 mod mail;
+mod password_reset;
 mod sso;
 mod totp;
 mod websocket;
@@ -26,7 +27,8 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 pub use self::audit::AuditConfig;
-pub use self::mail::{MailConfig, SmtpConfig, SmtpTls};
+pub use self::mail::{MailConfig, SmtpConfig, SmtpTls, mailbox};
+pub use self::password_reset::PasswordResetConfig;
 pub use self::sso::SsoConfig;
 pub use self::totp::{CompatConfig, TotpConfig};
 pub use self::websocket::{TestConfig, WebSocketConfig};
@@ -72,6 +74,8 @@ pub struct Config {
     pub sso: SsoConfig,
     /// Outgoing mail.
     pub mail: MailConfig,
+    /// Forgotten passwords.
+    pub password_reset: PasswordResetConfig,
     /// Second factors.
     pub totp: TotpConfig,
     /// What old programs rely on.
@@ -604,6 +608,7 @@ impl Config {
         self.websocket.check()?;
         self.sso.check()?;
         self.mail.check()?;
+        self.password_reset.check()?;
         self.totp.factor(&self.compat.zato)?;
         self.audit.check()?;
         self.password.check()?;

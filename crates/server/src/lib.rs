@@ -4,6 +4,8 @@
 //! exist here and nowhere below.
 
 mod admin;
+mod afterwards;
+mod allowances;
 mod app;
 mod cid;
 pub mod cli;
@@ -20,7 +22,6 @@ mod history;
 mod hub;
 mod json_parts;
 mod keyring;
-#[cfg_attr(not(test), expect(dead_code, reason = "the rules that post mails come next"))]
 mod mail;
 mod metrics;
 mod networks;

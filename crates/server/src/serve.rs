@@ -166,6 +166,7 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     if tokio::time::timeout(SHUTDOWN_GRACE, tasks.wait()).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
+    app.afterwards.finish().await;
     app.mailer.finish().await;
     recording.finish().await;
     trail::report(app.checkpoint_audit().await);
@@ -218,20 +219,19 @@ fn listen_urls(given: &[String], config: &Config, data: &DataDir) -> Result<Vec<
 async fn reap(app: Arc<App>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(REAP_INTERVAL);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        match app.identity.reap_otps(now()).await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "removed one-time passwords that had ended"),
-            Err(error) => tracing::warn!(?error, "can't remove one-time passwords that have ended"),
-        }
-        match app.identity.reap_sessions(now()).await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "removed sign-on sessions that had ended"),
-            Err(error) => tracing::warn!(?error, "can't remove sign-on sessions that have ended"),
-        }
-        match app.identity.reap_attributes(now()).await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "removed attributes whose time was over"),
-            Err(error) => tracing::warn!(?error, "can't remove attributes whose time is over"),
-        }
+        let identity = &app.identity;
+        report("one-time passwords", identity.reap_otps(now()).await);
+        report("sign-on sessions", identity.reap_sessions(now()).await);
+        report("attributes", identity.reap_attributes(now()).await);
+        report("tokens for forgotten passwords", identity.reap_password_resets(now()).await);
+    }
+}
+
+/// Says how many of something were removed because they had come to their end.
+fn report(what: &str, removed: Result<u64, RepositoryError>) {
+    match removed {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(what, count, "removed what had come to its end"),
+        Err(error) => tracing::warn!(what, ?error, "can't remove what has come to its end"),
     }
 }

@@ -29,6 +29,12 @@ pub struct MailConfig {
     pub queue_messages_max: usize,
     /// How often a mail is tried.
     pub attempts_max: u32,
+    /// Mails that a user gets in an hour because somebody asked for them.
+    pub user_mails_per_hour_max: u32,
+    /// Requests for mails that an address has in an hour.
+    pub address_requests_per_hour_max: u32,
+    /// Wrong tokens that an address has in an hour.
+    pub address_wrong_tokens_per_hour_max: u32,
 }
 
 /// `[mail.smtp]`
@@ -75,12 +81,28 @@ impl Default for MailConfig {
             templates_dir: None,
             queue_messages_max: 1_000,
             attempts_max: 12,
+            user_mails_per_hour_max: 5,
+            address_requests_per_hour_max: 30,
+            address_wrong_tokens_per_hour_max: 60,
         }
     }
 }
 
 fn bad<T>(name: &'static str, problem: impl Into<String>) -> Result<T, ConfigError> {
     Err(ConfigError::Value { name, problem: problem.into() })
+}
+
+/// A sender, as a setting names it.
+///
+/// # Errors
+///
+/// [`ConfigError::Value`] for what is no address.
+pub fn mailbox(name: &'static str, text: &str) -> Result<Mailbox, ConfigError> {
+    match text.parse() {
+        Ok(_) if text.contains(char::is_control) => bad(name, "contains a control character"),
+        Ok(mailbox) => Ok(mailbox),
+        Err(error) => bad(name, format!("{text:?} is no address: {error}")),
+    }
 }
 
 impl MailConfig {
@@ -90,12 +112,7 @@ impl MailConfig {
     ///
     /// [`ConfigError::Value`] for what is no address.
     pub fn sender(&self) -> Result<Mailbox, ConfigError> {
-        let text = self.from.as_deref().unwrap_or(FROM_DEFAULT);
-        match text.parse() {
-            Ok(_) if text.contains(char::is_control) => bad("mail.from", "contains a control character"),
-            Ok(mailbox) => Ok(mailbox),
-            Err(error) => bad("mail.from", format!("{text:?} is no address: {error}")),
-        }
+        mailbox("mail.from", self.from.as_deref().unwrap_or(FROM_DEFAULT))
     }
 
     /// The start of links, without a final slash.
@@ -108,6 +125,9 @@ impl MailConfig {
         let counts = [
             ("mail.queue_messages_max", u64::try_from(self.queue_messages_max).unwrap_or(u64::MAX)),
             ("mail.attempts_max", self.attempts_max.into()),
+            ("mail.user_mails_per_hour_max", self.user_mails_per_hour_max.into()),
+            ("mail.address_requests_per_hour_max", self.address_requests_per_hour_max.into()),
+            ("mail.address_wrong_tokens_per_hour_max", self.address_wrong_tokens_per_hour_max.into()),
         ];
         if let Some((name, _)) = counts.into_iter().find(|(_, value)| !(1..=COUNT_MAX).contains(value)) {
             return bad(name, format!("has to be from 1 to {COUNT_MAX}"));
@@ -191,6 +211,7 @@ mod tests {
         check("from = \"a@example.com\\nBcc: b@example.com\"", "mail.from");
         check("queue_messages_max = 0", "mail.queue_messages_max");
         check("attempts_max = 0", "mail.attempts_max");
+        check("user_mails_per_hour_max = 0", "mail.user_mails_per_hour_max");
         for url in ["app.example.com", "ftp://a.example", "https://u@a.example", "https://a.example/?x", "https://a/#x"]
         {
             check(&format!("public_url = '{url}'"), "mail.public_url");

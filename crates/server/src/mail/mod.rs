@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use lettre::address::Envelope;
-use lettre::message::Mailbox;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,7 +34,7 @@ use self::smtp::Smtp;
 use self::template::Templates;
 pub use self::template::{LetterKind, Site, Values};
 use crate::clock::now;
-use crate::config::{ConfigError, MailConfig};
+use crate::config::{Config, ConfigError, MailConfig, mailbox};
 use crate::metrics::{Metrics, ServerLimit};
 
 /// Mails that are being sent at the same time.
@@ -43,6 +43,8 @@ const SENDING_MAX: usize = 4;
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// Longest pause between two tries.
 const RETRY_LONGEST: Duration = Duration::from_mins(5);
+/// Longest line of a mail, in bytes, without its end (RFC 5322, section 2.1.1).
+const LINE_BYTES_MAX: usize = 998;
 /// How long sending may go on when the server stops.
 const FINISH_SECONDS_MAX: Duration = Duration::from_secs(5);
 
@@ -101,6 +103,8 @@ pub enum TestFailed {
 pub struct Mailer {
     post: Option<Arc<Post>>,
     from: Mailbox,
+    /// The sender of tokens for forgotten passwords.
+    reset_from: Mailbox,
     templates: Templates,
     queue_messages_max: usize,
     places: Arc<Semaphore>,
@@ -124,13 +128,24 @@ impl Mailer {
     /// # Errors
     ///
     /// [`ConfigError::Value`] for a sender or a text that can't be used.
-    pub fn new(config: &MailConfig, site_name: &str, metrics: Arc<Metrics>) -> Result<Self, ConfigError> {
-        let way: Option<Box<dyn Deliver>> = match (&config.smtp, &config.outbox_dir) {
+    pub fn new(config: &Config, site_name: &str, metrics: Arc<Metrics>) -> Result<Self, ConfigError> {
+        let way: Option<Box<dyn Deliver>> = match (&config.mail.smtp, &config.mail.outbox_dir) {
             (Some(smtp), _) => Some(Box::new(Smtp::new(smtp.clone()))),
             (None, Some(folder)) => Some(Box::new(Outbox::new(folder))),
             (None, None) => None,
         };
-        Self::with_way(config, site_name, way, metrics)
+        let mut mailer = Self::with_way(&config.mail, site_name, way, metrics)?;
+        let reset = &config.password_reset;
+        if let Some(title) = &reset.email_title {
+            mailer.templates.retitle(LetterKind::PasswordReset, title).map_err(|error| ConfigError::Value {
+                name: "password_reset.email_title_en_GB",
+                problem: error.to_string(),
+            })?;
+        }
+        if let Some(from) = &reset.email_from {
+            mailer.reset_from = mailbox("password_reset.email_from", from)?;
+        }
+        Ok(mailer)
     }
 
     fn with_way(
@@ -152,17 +167,13 @@ impl Mailer {
         Ok(Self {
             post: way.map(post).map(Arc::new),
             from: config.sender()?,
+            reset_from: config.sender()?,
             templates,
             queue_messages_max: config.queue_messages_max,
             places: Arc::new(Semaphore::new(config.queue_messages_max.min(Semaphore::MAX_PERMITS))),
             tasks: TaskTracker::new(),
             metrics,
         })
-    }
-
-    /// Whether mails go anywhere.
-    pub fn is_configured(&self) -> bool {
-        self.post.is_some()
     }
 
     /// Finds out what can be wrong without sending anything: a password or a certificate that isn't there.
@@ -189,6 +200,12 @@ impl Mailer {
         };
         let mail = self.write(kind, to, values);
         self.tasks.spawn(Arc::clone(post).run(kind, mail, place));
+    }
+
+    /// Counts a mail that can't be written: what stands in the place of an address is none.
+    pub fn unaddressable(&self, kind: LetterKind) {
+        self.metrics.mail(kind.name(), "no_address");
+        tracing::warn!(mail = kind.name(), "a mail can't be sent: the user's e-mail address is none");
     }
 
     /// Sends one now, and says what came of it.
@@ -219,22 +236,33 @@ impl Mailer {
     fn write(&self, kind: LetterKind, to: &MailAddress, values: Values<'_>) -> Written {
         let (subject, text) = self.templates.write(kind, values);
         let to = Mailbox::new(None, to.address().clone());
-        let message_id = format!("<{}@{}>", Uuid::new_v4().simple(), self.from.email.domain());
+        let from = if kind == LetterKind::PasswordReset { &self.reset_from } else { &self.from };
+        let message_id = format!("<{}@{}>", Uuid::new_v4().simple(), from.email.domain());
         let auto = HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into());
         let message = lettre::Message::builder()
-            .from(self.from.clone())
+            .from(from.clone())
             .to(to)
             .subject(subject)
             .message_id(Some(message_id))
             .date(std::time::UNIX_EPOCH + Duration::from_micros(u64::try_from(now().micros()).unwrap_or_default()))
             .raw_header(auto)
             .header(ContentType::TEXT_PLAIN)
-            .body(text);
+            .body(body(text));
         match message {
             Ok(message) => Written { envelope: message.envelope().clone(), bytes: Zeroizing::new(message.formatted()) },
             Err(error) => unreachable!("a mail with sender and receiver can be written: {error}"),
         }
     }
+}
+
+/// As it stands where that can be: a link is no longer one when it is broken into lines.
+fn body(text: String) -> Body {
+    let is_short = |line: &str| line.len() <= LINE_BYTES_MAX;
+    if text.is_ascii() && !text.contains('\0') && text.lines().all(is_short) {
+        let lines: String = text.lines().flat_map(|line| [line, "\r\n"]).collect();
+        return Body::dangerous_pre_encoded(lines.into_bytes(), ContentTransferEncoding::SevenBit);
+    }
+    Body::new(text)
 }
 
 impl Post {

@@ -134,7 +134,7 @@ impl Placeholder {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Text(String),
     Value(Placeholder),
@@ -177,6 +177,19 @@ impl Templates {
             templates.push(Template::parse(kind, &text, site.public_url.is_some())?);
         }
         Ok(Self { templates, site })
+    }
+
+    /// Gives mails another subject.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError`].
+    pub fn retitle(&mut self, kind: LetterKind, subject: &str) -> Result<(), TemplateError> {
+        let subject = Template::subject(kind.name(), subject)?;
+        for template in self.templates.iter_mut().filter(|template| template.kind == kind) {
+            template.subject.clone_from(&subject);
+        }
+        Ok(())
     }
 
     /// Subject and text of a mail.
@@ -226,12 +239,8 @@ impl Template {
             return Err(TemplateError::Head(name));
         }
         let read = |line| pieces(line).map_err(|unknown| TemplateError::Placeholder(name, unknown));
-        let subject = read(subject)?;
+        let subject = Self::subject(name, subject)?;
         let lines = lines.map(read).collect::<Result<Vec<_>, _>>()?;
-        let is_token = |piece: &Piece| matches!(piece, Piece::Value(Placeholder::Token | Placeholder::Link));
-        if subject.iter().any(is_token) {
-            return Err(TemplateError::TokenInSubject(name));
-        }
         let brings = |piece: &Piece| match piece {
             Piece::Value(Placeholder::Token) => true,
             Piece::Value(Placeholder::Link) => has_links,
@@ -241,6 +250,13 @@ impl Template {
             return Err(TemplateError::NoToken(name));
         }
         Ok(Self { kind, subject, lines })
+    }
+
+    fn subject(name: &'static str, text: &str) -> Result<Vec<Piece>, TemplateError> {
+        let subject = pieces(&printable(text, VALUE_CHARACTERS_MAX));
+        let subject = subject.map_err(|unknown| TemplateError::Placeholder(name, unknown))?;
+        let is_token = |piece: &Piece| matches!(piece, Piece::Value(Placeholder::Token | Placeholder::Link));
+        if subject.iter().any(is_token) { Err(TemplateError::TokenInSubject(name)) } else { Ok(subject) }
     }
 }
 

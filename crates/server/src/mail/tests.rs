@@ -130,10 +130,43 @@ async fn what_waits_for_another_try_does_not_hold_up_the_end() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_way_mails_are_dropped() {
-    let mailer = Mailer::new(&MailConfig::default(), "Example", Arc::default()).unwrap();
-    assert!(!mailer.is_configured());
+    let mailer = Mailer::new(&Config::default(), "Example", Arc::default()).unwrap();
     post(&mailer, "kristen98");
     assert_eq!((mailer.waiting(), counted(&mailer, "not_configured")), (0, 1));
+}
+
+#[test]
+fn a_link_stays_whole_and_what_no_mail_can_carry_as_it_stands_is_encoded() {
+    let link = format!("https://app.example.com/{}?token=csprt_x", "a".repeat(200));
+    let plain = body(format!("one\n{link}\n"));
+    assert_eq!(plain.as_ref(), format!("one\r\n{link}\r\n").as_bytes());
+    for text in ["ä".to_owned(), "x".repeat(LINE_BYTES_MAX + 1)] {
+        let encoded = body(text);
+        assert_ne!(encoded.encoding(), ContentTransferEncoding::SevenBit);
+        assert!(encoded.as_ref().split(|byte| *byte == b'\n').all(|line| line.len() <= LINE_BYTES_MAX));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn resets_have_a_sender_and_a_subject_of_their_own_where_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[password_reset]\nemail_title_en_GB = 'New password at {site_name}'\nemail_from = 'reset@example.com'";
+    let mut config: Config = toml::from_str(text).unwrap();
+    config.mail.outbox_dir = Some(folder.path().to_owned());
+    let mailer = Mailer::new(&config, "Example", Arc::default()).unwrap();
+    let written = |kind| {
+        let to = MailAddress::parse("kristen@example.com").unwrap();
+        String::from_utf8(mailer.write(kind, &to, Values::default()).bytes.to_vec()).unwrap()
+    };
+    let reset = written(LetterKind::PasswordReset);
+    assert!(reset.contains("From: reset@example.com\r\n"), "{reset}");
+    assert!(reset.contains("Subject: New password at Example\r\n"), "{reset}");
+    assert!(written(LetterKind::Test).contains("From: countersign@localhost\r\n"));
+    for wrong in ["email_title_en_GB = '{token}'", "email_title_en_GB = '{x}'", "email_from = 'nobody'"] {
+        let config: Config = toml::from_str(&format!("[password_reset]\n{wrong}")).unwrap();
+        let error = Mailer::new(&config, "Example", Arc::default()).unwrap_err().to_string();
+        assert!(error.contains("password_reset.email_"), "{error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

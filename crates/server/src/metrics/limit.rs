@@ -49,11 +49,19 @@ pub enum ServerLimit {
     HistoryQueueBytes,
     /// Mails that wait or are being sent.
     MailQueue,
+    /// Mails that a user gets in an hour.
+    UserMails,
+    /// Requests for mails of an address in an hour.
+    AddressRequests,
+    /// Wrong tokens of an address in an hour.
+    AddressWrongTokens,
+    /// Work that goes on after its request was answered.
+    Afterwards,
 }
 
 impl ServerLimit {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::MessageBytes,
         Self::LoginBytes,
         Self::MessageDepth,
@@ -75,6 +83,10 @@ impl ServerLimit {
         Self::HistoryQueueEvents,
         Self::HistoryQueueBytes,
         Self::MailQueue,
+        Self::UserMails,
+        Self::AddressRequests,
+        Self::AddressWrongTokens,
+        Self::Afterwards,
     ];
 
     /// Its name in the metrics.
@@ -101,6 +113,10 @@ impl ServerLimit {
             Self::HistoryQueueEvents => "limits.history_queue_events_max",
             Self::HistoryQueueBytes => "limits.history_queue_bytes_max",
             Self::MailQueue => "mail.queue_messages_max",
+            Self::UserMails => "mail.user_mails_per_hour_max",
+            Self::AddressRequests => "mail.address_requests_per_hour_max",
+            Self::AddressWrongTokens => "mail.address_wrong_tokens_per_hour_max",
+            Self::Afterwards => "afterwards_max",
         }
     }
 }

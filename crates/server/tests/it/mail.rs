@@ -28,7 +28,8 @@ async fn test_mail(server: &Server, to: &str) -> Result<Value, String> {
     }
 }
 
-fn smtp(server: &SmtpServer, folder: &Path, rest: &str) -> String {
+/// Settings for this mail server.
+pub fn smtp(server: &SmtpServer, folder: &Path, rest: &str) -> String {
     let (ca, password) = (folder.join("ca.pem"), folder.join("password"));
     std::fs::write(&ca, &server.certificate).unwrap();
     std::fs::write(&password, "s3cret\n").unwrap();

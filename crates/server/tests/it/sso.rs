@@ -4,6 +4,7 @@
 
 mod attributes;
 mod audit;
+mod password_reset;
 mod totp;
 
 use countersign_testkit::Server;

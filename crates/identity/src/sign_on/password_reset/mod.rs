@@ -115,10 +115,7 @@ impl<R: Repository> Identity<R> {
         let audit = row(Operation::PasswordResetRequest, context, now);
         let users = self.users_by_credential(credential, settings.search_by).await?;
         if users.is_empty() {
-            // An address that nobody here has is nothing to keep.
-            let target = if credential.contains('@') { "" } else { credential };
-            let event = audit.clone().target(target).refused(Reason::UnknownUser);
-            self.repository.run(RecordAudit { event }).await?;
+            self.refuse_reset_request(credential, Reason::UnknownUser, context, now).await?;
         }
         let mut mails = Vec::new();
         for user in users {
@@ -130,6 +127,24 @@ impl<R: Repository> Identity<R> {
             }
         }
         Ok(mails)
+    }
+
+    /// Notes a request that was not looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError`].
+    pub async fn refuse_reset_request(
+        &self,
+        credential: &str,
+        reason: Reason,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<(), RepositoryError> {
+        let audit = row(Operation::PasswordResetRequest, context, now);
+        // An address that nobody here may have is nothing to keep.
+        let target = if credential.contains('@') { "" } else { credential };
+        self.repository.run(RecordAudit { event: audit.target(target).refused(reason) }).await
     }
 
     async fn users_by_credential(&self, credential: &str, by: SearchBy) -> Result<Vec<User>, RepositoryError> {

@@ -4,14 +4,24 @@ use axum::http::StatusCode;
 use countersign_identity::audit::Reason;
 use countersign_identity::audit_trail::AuditSearchError;
 use countersign_identity::login::LoginError;
+use countersign_identity::password_policy::PasswordRefused;
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::sign_on::attributes::AttributeError;
+use countersign_identity::sign_on::password_reset::ResetError;
 use countersign_identity::sign_on::{
     CallerError, EnableTotpError, RecoveryCodesError, ResetTotpError, SessionError, ValidateCodeError,
 };
 
 use super::fields::BadField;
 
+/// `password.invalid`
+const PASSWORD_INVALID: &str = "E003001";
+/// `password.too_short`
+const PASSWORD_TOO_SHORT: &str = "E003002";
+/// `password.too_long`
+const PASSWORD_TOO_LONG: &str = "E003003";
+/// `password.not_complex_enough`
+const PASSWORD_TOO_SIMPLE: &str = "E003008";
 /// `app_list.invalid`
 pub const APP_INVALID: &str = "E004001";
 /// `auth.not_allowed`: all that a stranger hears.
@@ -30,6 +40,8 @@ const INVALID_INPUT: &str = "E008002";
 const MISSING_INPUT: &str = "E008003";
 /// `attr.already_exists`
 const ATTRIBUTE_EXISTS: &str = "E009001";
+/// `password_reset.could_not_access`
+const NO_SUCH_RESET: &str = "E010001";
 /// `common.internal_error`
 pub const INTERNAL_ERROR: &str = "E008004";
 
@@ -69,6 +81,17 @@ impl From<BadField> for Refusal {
 impl From<RepositoryError> for Refusal {
     fn from(fault: RepositoryError) -> Self {
         Self::Ours(fault)
+    }
+}
+
+impl From<PasswordRefused> for Refusal {
+    fn from(refused: PasswordRefused) -> Self {
+        Self::code(match refused {
+            PasswordRefused::TooSimple => PASSWORD_TOO_SIMPLE,
+            PasswordRefused::TooShort => PASSWORD_TOO_SHORT,
+            PasswordRefused::TooLong => PASSWORD_TOO_LONG,
+            PasswordRefused::Rejected => PASSWORD_INVALID,
+        })
     }
 }
 
@@ -181,6 +204,15 @@ impl From<ValidateCodeError> for Refusal {
             ValidateCodeError::NotAllowed | ValidateCodeError::NoFactor => Self::code(NOT_ALLOWED),
             ValidateCodeError::Code(reason) => code_refused(reason),
             ValidateCodeError::Storage(fault) => Self::Ours(fault),
+        }
+    }
+}
+
+impl From<ResetError> for Refusal {
+    fn from(error: ResetError) -> Self {
+        match error {
+            ResetError::Refused(_) => Self::code(NO_SUCH_RESET),
+            ResetError::Storage(fault) => Self::Ours(fault),
         }
     }
 }

@@ -11,6 +11,7 @@ mod attributes;
 mod audit;
 mod codes;
 mod fields;
+mod password_reset;
 mod peer;
 mod sessions;
 mod totp;
@@ -38,6 +39,7 @@ use super::request::{Sender, private, read_body};
 use crate::app::App;
 use crate::cid;
 use crate::clock::now;
+use crate::hub::Hub;
 
 /// Longest body, in bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -51,6 +53,7 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
     let api = Router::new()
         .route("/user/login", any(handler(|call| Box::pin(users::login(call)))))
         .route("/user/logout", any(handler(|call| Box::pin(users::logout(call)))))
+        .merge(password_reset::routes())
         .route("/user/totp", patch(handler(|call| Box::pin(totp::reset(call)))))
         .route("/user/totp/recovery", post(handler(|call| Box::pin(totp::recovery(call)))))
         .route("/user/totp/validate", post(handler(|call| Box::pin(totp::validate(call)))))
@@ -75,6 +78,7 @@ type Handler = for<'a> fn(&'a Call) -> Answered<'a>;
 /// One request, read.
 struct Call {
     app: Arc<App>,
+    hub: Arc<Hub>,
     fields: Fields,
     context: RequestContext,
 }
@@ -152,7 +156,7 @@ async fn run(
     }
     let application = printable(&application, NAME_CHARACTERS_MAX);
     let context = peer::context(doors, sender, &fields, ids, &application)?;
-    operation(&Call { app: Arc::clone(&doors.app), fields, context }).await
+    operation(&Call { app: Arc::clone(&doors.app), hub: Arc::clone(&doors.hub), fields, context }).await
 }
 
 fn enveloped(status: StatusCode, cid: &str, word: &str, codes: &[&str], rest: Map<String, Value>) -> Response {
