@@ -22,16 +22,16 @@ use crate::sign_on::attributes::operations::{
 use crate::sign_on::attributes::{Attribute, AttributeName};
 use crate::sign_on::operations::{
     AcceptToken, AcceptTokenOutcome, AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, FindFactor,
-    FindLiving, FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RefuseCode, RenewSession,
-    SetFactor, SetFactorOutcome, SetRecoveryCodes, SpendCode, SpendCodeOutcome,
+    FindLiving, FindSession, ListSessionChanges, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions,
+    RefuseCode, RenewSession, SetFactor, SetFactorOutcome, SetRecoveryCodes, SpendCode, SpendCodeOutcome,
 };
 use crate::sign_on::password_reset::operations::{
     AccessReset, FindReset, FinishReset, ReapResets, ResetOutcome, StartReset,
 };
-use crate::sign_on::{Factor, SignOnSession};
+use crate::sign_on::{Factor, SessionChange, SignOnSession};
 use crate::standing::{ApprovalStatus, SignUpStatus, Way};
 use crate::user::{User, UserKey};
-use crate::{Credential, CredentialId, CredentialKind, Digest, LoginName, Timestamp, UserId};
+use crate::{Credential, CredentialId, CredentialKind, Digest, LoginName, SessionId, Timestamp, UserId};
 
 /// A storage fault: never the user's.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +109,7 @@ operations! {
     RenewSession => Option<Timestamp>;
     EndSession => bool;
     ListSessions => Vec<SignOnSession>;
+    ListSessionChanges => Vec<(SessionId, SessionChange)>;
     ReapSessions => u64;
     SetFactor => SetFactorOutcome;
     EnableFactor => EnableFactorOutcome;

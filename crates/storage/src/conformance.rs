@@ -26,6 +26,7 @@ pub mod passwords;
 pub mod profiles;
 pub mod proofs;
 pub mod roles;
+pub mod session_changes;
 pub mod sign_on;
 pub mod spending;
 pub mod tokens;
@@ -100,6 +101,9 @@ macro_rules! for_each_case {
             roles::creates_a_role_once;
             roles::sets_replaces_and_removes_rules;
             roles::lists_rules_in_the_order_of_their_patterns;
+            session_changes::keeps_every_field_of_a_change;
+            session_changes::keeps_the_newest_changes_of_a_session;
+            session_changes::ends_a_session_of_the_owner_only;
             sign_on::opens_a_session_and_finds_it_until_its_end;
             sign_on::opens_none_for_what_changed_since_the_check;
             sign_on::renews_a_live_session_up_to_its_longest_life;

@@ -14,6 +14,7 @@ mod proofs;
 mod recovery_codes;
 mod roles;
 mod seals;
+mod session_changes;
 mod sessions;
 mod tokens;
 mod user_keys;

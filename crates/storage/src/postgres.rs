@@ -45,6 +45,11 @@ const MIGRATIONS: Migrations = Migrations {
             name: "second_factor",
             sql: include_str!("../migrations/postgres/0009_second_factor.sql"),
         },
+        Migration {
+            version: 10,
+            name: "session_changes",
+            sql: include_str!("../migrations/postgres/0010_session_changes.sql"),
+        },
     ],
 };
 

@@ -42,6 +42,11 @@ const MIGRATIONS: Migrations = Migrations {
             name: "second_factor",
             sql: include_str!("../migrations/sqlite/0009_second_factor.sql"),
         },
+        Migration {
+            version: 10,
+            name: "session_changes",
+            sql: include_str!("../migrations/sqlite/0010_session_changes.sql"),
+        },
     ],
 };
 

@@ -17,6 +17,7 @@ pub mod operations;
 pub mod password_reset;
 mod recovery_codes;
 mod reset_totp;
+mod session_list;
 mod sessions;
 mod validate_code;
 
@@ -26,6 +27,7 @@ pub use self::enable_totp::{EnableTotp, EnableTotpError};
 pub use self::login::{SignIn, SignedIn};
 pub use self::recovery_codes::RecoveryCodesError;
 pub use self::reset_totp::{LabelTooLong, NewTotpKey, ResetTotp, ResetTotpError};
+pub use self::session_list::{ChangeSource, ListedSession, SESSION_CHANGES_MAX, SessionChange, TargetError};
 pub use self::sessions::{CallerError, SessionError};
 pub use self::validate_code::ValidateCodeError;
 

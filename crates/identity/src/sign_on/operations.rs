@@ -70,7 +70,7 @@ pub struct FindSession {
     pub now: Timestamp,
 }
 
-/// Extends a live session up to its end.
+/// Extends a live session up to its end. The change is noted with the time, address and agent of the row for the trail.
 #[derive(Debug)]
 pub struct RenewSession {
     /// Which.
@@ -136,11 +136,20 @@ impl FindLiving {
     pub const IDS_MAX: usize = 256;
 }
 
+/// Reads what was done with the sessions of a user: the newest changes of each, oldest first.
+#[derive(Debug)]
+pub struct ListSessionChanges {
+    /// Whose.
+    pub owner: UserId,
+}
+
 /// Ends a session.
 #[derive(Debug)]
 pub struct EndSession {
     /// Which.
     pub id: SessionId,
+    /// Only if it is this user's.
+    pub owner: Option<UserId>,
     /// The row for the trail; stored as refused where there is no such session.
     pub audit: AuditEvent,
 }

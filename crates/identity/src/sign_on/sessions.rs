@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::operations::{EndSession, FindLiving, FindSession, ListSessions, ReapSessions, RenewSession};
-use super::{Caller, SignOnSession};
+use super::Caller;
+use super::operations::{EndSession, FindLiving, FindSession, ReapSessions, RenewSession};
 use crate::audit::{AuditEvent, Operation, Reason};
 use crate::repository::{Repository, RepositoryError};
 use crate::standing::Way;
@@ -107,7 +107,8 @@ impl<R: Repository> Identity<R> {
         now: Timestamp,
     ) -> Result<(), SessionError> {
         let audit = caller.event(Operation::SessionEnd, context, now);
-        let is_gone = self.repository.run(EndSession { id: caller.session.id, audit }).await?;
+        let is_gone =
+            self.repository.run(EndSession { id: caller.session.id, owner: Some(caller.user.id), audit }).await?;
         if is_gone { Ok(()) } else { Err(SessionError::NoSuchSession) }
     }
 
@@ -118,15 +119,6 @@ impl<R: Repository> Identity<R> {
     /// [`RepositoryError`].
     pub async fn reap_sessions(&self, now: Timestamp) -> Result<u64, RepositoryError> {
         self.repository.run(ReapSessions { before: now, limit: REAPED_AT_ONCE_MAX }).await
-    }
-
-    /// The caller's live sessions, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// [`RepositoryError`].
-    pub async fn own_sessions(&self, caller: &Caller, now: Timestamp) -> Result<Vec<SignOnSession>, RepositoryError> {
-        self.repository.run(ListSessions { owner: caller.user.id, now }).await
     }
 }
 

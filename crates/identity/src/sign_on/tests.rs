@@ -191,7 +191,7 @@ fn who_signs_out_is_out_and_only_there() {
     assert!(matches!(caller_at(&fixture, &one.token, NOW), Err(CallerError::NoSuchSession)));
     assert!(matches!(ready(fixture.identity.sign_out(&caller, &context(), NOW)), Err(SessionError::NoSuchSession)));
     assert!(caller_at(&fixture, &two.token, NOW).is_ok());
-    assert_eq!(ready(fixture.identity.own_sessions(&caller, NOW)).unwrap().len(), 1);
+    assert_eq!(ready(fixture.identity.sessions_of(&caller, NOW)).unwrap().len(), 1);
 }
 
 #[test]

@@ -22,10 +22,10 @@ use crate::repository::{
 };
 use crate::role::{Role, RoleName};
 use crate::sign_on::attributes::{Attribute, AttributeName, AttributeOwner};
-use crate::sign_on::{Factor, SignOnSession};
+use crate::sign_on::{Factor, SessionChange, SignOnSession};
 use crate::standing::Way;
 use crate::user::{User, UserKey};
-use crate::{Credential, CredentialKind, Digest, LoginName, Timestamp, UserId};
+use crate::{Credential, CredentialKind, Digest, LoginName, SessionId, Timestamp, UserId};
 
 #[path = "memory_attributes.rs"]
 mod attributes;
@@ -64,6 +64,7 @@ struct State {
     resets: BTreeMap<UserId, password_reset::Reset>,
     recovery_codes: BTreeMap<UserId, Vec<(Digest, bool)>>,
     sessions: Vec<SignOnSession>,
+    session_changes: Vec<(SessionId, SessionChange)>,
     attributes: BTreeMap<(AttributeOwner, AttributeName), Attribute>,
     trail: Vec<AuditRow>,
     stub: Option<Stub>,

@@ -1,16 +1,16 @@
 //! The operations of sign-on in memory.
 
 use super::{Execute, State};
-use crate::audit::Reason;
+use crate::audit::{AuditEvent, Reason};
 use crate::sign_on::operations::{
     AcceptToken, AcceptTokenOutcome, AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, EndSessions,
-    FindFactor, FindLiving, FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RefuseCode,
-    RenewSession, SetFactor, SetFactorOutcome, SetRecoveryCodes, SpendCode, SpendCodeOutcome,
+    FindFactor, FindLiving, FindSession, ListSessionChanges, ListSessions, OpenSession, OpenSessionOutcome,
+    ReapSessions, RefuseCode, RenewSession, SetFactor, SetFactorOutcome, SetRecoveryCodes, SpendCode, SpendCodeOutcome,
 };
-use crate::sign_on::{Factor, SignOnSession};
+use crate::sign_on::{ChangeSource, Factor, SESSION_CHANGES_MAX, SessionChange, SignOnSession};
 use crate::standing::Way;
 use crate::user::User;
-use crate::{Timestamp, UserId};
+use crate::{SessionId, Timestamp, UserId};
 
 impl Execute for FindFactor {
     fn execute(self, state: &mut State) -> Option<(User, Option<Factor>)> {
@@ -129,11 +129,12 @@ impl Execute for OpenSession {
         if refused == Some(Reason::WrongCode) && matches!(self.code, Some(AcceptedCode::Recovery(_))) {
             state.factors.entry(owner).and_modify(|factor| factor.failures += 1);
         }
-        state.record(self.audit, refused);
+        state.record(self.audit.clone(), refused);
         if let Some(reason) = refused {
             return OpenSessionOutcome::Refused(reason);
         }
         state.use_code(owner, self.code);
+        state.changed(&self.session, &self.audit, ChangeSource::Login);
         state.sessions.push(self.session);
         let of_owner = state.sessions.iter().filter(|session| session.owner == owner).count();
         for _ in self.sessions_max as usize..of_owner {
@@ -182,19 +183,47 @@ impl Execute for FindLiving {
 impl Execute for RenewSession {
     fn execute(self, state: &mut State) -> Option<Timestamp> {
         let found = state.sessions.iter_mut().find(|one| one.id == self.id && one.expires >= self.now);
-        let expires = found.map(|session| {
+        let renewed = found.map(|session| {
             session.expires = self.expires.min(session.ends);
-            session.expires
+            session.clone()
         });
-        state.record(self.audit, if expires.is_some() { None } else { Some(Reason::NotFound) });
-        expires
+        if let Some(session) = &renewed {
+            state.changed(session, &self.audit, ChangeSource::Renew);
+        }
+        state.record(self.audit, if renewed.is_some() { None } else { Some(Reason::NotFound) });
+        renewed.map(|session| session.expires)
+    }
+}
+
+impl State {
+    fn changed(&mut self, session: &SignOnSession, audit: &AuditEvent, source: ChangeSource) {
+        let of_session = |(id, _): &&(SessionId, SessionChange)| *id == session.id;
+        let last = self.session_changes.iter().rfind(of_session).map_or(0, |(_, change)| change.index);
+        let change = SessionChange {
+            index: last + 1,
+            at: audit.at,
+            address: audit.address.clone(),
+            agent: audit.agent.clone(),
+            source,
+        };
+        self.session_changes.push((session.id, change));
+        let oldest = (last + 1).saturating_sub(SESSION_CHANGES_MAX.into());
+        self.session_changes.retain(|(id, change)| *id != session.id || change.index > oldest);
+    }
+}
+
+impl Execute for ListSessionChanges {
+    fn execute(self, state: &mut State) -> Vec<(SessionId, SessionChange)> {
+        let owned = |id: &SessionId| state.sessions.iter().any(|one| one.id == *id && one.owner == self.owner);
+        state.session_changes.iter().filter(|(id, _)| owned(id)).cloned().collect()
     }
 }
 
 impl Execute for EndSession {
     fn execute(self, state: &mut State) -> bool {
         let before = state.sessions.len();
-        state.sessions.retain(|session| session.id != self.id);
+        let is_it = |one: &SignOnSession| one.id == self.id && self.owner.is_none_or(|owner| one.owner == owner);
+        state.sessions.retain(|session| !is_it(session));
         let is_gone = state.sessions.len() < before;
         state.record(self.audit, (!is_gone).then_some(Reason::NotFound));
         is_gone

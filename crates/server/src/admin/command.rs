@@ -6,6 +6,7 @@ use countersign_identity::audit_trail;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::sessions::SessionCommand;
 use super::totp::TotpEdit;
 
 /// One command.
@@ -64,6 +65,8 @@ pub enum Command {
         #[serde(flatten)]
         edit: TotpEdit,
     },
+    /// `session …`
+    Session(SessionCommand),
     /// `role list`
     RoleList,
     /// `role show`

@@ -4,10 +4,12 @@
 mod command;
 mod execute;
 mod json;
+mod sessions;
 mod totp;
 mod trail;
 
 pub use command::{AuditPosition, AuditQuery, AuditVerified, ClearText, Command, Refused, RefusedKind, UserEdit};
 pub use execute::execute;
 pub use json::audit as audit_row;
+pub use sessions::SessionCommand;
 pub use totp::TotpEdit;

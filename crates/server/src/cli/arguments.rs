@@ -44,6 +44,9 @@ pub enum CliCommand {
     /// Manage users
     #[command(subcommand)]
     User(UserCommand),
+    /// List and end sign-on sessions
+    #[command(subcommand)]
+    Session(SignOnCommand),
     /// Manage roles and their URI permissions
     #[command(subcommand)]
     Role(RoleCommand),
@@ -185,6 +188,21 @@ pub enum PubkeyCommand {
         /// The key, 64 hexadecimal digits
         #[arg(value_name = "HEX")]
         key: String,
+    },
+}
+
+/// `session …`
+#[derive(Debug, Subcommand)]
+pub enum SignOnCommand {
+    /// List a user's live sessions
+    List {
+        /// Login name
+        login: String,
+    },
+    /// End a session, and what was opened by its token
+    Revoke {
+        /// Id, as shown by `session list`
+        id: String,
     },
 }
 

@@ -18,7 +18,7 @@ use countersign_identity::Secret;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
-use crate::admin::{ClearText, Command, TotpEdit, UserEdit, execute};
+use crate::admin::{ClearText, Command, SessionCommand, TotpEdit, UserEdit, execute};
 use crate::app::App;
 use crate::control;
 use crate::data_dir::{DataDir, DataLock};
@@ -27,7 +27,8 @@ use crate::output::say;
 use crate::qr;
 use crate::serve::{ServeOptions, serve};
 use arguments::{
-    AuditCommand, Cli, CliCommand, MailCommand, OtpCommand, PubkeyCommand, RoleCommand, TotpCommand, UserCommand,
+    AuditCommand, Cli, CliCommand, MailCommand, OtpCommand, PubkeyCommand, RoleCommand, SignOnCommand, TotpCommand,
+    UserCommand,
 };
 
 /// What is logged unless `RUST_LOG` says otherwise.
@@ -81,6 +82,7 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
         CliCommand::Publish(command) => return bus::publish(command, json).await,
         CliCommand::Subscribe(command) => return bus::subscribe(command).await,
         CliCommand::User(command) => user(command)?,
+        CliCommand::Session(command) => session(command),
         CliCommand::Role(command) => role(command),
         CliCommand::Otp(command) => otp(command),
         CliCommand::Audit(AuditCommand::Search { filters, limit }) => Command::AuditSearch(filters.query(None, limit)),
@@ -194,6 +196,13 @@ fn totp(command: TotpCommand) -> Command {
         TotpCommand::Enable { login } => Command::UserTotp { login, edit: TotpEdit::Enable },
         TotpCommand::Disable { login } => Command::UserTotp { login, edit: TotpEdit::Disable },
     }
+}
+
+fn session(command: SignOnCommand) -> Command {
+    Command::Session(match command {
+        SignOnCommand::List { login } => SessionCommand::List { login },
+        SignOnCommand::Revoke { id } => SessionCommand::Revoke { id },
+    })
 }
 
 fn role(command: RoleCommand) -> Command {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use countersign_identity::printable;
 use serde_json::Value;
 
-use crate::admin::Command;
+use crate::admin::{Command, SessionCommand};
 
 /// What an answer shows.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,10 @@ pub enum Kind {
     Keys,
     /// A second factor after a change.
     Totp,
+    /// Sign-on sessions.
+    Sessions,
+    /// A sign-on session that was ended.
+    Revoked,
     /// One role or a list of them.
     Roles,
     /// A new one-time password.
@@ -39,6 +43,8 @@ impl Kind {
             | Command::UserKeyRemove { .. } => Self::Users,
             Command::UserKeyAdd { .. } | Command::UserKeyList { .. } => Self::Keys,
             Command::UserTotp { .. } => Self::Totp,
+            Command::Session(SessionCommand::List { .. }) => Self::Sessions,
+            Command::Session(SessionCommand::Revoke { .. }) => Self::Revoked,
             Command::RoleList
             | Command::RoleShow { .. }
             | Command::RoleAdd { .. }
@@ -74,7 +80,10 @@ pub fn answer(kind: Kind, value: &Value, json: bool) -> String {
             table(&["at", "operation", "outcome", "reason", "actor", "target", "address", "cid", "detail"], rows)
         }
         Kind::Roles => rows.iter().map(role).collect(),
-        Kind::Totp => lines(value),
+        Kind::Sessions => {
+            table(&["session_id", "created", "expires", "renewed", "application", "address", "agent"], rows)
+        }
+        Kind::Totp | Kind::Revoked => lines(value),
         Kind::NewOtp => format!("{}\n", cell(value, "plaintext_key")),
     }
 }

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::http_client::{Http, Reply, ask};
 use crate::support::{PASSWORD, audit, server_with};
 
+mod sessions;
 mod tokens;
 
 const LOGIN: &str = "jsmith1234";

@@ -218,7 +218,7 @@ pub async fn removes_attributes_with_their_owner<R: Repository>(repository: Arc<
     repository.run(set(of("alice"), "a", "1")).await.unwrap();
     let late = ChangeAttributes { now: at(MINUTE + 1), ..set(session, "b", "1") };
     check(repository, late, Outcome::NoSuchOwner, &["attr.set refused not_found"]).await;
-    repository.run(EndSession { id, audit: event(Audited::SessionEnd) }).await.unwrap();
+    repository.run(EndSession { id, owner: None, audit: event(Audited::SessionEnd) }).await.unwrap();
     assert!(there(repository, session, NOW).await.is_empty());
     assert_eq!(there(repository, of("alice"), NOW).await, pairs(&[("a", "1")]));
     let delete = ChangeUser {

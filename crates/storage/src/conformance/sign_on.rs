@@ -183,7 +183,7 @@ pub async fn ends_one_session<R: Repository>(repository: Arc<R>) {
     let repository = &*repository;
     alice(repository).await;
     opened(repository, [1, 2]).await;
-    let end = || EndSession { id: id(1), audit: event(Audited::SessionEnd) };
+    let end = || EndSession { id: id(1), owner: None, audit: event(Audited::SessionEnd) };
     check(repository, end(), true, &["session.end accepted"]).await;
     check(repository, end(), false, &["session.end refused not_found"]).await;
     assert_eq!(live(repository).await, [id(2)]);

@@ -44,7 +44,7 @@ pub async fn refuses_another_name_an_unknown_token_and_what_ended<R: Repository>
     opened(repository, [1, 2]).await;
     refused(repository, accept(1, Some("bob"), NOW), Reason::TokenMismatch).await;
     refused(repository, accept(7, None, NOW), Reason::WrongToken).await;
-    repository.run(EndSession { id: id(1), audit: event(Audited::SessionEnd) }).await.unwrap();
+    repository.run(EndSession { id: id(1), owner: None, audit: event(Audited::SessionEnd) }).await.unwrap();
     refused(repository, accept(1, None, NOW), Reason::WrongToken).await;
     let who = FindUser::ByLogin(login("alice"));
     let lock =

@@ -3,16 +3,16 @@
 //! A session works up to and including its `expires_at`.
 
 use countersign_identity::audit::Reason;
-use countersign_identity::sign_on::SignOnSession;
 use countersign_identity::sign_on::operations::{
     EndSession, EndSessions, FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RenewSession,
 };
+use countersign_identity::sign_on::{ChangeSource, SignOnSession};
 use countersign_identity::standing::Way;
 use countersign_identity::user::User;
 use countersign_identity::{Digest, SessionId, Timestamp, UserId};
 use uuid::Uuid;
 
-use super::{audit, factors, first, users};
+use super::{audit, factors, first, session_changes, users};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::tx::{Execute, Tx};
@@ -109,6 +109,7 @@ async fn open<T: Tx>(tx: &mut T, open: &OpenSession, user: User) -> Result<OpenS
     const MAKE_ROOM: &str = "DELETE FROM sign_on_sessions WHERE owner = $1 AND id NOT IN \
         (SELECT id FROM sign_on_sessions WHERE owner = $1 ORDER BY created_at DESC, id DESC LIMIT $2)";
     insert(tx, &open.session).await?;
+    session_changes::note(tx, open.session.id, ChangeSource::Login, &open.audit).await?;
     tx.execute(MAKE_ROOM, &[user.id.uuid().into(), i64::from(open.sessions_max).into()]).await?;
     audit::accept(tx, &open.audit).await?;
     Ok(OpenSessionOutcome::Opened(user))
@@ -133,6 +134,7 @@ impl Execute for RenewSession {
             audit::refuse(tx, &self.audit, Reason::NotFound).await?;
             return Ok(None);
         };
+        session_changes::note(tx, self.id, ChangeSource::Renew, &self.audit).await?;
         audit::accept(tx, &self.audit).await?;
         Record::new("sign_on_sessions", row).time("expires_at").map(Some)
     }
@@ -140,7 +142,9 @@ impl Execute for RenewSession {
 
 impl Execute for EndSession {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<bool, TxError> {
-        let gone = tx.execute("DELETE FROM sign_on_sessions WHERE id = $1", &[self.id.uuid().into()]).await? == 1;
+        const SQL: &str = "DELETE FROM sign_on_sessions WHERE id = $1 AND (owner = $2 OR $2 IS NULL)";
+        let owner = self.owner.map_or(Param::Null, |owner| Param::Id(owner.uuid()));
+        let gone = tx.execute(SQL, &[self.id.uuid().into(), owner]).await? == 1;
         if gone {
             audit::accept(tx, &self.audit).await?;
         } else {

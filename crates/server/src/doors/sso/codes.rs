@@ -9,7 +9,7 @@ use countersign_identity::repository::RepositoryError;
 use countersign_identity::sign_on::attributes::AttributeError;
 use countersign_identity::sign_on::password_reset::ResetError;
 use countersign_identity::sign_on::{
-    CallerError, EnableTotpError, RecoveryCodesError, ResetTotpError, SessionError, ValidateCodeError,
+    CallerError, EnableTotpError, RecoveryCodesError, ResetTotpError, SessionError, TargetError, ValidateCodeError,
 };
 
 use super::fields::BadField;
@@ -135,6 +135,16 @@ impl From<SessionError> for Refusal {
         match error {
             SessionError::NoSuchSession => Self::code(NO_SUCH_SESSION),
             SessionError::Storage(fault) => Self::Ours(fault),
+        }
+    }
+}
+
+impl From<TargetError> for Refusal {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::NotAllowed => Self::code(NOT_ALLOWED),
+            TargetError::NoSuchSession => Self::code(NO_SUCH_SESSION),
+            TargetError::Storage(fault) => Self::Ours(fault),
         }
     }
 }

@@ -25,7 +25,7 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, any, get, patch, post};
+use axum::routing::{MethodRouter, any, delete, get, patch, post};
 use countersign_identity::sign_on::Caller;
 use countersign_identity::{RequestContext, Secret, printable};
 use serde_json::{Map, Value, json};
@@ -69,7 +69,10 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
 }
 
 fn sessions_route() -> MethodRouter<Arc<Doors>> {
-    patch(handler(|call| Box::pin(sessions::renew(call)))).merge(post(handler(|call| Box::pin(sessions::verify(call)))))
+    patch(handler(|call| Box::pin(sessions::renew(call))))
+        .merge(post(handler(|call| Box::pin(sessions::verify(call)))))
+        .merge(get(handler(|call| Box::pin(sessions::get(call)))))
+        .merge(delete(handler(|call| Box::pin(sessions::revoke(call)))))
 }
 
 type Answered<'a> = std::pin::Pin<Box<dyn Future<Output = Result<Value, Refusal>> + Send + 'a>>;

@@ -1,11 +1,11 @@
-//! Sessions: verified, renewed, listed.
+//! Sessions: verified, renewed, looked at, listed, revoked.
 
-use countersign_identity::sign_on::{CallerError, SignOnSession};
+use countersign_identity::sign_on::{Caller, ListedSession, SessionChange, TargetError};
 use countersign_identity::{Secret, Timestamp};
 use serde_json::{Value, json};
 
 use super::Call;
-use super::codes::{NOT_ALLOWED, Refusal};
+use super::codes::Refusal;
 use crate::clock::now;
 
 /// A time as this API writes it: UTC without saying so, and no fraction where there is none (contract, section 0.1).
@@ -16,15 +16,10 @@ pub fn time(time: Timestamp) -> String {
 
 /// `POST /user/session`: whether the target is a live session. For super-users.
 pub async fn verify(call: &Call) -> Result<Value, Refusal> {
-    let caller = call.caller("current_ust").await?;
-    let target = Secret::new(call.fields.required("target_ust")?);
-    if !caller.is_super_user() {
-        return Err(Refusal::code(NOT_ALLOWED));
-    }
-    match call.app.identity.caller(&target, now()).await {
+    match target(call).await? {
         Ok(_) => Ok(json!({ "is_valid": true })),
-        Err(CallerError::NoSuchSession | CallerError::Barred(_)) => Ok(json!({ "is_valid": false })),
-        Err(CallerError::Storage(fault)) => Err(fault.into()),
+        Err(TargetError::NoSuchSession) => Ok(json!({ "is_valid": false })),
+        Err(other) => Err(other.into()),
     }
 }
 
@@ -35,14 +30,47 @@ pub async fn renew(call: &Call) -> Result<Value, Refusal> {
     Ok(json!({ "expiration_time": time(expires) }))
 }
 
-/// `GET /user/session/list`: the caller's own. Tokens are not among the fields: nobody gets one a second time.
-pub async fn list(call: &Call) -> Result<Value, Refusal> {
-    let caller = call.caller("ust").await?;
-    let sessions = call.app.identity.own_sessions(&caller, now()).await?;
-    Ok(json!({ "result": sessions.iter().map(row).collect::<Vec<_>>() }))
+/// `GET /user/session`: what the target is like. For super-users.
+pub async fn get(call: &Call) -> Result<Value, Refusal> {
+    let target = target(call).await??;
+    let session = target.session();
+    Ok(json!({
+        "creation_time": time(session.created),
+        "expiration_time": time(session.expires),
+        "remote_addr": session.address,
+        "user_agent": session.agent,
+    }))
 }
 
-fn row(session: &SignOnSession) -> Value {
+/// `GET /user/session/list`: by `ust` the caller's own; else, for super-users, those of the target's owner. Tokens are not
+/// among the fields: nobody gets one a second time.
+pub async fn list(call: &Call) -> Result<Value, Refusal> {
+    let is_own = call.fields.optional("ust")?.is_some_and(|ust| !ust.is_empty());
+    let is_named = call.fields.optional("current_ust")?.is_some();
+    let whose = if is_own || !is_named { call.caller("ust").await? } else { target(call).await?? };
+    let sessions = call.app.identity.sessions_of(&whose, now()).await?;
+    let rows: Vec<Value> = sessions.iter().map(|listed| row(listed, whose.user().login.as_str())).collect();
+    Ok(json!({ "result": rows }))
+}
+
+/// `DELETE /user/session`: ends the caller's session of this id, or as a super-user anybody's. Not in Zato SSO.
+pub async fn revoke(call: &Call) -> Result<Value, Refusal> {
+    let caller = call.caller("ust").await?;
+    let id = call.fields.required("session_id")?;
+    call.app.identity.revoke_session(&caller, &id, &call.context, now()).await?;
+    Ok(Value::Null)
+}
+
+/// The session of `target_ust`, by the right of `current_ust`.
+async fn target(call: &Call) -> Result<Result<Caller, TargetError>, Refusal> {
+    let caller = call.caller("current_ust").await?;
+    let target = Secret::new(call.fields.required("target_ust")?);
+    Ok(call.app.identity.target_session(&caller, &target, now()).await)
+}
+
+fn row(listed: &ListedSession, login: &str) -> Value {
+    let ListedSession { session, changes } = listed;
+    let changes: Vec<Value> = changes.iter().map(change).collect();
     json!({
         "session_id": session.id.to_bus(),
         "creation_time": time(session.created),
@@ -50,6 +78,21 @@ fn row(session: &SignOnSession) -> Value {
         "remote_addr": session.address,
         "user_agent": session.agent,
         "current_app": session.application,
+        // There is no other way to open one than by the user's own password.
+        "auth_type": "default",
+        "auth_principal": login,
+        "ext_session_id": null,
+        "session_state_change_list": changes,
+    })
+}
+
+fn change(change: &SessionChange) -> Value {
+    json!({
+        "remote_addr": change.address,
+        "user_agent": change.agent,
+        "timestamp_utc": time(change.at),
+        "ctx_source": change.source.name(),
+        "idx": change.index,
     })
 }
 
