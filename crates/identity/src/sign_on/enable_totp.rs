@@ -114,6 +114,23 @@ impl<R: Repository> Identity<R> {
         self.repository.run(FindUser::ById(id)).await
     }
 
+    /// The row for the trail with the name of its target, whose id the caller gave; unchanged where there is no such user.
+    pub(super) async fn naming(
+        &self,
+        audit: AuditEvent,
+        caller: &Caller,
+        owner: UserId,
+    ) -> Result<AuditEvent, RepositoryError> {
+        if owner == caller.user.id {
+            return Ok(audit.target(caller.user.login.as_str()));
+        }
+        let found = self.user_by_id(owner).await?;
+        Ok(match found {
+            Some(user) => audit.target(user.login.as_str()),
+            None => audit,
+        })
+    }
+
     async fn refuse_enabling(&self, error: EnableTotpError, audit: AuditEvent) -> EnableTotpError {
         match self.repository.run(RecordAudit { event: audit.refused(error.reason()) }).await {
             Ok(()) => error,

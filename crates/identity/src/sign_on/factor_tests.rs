@@ -112,7 +112,9 @@ fn only_super_users_and_the_operator_give_recovery_codes_to_others() {
     assert!(matches!(of("nobody", &Actor::Operator), Err(AdminError::NoSuchUser(_))));
     assert!(matches!(of(ZOE, &Actor::Operator), Err(AdminError::NoFactor(_))));
     let second = of(KRISTEN, &Actor::Operator).unwrap();
-    let reasons: Vec<_> = fixture.take_rows().into_iter().map(|row| (row.0, row.3)).collect();
+    let rows = fixture.take_rows();
+    assert_eq!(rows[2].2, KRISTEN, "the trail names whom the super-user meant by the id");
+    let reasons: Vec<_> = rows.into_iter().map(|row| (row.0, row.3)).collect();
     let row = |reason| ("totp.recovery", reason);
     let (not_allowed, not_found) = (row(Some(Reason::NotAllowed)), row(Some(Reason::NotFound)));
     assert_eq!(reasons, [not_allowed, not_found, row(None), not_allowed, not_found, not_found, row(None)]);

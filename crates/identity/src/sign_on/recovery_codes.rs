@@ -72,6 +72,7 @@ impl<R: Repository> Identity<R> {
                 return Err(error);
             }
         };
+        let audit = self.naming(audit, caller, owner).await?;
         let (codes, digests) = self.new_recovery_codes(owner, rng);
         let is_set = self.repository.run(SetRecoveryCodes { owner, digests, audit }).await?;
         if is_set { Ok(codes) } else { Err(RecoveryCodesError::NoFactor) }

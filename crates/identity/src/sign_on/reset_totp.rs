@@ -105,6 +105,7 @@ impl<R: Repository> Identity<R> {
             Ok(admitted) => admitted,
             Err(error) => return Err(self.refuse_reset(error, audit).await),
         };
+        let audit = self.naming(audit, caller, owner).await?;
         let (totp, generated, audit) = self.new_totp(key, audit, rng);
         let end_sessions = self.sessions_to_end(caller, owner);
         // Who resets another's second factor may do it because somebody else has what belongs to it.

@@ -317,8 +317,7 @@ fn every_reset_leaves_one_row_that_tells_refused_from_done() {
     reset(&fixture, &boss, Some(&zoe), Some("KMCLCWN4YPMD2WO3"), None).unwrap();
     let trail = fixture.take_trail();
     let short: Vec<_> = trail.iter().map(|row| (row.actor.as_str(), row.target.as_str(), row.reason)).collect();
-    let want =
-        [(KRISTEN, KRISTEN, None), (KRISTEN, zoe.as_str(), Some(Reason::NotAllowed)), (TRUST, zoe.as_str(), None)];
+    let want = [(KRISTEN, KRISTEN, None), (KRISTEN, zoe.as_str(), Some(Reason::NotAllowed)), (TRUST, ZOE, None)];
     assert_eq!(short, want);
     assert!(trail.iter().all(|row| row.cid == "cid-1" && !format!("{row:?}").contains("KMCL")));
     assert!(trail[2].detail.contains("weak key"));
