@@ -106,6 +106,10 @@ names! {
         AttributeExpire = "attr.expire",
         /// Attributes were removed.
         AttributeDelete = "attr.delete",
+        /// Somebody signed up.
+        SignUp = "sign_up",
+        /// A sign-up was confirmed.
+        SignUpConfirm = "sign_up.confirm",
         /// The installation got its roles and its first user.
         Bootstrap = "bootstrap",
     }

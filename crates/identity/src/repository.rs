@@ -28,6 +28,9 @@ use crate::sign_on::operations::{
 use crate::sign_on::password_reset::operations::{
     AccessReset, FindReset, FinishReset, ReapResets, ResetOutcome, StartReset,
 };
+use crate::sign_on::sign_up::operations::{
+    ConfirmSignUp, ConfirmSignUpOutcome, ReapSignUps, SignUpUser, SignUpUserOutcome,
+};
 use crate::sign_on::{Factor, SessionChange, SignOnSession};
 use crate::standing::{ApprovalStatus, SignUpStatus, Way};
 use crate::user::{User, UserKey};
@@ -125,6 +128,9 @@ operations! {
     RefuseCode => ();
     SpendCode => SpendCodeOutcome;
     SetRecoveryCodes => bool;
+    SignUpUser => SignUpUserOutcome;
+    ConfirmSignUp => ConfirmSignUpOutcome;
+    ReapSignUps => u64;
     RecordAudit => ();
     SearchAudit => Vec<AuditRow>;
     ReadChain => Vec<FoundRow>;

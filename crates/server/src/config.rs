@@ -6,6 +6,7 @@
 mod audit;
 mod mail;
 mod password_reset;
+mod sign_up;
 mod sso;
 mod totp;
 mod websocket;
@@ -29,6 +30,7 @@ use serde::Deserialize;
 pub use self::audit::AuditConfig;
 pub use self::mail::{MailConfig, SmtpConfig, SmtpTls, mailbox};
 pub use self::password_reset::PasswordResetConfig;
+pub use self::sign_up::{SignupConfig, UserValidationConfig};
 pub use self::sso::SsoConfig;
 pub use self::totp::{CompatConfig, TotpConfig};
 pub use self::websocket::{TestConfig, WebSocketConfig};
@@ -76,6 +78,10 @@ pub struct Config {
     pub mail: MailConfig,
     /// Forgotten passwords.
     pub password_reset: PasswordResetConfig,
+    /// Sign-ups.
+    pub signup: SignupConfig,
+    /// What new users may be called.
+    pub user_validation: UserValidationConfig,
     /// Second factors.
     pub totp: TotpConfig,
     /// What old programs rely on.
@@ -609,6 +615,7 @@ impl Config {
         self.sso.check()?;
         self.mail.check()?;
         self.password_reset.check()?;
+        self.check_sign_up()?;
         self.totp.factor(&self.compat.zato)?;
         self.audit.check()?;
         self.password.check()?;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
+use crate::cid;
 use crate::clock::now;
 use crate::config::{Config, ConfigError};
 use crate::control;
@@ -224,6 +225,7 @@ async fn reap(app: Arc<App>, stop: CancellationToken) {
         report("sign-on sessions", identity.reap_sessions(now()).await);
         report("attributes", identity.reap_attributes(now()).await);
         report("tokens for forgotten passwords", identity.reap_password_resets(now()).await);
+        report("sign-ups", identity.reap_sign_ups(now(), &cid::generate()).await);
     }
 }
 

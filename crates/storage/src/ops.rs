@@ -16,6 +16,7 @@ mod roles;
 mod seals;
 mod session_changes;
 mod sessions;
+mod sign_ups;
 mod tokens;
 mod user_keys;
 mod users;

@@ -47,6 +47,7 @@ const MIGRATIONS: Migrations = Migrations {
             name: "session_changes",
             sql: include_str!("../migrations/sqlite/0010_session_changes.sql"),
         },
+        Migration { version: 11, name: "sign_ups", sql: include_str!("../migrations/sqlite/0011_sign_ups.sql") },
     ],
 };
 

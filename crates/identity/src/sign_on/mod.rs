@@ -19,6 +19,7 @@ mod recovery_codes;
 mod reset_totp;
 mod session_list;
 mod sessions;
+pub mod sign_up;
 mod validate_code;
 
 use std::time::Duration;

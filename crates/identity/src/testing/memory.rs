@@ -35,6 +35,8 @@ mod audit;
 mod password_reset;
 #[path = "memory_sign_on.rs"]
 mod sign_on;
+#[path = "memory_sign_up.rs"]
+mod sign_up;
 
 /// Everything in one place. Futures are ready at once.
 #[derive(Debug, Default)]
@@ -63,6 +65,7 @@ struct State {
     factors: BTreeMap<UserId, Factor>,
     resets: BTreeMap<UserId, password_reset::Reset>,
     recovery_codes: BTreeMap<UserId, Vec<(Digest, bool)>>,
+    sign_ups: Vec<sign_up::Pending>,
     sessions: Vec<SignOnSession>,
     session_changes: Vec<(SessionId, SessionChange)>,
     attributes: BTreeMap<(AttributeOwner, AttributeName), Attribute>,

@@ -15,6 +15,8 @@ pub struct SsoConfig {
     pub apps: Vec<String>,
     /// Those of them in which users may log in; `None`: all.
     pub login_apps: Option<Vec<String>>,
+    /// Those of them in which one may sign up. None: nobody signs up.
+    pub signup_apps: Vec<String>,
     /// How long a session lives without being renewed.
     pub session_seconds: u64,
     /// How long a session lives at most.
@@ -33,6 +35,7 @@ impl Default for SsoConfig {
         Self {
             apps: vec!["CRM".to_owned()],
             login_apps: None,
+            signup_apps: Vec::new(),
             session_seconds: rules.session.as_secs(),
             session_seconds_max: rules.session_longest.as_secs(),
             sessions_max: rules.sessions_max,

@@ -176,6 +176,11 @@ impl Mailer {
         })
     }
 
+    /// Whether mails go anywhere.
+    pub fn is_configured(&self) -> bool {
+        self.post.is_some()
+    }
+
     /// Finds out what can be wrong without sending anything: a password or a certificate that isn't there.
     ///
     /// # Errors

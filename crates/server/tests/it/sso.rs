@@ -5,6 +5,7 @@
 mod attributes;
 mod audit;
 mod password_reset;
+mod sign_up;
 mod totp;
 
 use countersign_testkit::Server;

@@ -8,12 +8,32 @@ use countersign_identity::password_policy::PasswordRefused;
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::sign_on::attributes::AttributeError;
 use countersign_identity::sign_on::password_reset::ResetError;
+use countersign_identity::sign_on::sign_up::{ConfirmError, Fault, SignUpError};
 use countersign_identity::sign_on::{
     CallerError, EnableTotpError, RecoveryCodesError, ResetTotpError, SessionError, TargetError, ValidateCodeError,
 };
 
 use super::fields::BadField;
+use crate::config::SignupConfig;
 
+/// `username.invalid`
+const USERNAME_INVALID: &str = "E001001";
+/// `username.exists`
+const USERNAME_EXISTS: &str = "E001002";
+/// `username.too_long`
+const USERNAME_TOO_LONG: &str = "E001003";
+/// `username.has_whitespace`
+const USERNAME_WHITESPACE: &str = "E001004";
+/// `email.invalid`
+const EMAIL_INVALID: &str = "E002001";
+/// `email.exists`
+const EMAIL_EXISTS: &str = "E002002";
+/// `email.too_long`
+const EMAIL_TOO_LONG: &str = "E002003";
+/// `email.has_whitespace`
+const EMAIL_WHITESPACE: &str = "E002004";
+/// `email.missing`
+const EMAIL_MISSING: &str = "E002005";
 /// `password.invalid`
 const PASSWORD_INVALID: &str = "E003001";
 /// `password.too_short`
@@ -24,6 +44,12 @@ const PASSWORD_TOO_LONG: &str = "E003003";
 const PASSWORD_TOO_SIMPLE: &str = "E003008";
 /// `app_list.invalid`
 pub const APP_INVALID: &str = "E004001";
+/// `app_list.no_signup`
+pub const NO_SIGN_UP: &str = "E004002";
+/// `auth.no_such_sign_up_token`
+const NO_SUCH_SIGN_UP: &str = "E005006";
+/// `auth.sign_up_confirmed`
+const SIGN_UP_CONFIRMED: &str = "E005007";
 /// `auth.not_allowed`: all that a stranger hears.
 pub const NOT_ALLOWED: &str = "E005001";
 /// `auth.locked`
@@ -214,6 +240,41 @@ impl From<ValidateCodeError> for Refusal {
             ValidateCodeError::NotAllowed | ValidateCodeError::NoFactor => Self::code(NOT_ALLOWED),
             ValidateCodeError::Code(reason) => code_refused(reason),
             ValidateCodeError::Storage(fault) => Self::Ours(fault),
+        }
+    }
+}
+
+/// What somebody hears who can't sign up: why, only where the settings say so.
+pub fn sign_up_refused(error: SignUpError, config: &SignupConfig) -> Refusal {
+    let (code, is_told) = match error {
+        SignUpError::Username(Fault::Exists) => (USERNAME_EXISTS, config.inform_if_user_exists),
+        SignUpError::Username(Fault::Invalid) => (USERNAME_INVALID, config.inform_if_user_invalid),
+        SignUpError::Username(Fault::TooLong) => (USERNAME_TOO_LONG, config.inform_if_user_invalid),
+        SignUpError::Username(Fault::Whitespace) => (USERNAME_WHITESPACE, config.inform_if_user_invalid),
+        SignUpError::Email(Fault::Exists) => (EMAIL_EXISTS, config.inform_if_email_exists),
+        SignUpError::Email(Fault::Invalid) => (EMAIL_INVALID, config.inform_if_email_invalid),
+        SignUpError::Email(Fault::TooLong) => (EMAIL_TOO_LONG, config.inform_if_email_invalid),
+        SignUpError::Email(Fault::Whitespace) => (EMAIL_WHITESPACE, config.inform_if_email_invalid),
+        SignUpError::EmailMissing => (EMAIL_MISSING, config.inform_if_email_invalid),
+        SignUpError::Password(refused) => return refused.into(),
+        SignUpError::Busy(_) => return Refusal::Throttled,
+        SignUpError::NoSuchRole(role) => return misconfigured(format!("there is no role {role:?}")),
+        SignUpError::Storage(fault) => return Refusal::Ours(fault),
+    };
+    Refusal::code(if is_told { code } else { NOT_ALLOWED })
+}
+
+/// The operator's to mend; the log says what.
+pub fn misconfigured(problem: String) -> Refusal {
+    Refusal::Ours(RepositoryError::Corrupt(problem))
+}
+
+impl From<ConfirmError> for Refusal {
+    fn from(error: ConfirmError) -> Self {
+        match error {
+            ConfirmError::NoSuchToken => Self::code(NO_SUCH_SIGN_UP),
+            ConfirmError::AlreadyConfirmed => Self::code(SIGN_UP_CONFIRMED),
+            ConfirmError::Storage(fault) => Self::Ours(fault),
         }
     }
 }

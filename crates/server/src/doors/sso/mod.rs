@@ -14,6 +14,7 @@ mod fields;
 mod password_reset;
 mod peer;
 mod sessions;
+mod sign_up;
 mod totp;
 mod users;
 
@@ -54,6 +55,7 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
         .route("/user/login", any(handler(|call| Box::pin(users::login(call)))))
         .route("/user/logout", any(handler(|call| Box::pin(users::logout(call)))))
         .merge(password_reset::routes())
+        .merge(sign_up::routes())
         .route("/user/totp", patch(handler(|call| Box::pin(totp::reset(call)))))
         .route("/user/totp/recovery", post(handler(|call| Box::pin(totp::recovery(call)))))
         .route("/user/totp/validate", post(handler(|call| Box::pin(totp::validate(call)))))

@@ -101,7 +101,7 @@ async fn change(call: &Call) -> Result<Value, Refusal> {
 
 impl Call {
     /// Whether the peer may try one more token.
-    fn may_try_token(&self) -> Result<(), Refusal> {
+    pub(super) fn may_try_token(&self) -> Result<(), Refusal> {
         self.app.may_try_token(self.context.address).map_err(|_| Refusal::Throttled)
     }
 
