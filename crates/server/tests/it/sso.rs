@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use crate::http_client::{Http, Reply, ask};
 use crate::support::{PASSWORD, audit, server_with};
 
+mod codes;
 mod sessions;
 mod tokens;
 
