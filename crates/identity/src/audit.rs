@@ -110,6 +110,10 @@ names! {
         SignUp = "sign_up",
         /// A sign-up was confirmed.
         SignUpConfirm = "sign_up.confirm",
+        /// An account of another system was linked to a user.
+        LinkCreate = "link.create",
+        /// A link was removed.
+        LinkDelete = "link.delete",
         /// The installation got its roles and its first user.
         Bootstrap = "bootstrap",
     }

@@ -121,6 +121,10 @@ id! {
     CredentialId
 }
 id! {
+    /// Identifies a linked account: `auth_id` in the sign-on API.
+    LinkId
+}
+id! {
     /// Identifies a sign-on session; not its token, so it may be seen.
     SessionId
 }

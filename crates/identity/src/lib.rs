@@ -47,7 +47,7 @@ mod user_keys;
 pub use credential::{Credential, CredentialKind, Digest, Pepper};
 pub use expires::{Expires, ExpiresError, ExpiresInput, Lifetimes, OffsetSeconds};
 pub use identity::{Identity, IdentitySettings};
-pub use ids::{CredentialId, IdError, SessionId, UserId};
+pub use ids::{CredentialId, IdError, LinkId, SessionId, UserId};
 pub use login_name::{LoginName, LoginNameError};
 pub use request::{Actor, PeerAddress, RequestContext, SessionKind, printable};
 pub use secret::Secret;

@@ -310,7 +310,7 @@ impl<R: Repository> Identity<R> {
     }
 
     /// Writes the refusal into the trail; a fault there is what the caller hears of then.
-    async fn refuse_otp(&self, error: OtpError, audit: AuditEvent) -> OtpError {
+    pub(crate) async fn refuse_otp(&self, error: OtpError, audit: AuditEvent) -> OtpError {
         let Some(reason) = error.reason() else { return error };
         match self.repository.run(RecordAudit { event: audit.refused(reason) }).await {
             Ok(()) => error,

@@ -20,6 +20,8 @@ use crate::sign_on::attributes::operations::{
     ChangeAttributes, ChangeAttributesOutcome, FindAttributes, ListAttributeNames, ReapAttributes,
 };
 use crate::sign_on::attributes::{Attribute, AttributeName};
+use crate::sign_on::linked::Link;
+use crate::sign_on::linked::operations::{FindLinked, LinkAccount, LinkOutcome, ListLinks, UnlinkAccount};
 use crate::sign_on::operations::{
     AcceptToken, AcceptTokenOutcome, AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, FindFactor,
     FindLiving, FindSession, ListSessionChanges, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions,
@@ -34,7 +36,7 @@ use crate::sign_on::sign_up::operations::{
 use crate::sign_on::{Factor, SessionChange, SignOnSession};
 use crate::standing::{ApprovalStatus, SignUpStatus, Way};
 use crate::user::{User, UserKey};
-use crate::{Credential, CredentialId, CredentialKind, Digest, LoginName, SessionId, Timestamp, UserId};
+use crate::{Credential, CredentialId, CredentialKind, Digest, LinkId, LoginName, SessionId, Timestamp, UserId};
 
 /// A storage fault: never the user's.
 #[derive(Debug, thiserror::Error)]
@@ -131,6 +133,10 @@ operations! {
     SignUpUser => SignUpUserOutcome;
     ConfirmSignUp => ConfirmSignUpOutcome;
     ReapSignUps => u64;
+    LinkAccount => LinkOutcome;
+    UnlinkAccount => Option<LinkId>;
+    ListLinks => Vec<Link>;
+    FindLinked => Option<User>;
     RecordAudit => ();
     SearchAudit => Vec<AuditRow>;
     ReadChain => Vec<FoundRow>;

@@ -21,6 +21,7 @@ pub mod credentials;
 pub mod factors;
 pub(crate) mod fixture;
 pub mod history;
+pub mod linked;
 pub mod password_resets;
 pub mod passwords;
 pub mod profiles;
@@ -91,6 +92,10 @@ macro_rules! for_each_case {
             password_resets::ends_with_a_password_that_is_set_otherwise;
             password_resets::lets_one_of_many_through_each_step;
             password_resets::reaps_what_ended;
+            linked::links_an_account_and_finds_its_user;
+            linked::refuses_a_link_that_can_not_be;
+            linked::removes_one_link_and_all_with_their_user;
+            linked::gives_an_account_to_one_of_many;
             passwords::accepts_the_password_that_is_set;
             passwords::refuses_what_changed_since_the_check;
             passwords::accepts_a_recognised_user_that_is_enabled;

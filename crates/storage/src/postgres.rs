@@ -51,6 +51,11 @@ const MIGRATIONS: Migrations = Migrations {
             sql: include_str!("../migrations/postgres/0010_session_changes.sql"),
         },
         Migration { version: 11, name: "sign_ups", sql: include_str!("../migrations/postgres/0011_sign_ups.sql") },
+        Migration {
+            version: 12,
+            name: "linked_accounts",
+            sql: include_str!("../migrations/postgres/0012_linked_accounts.sql"),
+        },
     ],
 };
 

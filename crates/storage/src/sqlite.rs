@@ -48,6 +48,11 @@ const MIGRATIONS: Migrations = Migrations {
             sql: include_str!("../migrations/sqlite/0010_session_changes.sql"),
         },
         Migration { version: 11, name: "sign_ups", sql: include_str!("../migrations/sqlite/0011_sign_ups.sql") },
+        Migration {
+            version: 12,
+            name: "linked_accounts",
+            sql: include_str!("../migrations/sqlite/0012_linked_accounts.sql"),
+        },
     ],
 };
 

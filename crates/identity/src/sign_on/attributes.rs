@@ -3,8 +3,9 @@
 //! Source: contract of the sign-on API, sections 1.6, 2.3 and 5.8; its section 9 (3, 20, 26) lists what is not repeated here.
 //!
 //! **Invariants:** people see and change what belongs to themselves, super-users everything. An attribute whose time is over
-//! is not there, whether or not its row still is. A batch is written whole or not at all. What was sealed stays sealed until
-//! somebody says that it shall not be. Attributes of a session end with it.
+//! is not there, whether or not its row still is. A batch is written whole or not at all. What was sealed stays sealed: a
+//! client that forgets to ask for it again, or sends false for nothing, puts nothing into the clear. Attributes of a session
+//! end with it.
 
 pub mod operations;
 
@@ -137,8 +138,8 @@ pub struct AttributeWish {
     pub value: Option<Secret>,
     /// For how many seconds it is to stay; `None`: as it was, or always.
     pub expiration: Option<u64>,
-    /// Whether it is to be sealed; `None`: as it was, or not.
-    pub seals: Option<bool>,
+    /// Whether it is to be sealed. One that is sealed stays so in any case.
+    pub seals: bool,
 }
 
 /// A wish for attributes.

@@ -7,7 +7,7 @@ use super::operations::{EndSession, FindLiving, FindSession, ReapSessions, Renew
 use crate::audit::{AuditEvent, Operation, Reason};
 use crate::repository::{Repository, RepositoryError};
 use crate::standing::Way;
-use crate::{Actor, Identity, RequestContext, Secret, SessionId, SessionKind, Timestamp, TokenKind};
+use crate::{Identity, RequestContext, Secret, SessionId, Timestamp, TokenKind};
 
 /// Most sessions that are removed in one transaction.
 const REAPED_AT_ONCE_MAX: u32 = 1_000;
@@ -125,8 +125,7 @@ impl<R: Repository> Identity<R> {
 impl Caller {
     /// An event of the caller, whose session it names.
     pub(super) fn event(&self, operation: Operation, context: &RequestContext, now: Timestamp) -> AuditEvent {
-        let actor = Actor::of(&self.user, SessionKind::Password);
-        AuditEvent::new(now, context, &actor, operation)
+        AuditEvent::new(now, context, &self.actor(), operation)
             .target(self.user.login.as_str())
             .detail(&format!("session={}", self.session.id.to_bus()))
     }

@@ -22,6 +22,7 @@ use crate::repository::{
 };
 use crate::role::{Role, RoleName};
 use crate::sign_on::attributes::{Attribute, AttributeName, AttributeOwner};
+use crate::sign_on::linked::Link;
 use crate::sign_on::{Factor, SessionChange, SignOnSession};
 use crate::standing::Way;
 use crate::user::{User, UserKey};
@@ -31,6 +32,8 @@ use crate::{Credential, CredentialKind, Digest, LoginName, SessionId, Timestamp,
 mod attributes;
 #[path = "memory_audit.rs"]
 mod audit;
+#[path = "memory_linked.rs"]
+mod linked;
 #[path = "memory_password_reset.rs"]
 mod password_reset;
 #[path = "memory_sign_on.rs"]
@@ -68,6 +71,7 @@ struct State {
     sign_ups: Vec<sign_up::Pending>,
     sessions: Vec<SignOnSession>,
     session_changes: Vec<(SessionId, SessionChange)>,
+    links: Vec<Link>,
     attributes: BTreeMap<(AttributeOwner, AttributeName), Attribute>,
     trail: Vec<AuditRow>,
     stub: Option<Stub>,

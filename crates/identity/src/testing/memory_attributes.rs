@@ -47,7 +47,7 @@ impl ChangeAttributes {
             let attribute = Attribute {
                 name: write.name.clone(),
                 value: write.value.clone().or(before.as_ref().and_then(|before| before.value.clone())),
-                is_sealed: write.seals.unwrap_or(sealed),
+                is_sealed: write.seals || sealed,
                 created: before.map_or(self.now, |before| before.created),
                 modified: self.now,
                 expires,

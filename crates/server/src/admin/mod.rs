@@ -11,5 +11,6 @@ mod trail;
 pub use command::{AuditPosition, AuditQuery, AuditVerified, ClearText, Command, Refused, RefusedKind, UserEdit};
 pub use execute::execute;
 pub use json::audit as audit_row;
+pub use json::otp as otp_json;
 pub use sessions::SessionCommand;
 pub use totp::TotpEdit;

@@ -4,6 +4,9 @@
 
 mod attributes;
 mod audit;
+mod flood;
+mod linked;
+mod otp;
 mod password_reset;
 mod sign_up;
 mod totp;

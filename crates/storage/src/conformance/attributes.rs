@@ -30,7 +30,7 @@ fn name(text: &str) -> AttributeName {
 }
 
 fn write(text: &str, value: &str) -> AttributeWrite {
-    AttributeWrite { name: name(text), value: Some(Secret::new(value)), seals: None, expires: None }
+    AttributeWrite { name: name(text), value: Some(Secret::new(value)), seals: false, expires: None }
 }
 
 fn change(owner: AttributeOwner, verb: AttributeVerb, writes: Vec<AttributeWrite>) -> ChangeAttributes {
@@ -96,7 +96,7 @@ pub async fn keeps_every_field_of_an_attribute<R: Repository>(repository: Arc<R>
     let id = session(repository).await;
     for owner in [of("alice"), AttributeOwner::Session(id)] {
         let clear = AttributeWrite { expires: Some(at(MINUTE)), ..write("clear", "{\"a\":\"\\u0000é\"}") };
-        let sealed = AttributeWrite { seals: Some(true), ..write("sealed", "\"hush\"") };
+        let sealed = AttributeWrite { seals: true, ..write("sealed", "\"hush\"") };
         let create = change(owner, AttributeVerb::Create, vec![clear, sealed]);
         check(repository, create, Outcome::Done, &["attr.set accepted"]).await;
         let clear = Attribute {
@@ -123,7 +123,7 @@ pub async fn keeps_every_field_of_an_attribute<R: Repository>(repository: Arc<R>
     }
 }
 
-/// A value, a seal and an end stay where nothing else is asked for.
+/// A value and an end stay where nothing else is asked for, and a seal stays in any case.
 pub async fn changes_of_an_attribute_what_is_asked_for<R: Repository>(repository: Arc<R>) {
     let repository = &*repository;
     people(repository, &["alice"]).await;
@@ -138,7 +138,7 @@ pub async fn changes_of_an_attribute_what_is_asked_for<R: Repository>(repository
         })
     };
     let ending = |value, end| AttributeWrite { expires: Some(at(end)), ..write("a", value) };
-    let sealing = |value, seals| AttributeWrite { seals: Some(seals), ..write("a", value) };
+    let sealing = |value, seals| AttributeWrite { seals, ..write("a", value) };
     let expire = |expires| AttributeWrite { value: None, expires, ..write("a", "") };
     let found = |value: &str, is_sealed, times, expires| Some((value.to_owned(), is_sealed, times, expires));
     assert_eq!(one(AttributeVerb::Update, write("a", "0"), 1).await, None);
@@ -149,7 +149,7 @@ pub async fn changes_of_an_attribute_what_is_asked_for<R: Repository>(repository
     assert_eq!(one(AttributeVerb::Set, write("a", "4"), 4).await, found("4", true, [1, 4], Some(MINUTE)));
     assert_eq!(one(AttributeVerb::Expire, expire(None), 5).await, found("4", true, [1, 5], None));
     assert_eq!(one(AttributeVerb::Expire, expire(Some(at(9))), 6).await, found("4", true, [1, 6], Some(9)));
-    assert_eq!(one(AttributeVerb::Update, sealing("5", false), 7).await, found("5", false, [1, 7], Some(9)));
+    assert_eq!(one(AttributeVerb::Update, sealing("5", false), 7).await, found("5", true, [1, 7], Some(9)));
     assert_eq!(one(AttributeVerb::Delete, expire(None), 8).await, None);
 }
 

@@ -130,7 +130,7 @@ async fn write<T: Tx>(
         }
         (AttributeVerb::Update, Some(_)) if was_sealed.is_none() => Ok(()),
         (AttributeVerb::Create | AttributeVerb::Update | AttributeVerb::Set, Some(value)) => {
-            let seals = write.seals.or(was_sealed).unwrap_or(false);
+            let seals = write.seals || was_sealed == Some(true);
             let sealed = if seals {
                 Some(seals::seal(tx, place(owner, &write.name), value.expose().as_bytes()).await?)
             } else {

@@ -132,7 +132,7 @@ async fn a_sealed_attribute_can_be_moved_neither_to_another_user_nor_to_another_
             store.unlock(ring(&[1])).await.unwrap();
             people(&store, &["alice", "bob"]).await;
             let name = AttributeName::parse("a").unwrap();
-            let write = AttributeWrite { name, value: Some(Secret::new("1")), seals: Some(true), expires: None };
+            let write = AttributeWrite { name, value: Some(Secret::new("1")), seals: true, expires: None };
             let change = ChangeAttributes {
                 owner: owner("alice"),
                 verb: AttributeVerb::Create,

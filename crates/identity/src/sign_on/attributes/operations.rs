@@ -28,8 +28,8 @@ pub struct AttributeWrite {
     pub name: AttributeName,
     /// Its value as JSON text, for the verbs that have values.
     pub value: Option<Secret>,
-    /// Whether the value is to be sealed; `None`: as the one before, or not.
-    pub seals: Option<bool>,
+    /// Whether the value is to be sealed. It is in any case where the one before was.
+    pub seals: bool,
     /// Up to when it is there. `None`: as before, or always; for [`AttributeVerb::Expire`] always.
     pub expires: Option<Timestamp>,
 }

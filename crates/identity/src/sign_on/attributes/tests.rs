@@ -19,7 +19,7 @@ fn after(seconds: u64) -> Timestamp {
 }
 
 fn wish(name: &str, value: &str) -> AttributeWish {
-    AttributeWish { name: name.to_owned(), value: Some(Secret::new(value)), expiration: None, seals: None }
+    AttributeWish { name: name.to_owned(), value: Some(Secret::new(value)), expiration: None, seals: false }
 }
 
 const OWN: AttributesOf<'static> = AttributesOf::User(None);
@@ -134,16 +134,17 @@ fn the_end_alone_can_be_changed() {
 }
 
 #[test]
-fn what_is_sealed_is_shown_on_demand_and_stays_sealed_until_told_otherwise() {
+fn what_is_sealed_is_shown_on_demand_and_stays_sealed() {
     let fixture = Fixture::new();
     let me = Check::of(&fixture, KRISTEN);
     let set = |seals, value| me.change(OWN, AttributeVerb::Set, vec![AttributeWish { seals, ..wish("a", value) }]);
-    set(Some(true), "1").unwrap();
+    set(true, "1").unwrap();
     assert_eq!(me.get(OWN, &["a"], false), [("a".into(), None, true)]);
     assert_eq!(me.get(OWN, &["a"], true), [("a".into(), Some("1".into()), true)]);
-    set(None, "2").unwrap();
+    set(false, "2").unwrap();
     assert_eq!(me.get(OWN, &["a"], true), [("a".into(), Some("2".into()), true)]);
-    set(Some(false), "3").unwrap();
+    me.change(OWN, AttributeVerb::Delete, vec![wish("a", "")]).unwrap();
+    set(false, "3").unwrap();
     assert_eq!(me.get(OWN, &["a"], false), [("a".into(), Some("3".into()), false)]);
 }
 

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, patch};
 use countersign_identity::Secret;
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::sign_on::Caller;
@@ -34,11 +34,12 @@ pub fn routes() -> Router<Arc<Doors>> {
 fn routes_of<W: Whose>(path: &str) -> Router<Arc<Doors>> {
     let attribute = delete(handler(|call| Box::pin(change::<W>(call, AttributeVerb::Delete))))
         .post(handler(|call| Box::pin(change::<W>(call, AttributeVerb::Create))))
-        .patch(handler(|call| Box::pin(update::<W>(call))))
+        .patch(handler(|call| Box::pin(change::<W>(call, AttributeVerb::Update))))
         .put(handler(|call| Box::pin(change::<W>(call, AttributeVerb::Set))))
         .get(handler(|call| Box::pin(find::<W>(call))));
     Router::new()
         .route(path, attribute)
+        .route(&format!("{path}/expiry"), patch(handler(|call| Box::pin(change::<W>(call, AttributeVerb::Expire)))))
         .route(&format!("{path}/exists"), get(handler(|call| Box::pin(exists::<W>(call)))))
         .route(&format!("{path}/names"), get(handler(|call| Box::pin(names::<W>(call)))))
 }
@@ -90,13 +91,7 @@ async fn begin<W: Whose>(call: &Call) -> Result<(Caller, Target), Refusal> {
     Ok((call.caller(W::CALLER).await?, target))
 }
 
-/// `PATCH`: other values, or with `only_expiration` other ends alone.
-async fn update<W: Whose>(call: &Call) -> Result<Value, Refusal> {
-    let only_expiration = call.fields.truth("only_expiration")?.unwrap_or(false);
-    change::<W>(call, if only_expiration { AttributeVerb::Expire } else { AttributeVerb::Update }).await
-}
-
-/// `POST`, `PATCH`, `PUT` and `DELETE`.
+/// `POST`, `PATCH`, `PUT`, `DELETE`, and `PATCH …/expiry` (ours): other ends alone.
 async fn change<W: Whose>(call: &Call, verb: AttributeVerb) -> Result<Value, Refusal> {
     let (caller, target) = begin::<W>(call).await?;
     let change = AttributeChange { of: target.of(), verb, wishes: wishes(&call.fields, verb) };
@@ -104,30 +99,25 @@ async fn change<W: Whose>(call: &Call, verb: AttributeVerb) -> Result<Value, Ref
     Ok(Value::Null)
 }
 
-/// `GET`: one attribute, or several by name.
+/// `GET`: one attribute, or several by name. A list of one is answered in both ways.
 async fn find<W: Whose>(call: &Call) -> Result<Value, Refusal> {
     let (caller, target) = begin::<W>(call).await?;
     let opens = call.fields.truth("decrypt")?.unwrap_or(false);
     let asked = named(&call.fields)?;
     let identity = &call.app.identity;
     let found = identity.attributes(&caller, target.of(), asked.names(), opens, now()).await?;
-    match asked {
-        Named::One(_) => match found.first() {
-            Some(attribute) => {
-                let mut answer = Map::from_iter([("found".to_owned(), true.into())]);
-                answer.extend(record(attribute)?);
-                Ok(answer.into())
-            }
-            None => Ok(json!({ "found": false })),
-        },
-        Named::Several(names) => {
-            let mut result: Map<String, Value> = names.into_iter().map(|name| (name, Value::Null)).collect();
-            for attribute in &found {
-                result.insert(attribute.name.as_str().to_owned(), record(attribute)?.into());
-            }
-            Ok(json!({ "found": !found.is_empty(), "result": result }))
-        }
+    let mut answer = Map::from_iter([("found".to_owned(), (!found.is_empty()).into())]);
+    if let (Named::One(_), Some(attribute)) = (&asked, found.first()) {
+        answer.extend(record(attribute)?);
     }
+    if call.fields.any("data").is_some_and(|data| !data.is_null()) {
+        let mut result: Map<String, Value> = asked.names().iter().map(|name| (name.clone(), Value::Null)).collect();
+        for attribute in &found {
+            result.insert(attribute.name.as_str().to_owned(), record(attribute)?.into());
+        }
+        answer.insert("result".to_owned(), result.into());
+    }
+    Ok(answer.into())
 }
 
 /// `GET …/exists`
@@ -206,7 +196,10 @@ fn named(fields: &Fields) -> Result<Named, Refusal> {
 
 /// The wishes of a request; `None` where they can't be read. What an item doesn't say, the request says for all of them.
 fn wishes(fields: &Fields, verb: AttributeVerb) -> Option<Vec<AttributeWish>> {
-    let all = Choice { expiration: seconds(fields.any("expiration"))?, seals: seals(fields.any("encrypt"))? };
+    let all = Choice {
+        expiration: seconds(fields.any("expiration"))?,
+        seals: read_truth(fields.any("encrypt"))?.unwrap_or(false),
+    };
     let takes_names = matches!(verb, AttributeVerb::Delete | AttributeVerb::Expire);
     match fields.any("data") {
         None | Some(Value::Null) => Some(vec![all.wish(fields.any("name")?, fields.any("value"))?]),
@@ -219,7 +212,7 @@ fn wishes(fields: &Fields, verb: AttributeVerb) -> Option<Vec<AttributeWish>> {
 #[derive(Clone, Copy)]
 struct Choice {
     expiration: Option<u64>,
-    seals: Option<bool>,
+    seals: bool,
 }
 
 impl Choice {
@@ -243,7 +236,7 @@ fn read_item(item: &Value, all: Choice, takes_names: bool) -> Option<AttributeWi
         return None;
     }
     let expiration = seconds(item.get("expiration"))?.or(all.expiration);
-    let seals = seals(item.get("encrypt"))?.or(all.seals);
+    let seals = read_truth(item.get("encrypt"))?.unwrap_or(all.seals);
     Choice { expiration, seals }.wish(item.get("name")?, item.get("value"))
 }
 
@@ -261,7 +254,7 @@ fn seconds(value: Option<&Value>) -> Option<Option<u64>> {
 
 /// A truth value, or nothing; `None` where it is neither.
 #[expect(clippy::option_option, reason = "what is wrong is apart from what is not there")]
-fn seals(value: Option<&Value>) -> Option<Option<bool>> {
+fn read_truth(value: Option<&Value>) -> Option<Option<bool>> {
     match value {
         None | Some(Value::Null) => Some(None),
         Some(value) => truth(value).map(Some),

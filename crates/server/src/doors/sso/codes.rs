@@ -4,9 +4,11 @@ use axum::http::StatusCode;
 use countersign_identity::audit::Reason;
 use countersign_identity::audit_trail::AuditSearchError;
 use countersign_identity::login::LoginError;
+use countersign_identity::otp::OtpError;
 use countersign_identity::password_policy::PasswordRefused;
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::sign_on::attributes::AttributeError;
+use countersign_identity::sign_on::linked::{LinkError, PrincipalError};
 use countersign_identity::sign_on::password_reset::ResetError;
 use countersign_identity::sign_on::sign_up::{ConfirmError, Fault, SignUpError};
 use countersign_identity::sign_on::{
@@ -284,6 +286,33 @@ impl From<ResetError> for Refusal {
         match error {
             ResetError::Refused(_) => Self::code(NO_SUCH_RESET),
             ResetError::Storage(fault) => Self::Ours(fault),
+        }
+    }
+}
+
+impl From<LinkError> for Refusal {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::NotAllowed | LinkError::NoSuchUser => Self::code(NOT_ALLOWED),
+            LinkError::Principal(PrincipalError::AuthType) => Self::Malformed(BadField::Wrong("auth_type")),
+            LinkError::Principal(PrincipalError::Name) => Self::Malformed(BadField::Wrong("auth_username")),
+            LinkError::Taken | LinkError::TooMany | LinkError::NoSuchLink => Self::code(INVALID_INPUT),
+            LinkError::Storage(fault) => Self::Ours(fault),
+        }
+    }
+}
+
+impl From<OtpError> for Refusal {
+    fn from(error: OtpError) -> Self {
+        match error {
+            OtpError::OtpSession
+            | OtpError::Anonymous
+            | OtpError::NotTrusted
+            | OtpError::NoSuchUser(_)
+            | OtpError::UserDisabled(_)
+            | OtpError::Foreign => Self::code(NOT_ALLOWED),
+            OtpError::Expires(_) | OtpError::Permissions(_) | OtpError::TooMany(_) => Self::code(INVALID_INPUT),
+            OtpError::Storage(fault) => Self::Ours(fault),
         }
     }
 }

@@ -11,6 +11,8 @@ mod attributes;
 mod audit;
 mod codes;
 mod fields;
+mod linked;
+mod otp;
 mod password_reset;
 mod peer;
 mod sessions;
@@ -62,7 +64,9 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
         .route("/user/session", sessions_route())
         .route("/user/session/list", get(handler(|call| Box::pin(sessions::list(call)))))
         .merge(attributes::routes())
-        .merge(audit::routes());
+        .merge(audit::routes())
+        .merge(linked::routes())
+        .merge(otp::routes());
     Router::new()
         .nest("/sso", api.clone())
         .nest("/zato/sso", api)

@@ -79,7 +79,8 @@ async fn check_each_verb(form: &Form<'_>) {
     let several = form.ok("GET", "", json!({ "data": ["a", "c", "none"] })).await;
     assert_eq!((&several["result"]["a"]["value"], &several["result"]["c"]["name"]), (&json!(6), &json!("c")));
     assert!(several["result"]["none"].is_null() && several["result"].as_object().unwrap().len() == 3, "{several}");
-    assert_eq!(form.ok("GET", "", json!({ "data": ["a"] })).await["value"], 6);
+    let one = form.ok("GET", "", json!({ "data": ["a"] })).await;
+    assert_eq!((&one["value"], &one["result"]["a"]["value"]), (&json!(6), &json!(6)));
 
     assert_eq!(form.ok("GET", "/exists", json!({ "name": "a" })).await["result"], true);
     assert_eq!(form.ok("GET", "/exists", json!({ "name": "none" })).await["result"], false);
@@ -170,7 +171,11 @@ async fn an_encrypted_attribute_is_sealed_and_shown_on_demand() {
     server.restart().await;
     let form = Form::user(&server, &token, None);
     assert_eq!(form.ok("GET", "", json!({ "name": "a", "decrypt": "yes" })).await["value"], "hush-4712");
-    form.ok("PATCH", "", json!({ "name": "a", "value": 1, "encrypt": false })).await;
+    // False is also what clients send that mean nothing by it.
+    form.ok("PUT", "", json!({ "name": "a", "value": 1, "encrypt": false })).await;
+    assert_eq!(form.value("a").await, Value::Null);
+    form.ok("DELETE", "", json!({ "name": "a" })).await;
+    form.ok("PUT", "", json!({ "name": "a", "value": 1, "encrypt": false })).await;
     assert_eq!(form.value("a").await, 1);
 }
 
@@ -189,9 +194,11 @@ async fn an_end_of_an_attribute_is_set_with_its_value_or_alone() {
     assert!(first < second && second.as_str() < "9999", "{first} {second}");
     form.ok("PATCH", "", json!({ "name": "a", "value": 2 })).await;
     assert_eq!(end("a").await, first);
-    form.ok("PATCH", "", json!({ "name": "a", "expiration": 86400, "only_expiration": true })).await;
+    form.ok("PATCH", "/expiry", json!({ "name": "a", "expiration": 86400 })).await;
     assert!(end("a").await > second);
-    form.ok("PATCH", "", json!({ "data": ["a", "none"], "only_expiration": true })).await;
+    form.ok("PATCH", "/expiry", json!({ "data": [{ "name": "b", "expiration": 86400 }, "none"] })).await;
+    assert!(end("b").await > second);
+    form.ok("PATCH", "/expiry", json!({ "data": ["a", "none"] })).await;
     assert_eq!((end("a").await.as_str(), form.value("a").await), ("9999-12-31T00:00:00", json!(2)));
 }
 
