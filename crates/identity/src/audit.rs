@@ -110,6 +110,8 @@ names! {
         SignUp = "sign_up",
         /// A sign-up was confirmed.
         SignUpConfirm = "sign_up.confirm",
+        /// A password's hash was replaced by one of our own.
+        UserRehash = "user.rehash",
         /// An account of another system was linked to a user.
         LinkCreate = "link.create",
         /// A link was removed.

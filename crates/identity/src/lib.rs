@@ -29,6 +29,7 @@ pub mod permission;
 pub mod profile;
 pub mod proof;
 pub mod recovery;
+pub mod renewal;
 pub mod repository;
 mod request;
 pub mod role;

@@ -19,7 +19,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::audit::{AuditEvent, Operation, Reason};
-use crate::password::{PASSWORD_BYTES_MAX, PasswordHash};
+use crate::password::{PASSWORD_BYTES_MAX, PasswordHash, PasswordSecrets};
 use crate::permission::Restriction;
 use crate::repository::{
     AcceptLogin, AcceptLoginOutcome, Evidence, FindCredential, RecordAudit, Repository, RepositoryError,
@@ -49,6 +49,13 @@ pub trait PasswordPool: Send + Sync {
         hash: Option<PasswordHash>,
         password: Secret,
     ) -> impl Future<Output = Result<bool, PoolBusy>> + Send;
+
+    /// Derives what is stored of a password that was found right.
+    ///
+    /// # Errors
+    ///
+    /// [`PoolBusy`] where there is no room in time.
+    fn renew(&self, password: Secret) -> impl Future<Output = Result<PasswordSecrets, PoolBusy>> + Send;
 }
 
 /// The pool had no room in time. The ticket was not looked at.
@@ -256,8 +263,13 @@ impl<R: Repository> Identity<R> {
             return Err(self.refuse_login(audit, reason).await);
         };
         let cookie = attempt.cookie.map(|new| new.credential(&self.settings.pepper, user.id, &user.login, &audit));
+        let is_whole = shown.is_whole();
         let shown_first = FirstFactor { user, by: Evidence::Password(checked), how: "password", cookie };
-        self.second_factor(shown_first, factor.as_ref(), shown.code(), &attempt.claim, now).await
+        let logged_in = self.second_factor(shown_first, factor.as_ref(), shown.code(), &attempt.claim, now).await?;
+        if is_whole {
+            self.renew_hash(logged_in.user(), attempt.ticket, pool, audit).await;
+        }
+        Ok(logged_in)
     }
 
     /// Opens a session of the user itself, if what was found right is still so.

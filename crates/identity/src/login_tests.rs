@@ -2,7 +2,7 @@ use super::*;
 use crate::audit::Outcome;
 use crate::otp::MintedOtp;
 use crate::repository::UserChange;
-use crate::testing::{Fault, Fixture, KRISTEN, LOCKED, NOW, TRUST, ZOE, context, password_of, ready};
+use crate::testing::{CURRENT, Fault, Fixture, KRISTEN, LOCKED, NOW, TRUST, ZOE, context, password_of, ready};
 use crate::{LoginName, UserId};
 
 /// What one attempt costs: operations of storage, password checks.
@@ -147,6 +147,10 @@ impl PasswordPool for Meddler<'_> {
         }
         Ok(true)
     }
+
+    async fn renew(&self, _: Secret) -> Result<PasswordSecrets, PoolBusy> {
+        Err(PoolBusy)
+    }
 }
 
 #[test]
@@ -250,4 +254,30 @@ fn a_session_of_a_user_whose_id_is_another_is_not_opened() {
     let id: UserId = new.unwrap().id;
     assert_ne!(id, minted.credential.owner);
     assert_eq!(fixture.refusal(KRISTEN, minted.plaintext_key.expose(), NOW), Some(Reason::WrongTicket));
+}
+
+#[test]
+fn a_hash_of_another_system_is_replaced_at_the_first_login_and_only_then() {
+    let fixture = Fixture::new();
+    let set = |hash: &str| {
+        let change = UserChange::Password(PasswordHash::from_stored(hash.to_owned()).into());
+        ready(fixture.identity.change_user(KRISTEN, change, &Actor::Operator, &context(), NOW)).unwrap();
+        fixture.memory().forget();
+    };
+    let stored = || fixture.user(KRISTEN).password.unwrap().as_stored().to_owned();
+    set("old");
+    assert_eq!(fixture.refusal(KRISTEN, "wrong", NOW), Some(Reason::WrongTicket));
+    assert_eq!(stored(), "old");
+    fixture.memory().forget();
+    assert_eq!(fixture.refusal(KRISTEN, "old", NOW), None);
+    assert_eq!(stored(), format!("{CURRENT}old"));
+    let operations: Vec<_> = fixture.take_rows().into_iter().map(|(operation, actor, ..)| (operation, actor)).collect();
+    assert_eq!(operations, [("login", KRISTEN.to_owned()), ("user.rehash", KRISTEN.to_owned())]);
+    assert_eq!(fixture.refusal(KRISTEN, "old", NOW), None);
+    assert_eq!(fixture.take_rows().len(), 1);
+    // A one-time password tells nothing of the password.
+    set("old");
+    let minted = fixture.mint(KRISTEN);
+    assert_eq!(fixture.refusal(KRISTEN, minted.plaintext_key.expose(), NOW), None);
+    assert_eq!(stored(), "old");
 }

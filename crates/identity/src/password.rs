@@ -4,12 +4,15 @@
 //! PHC strings, so that a hash says by itself how to check it. The functions here burn CPU and
 //! memory on purpose: the caller runs them in a bounded pool.
 
+pub mod foreign;
+
 use std::fmt;
 
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc};
+use argon2::password_hash::PasswordHasher as _;
 use argon2::{Algorithm, Argon2, Params, Version};
 use rand_core::CryptoRng;
 
+use self::foreign::ForeignHash;
 use crate::Secret;
 use crate::password_policy::{PasswordPolicy, PasswordRefused};
 use crate::proof::scram::Verifier;
@@ -42,6 +45,12 @@ impl PasswordHash {
     pub fn as_stored(&self) -> &str {
         &self.0
     }
+
+    /// Whether it was made here, as hashes are made now. Any other is replaced at its owner's next login.
+    pub fn is_current(&self) -> bool {
+        let own = format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$");
+        self.0.starts_with(&own)
+    }
 }
 
 impl fmt::Debug for PasswordHash {
@@ -66,7 +75,7 @@ impl From<PasswordHash> for PasswordSecrets {
     }
 }
 
-/// A password that may be set. Only [`NewPassword::check`] makes one.
+/// A password that may be set: it was judged by [`NewPassword::check`], or is in use already.
 #[derive(Debug, Clone)]
 pub struct NewPassword(Secret);
 
@@ -79,6 +88,12 @@ impl NewPassword {
     pub fn check(password: Secret, names: &[&str], policy: &PasswordPolicy) -> Result<Self, PasswordRefused> {
         policy.check(&password, names)?;
         Ok(Self(password))
+    }
+
+    /// Takes the password that somebody has: it was found right, and isn't judged again.
+    #[must_use]
+    pub fn in_use(password: Secret) -> Self {
+        Self(password)
     }
 
     /// Derives all that is stored of it, each part with a salt of its own. Costs some 20 ms and 19 MiB, and
@@ -107,8 +122,11 @@ pub fn verify(hash: Option<&PasswordHash>, password: &Secret) -> bool {
         let _ = hash_with_salt(password, &[0; SALT_BYTES]);
         return false;
     };
-    phc::PasswordHash::new(hash.as_stored())
-        .is_ok_and(|parsed| argon2().verify_password(password.expose().as_bytes(), &parsed).is_ok())
+    if let Ok(hash) = ForeignHash::parse(hash.as_stored()) {
+        return hash.verify(password.expose().as_bytes(), &argon2());
+    }
+    let _ = hash_with_salt(password, &[0; SALT_BYTES]);
+    false
 }
 
 fn argon2() -> Argon2<'static> {

@@ -15,6 +15,7 @@ use crate::proof::Secrets;
 use crate::proof::cryptosign::PublicKey;
 use crate::proof::scram::{SALT_BYTES, Verifier};
 use crate::proof::wampcra::SharedKey;
+use crate::renewal::RenewHash;
 use crate::role::{Role, RoleName};
 use crate::sign_on::attributes::operations::{
     ChangeAttributes, ChangeAttributesOutcome, FindAttributes, ListAttributeNames, ReapAttributes,
@@ -137,6 +138,7 @@ operations! {
     UnlinkAccount => Option<LinkId>;
     ListLinks => Vec<Link>;
     FindLinked => Option<User>;
+    RenewHash => bool;
     RecordAudit => ();
     SearchAudit => Vec<AuditRow>;
     ReadChain => Vec<FoundRow>;

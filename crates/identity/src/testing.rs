@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use rand_core::{TryCryptoRng, TryRng};
 
-pub use fixture::{Fixture, KRISTEN, LOCKED, NOW, TRUST, ZOE, context, password_of, secrets};
+pub use fixture::{CURRENT, Fixture, KRISTEN, LOCKED, NOW, TRUST, ZOE, context, password_of, secrets};
 pub use memory::{Fault, Memory};
 
 /// The outcome of a future that never waits.

@@ -85,6 +85,10 @@ impl PasswordPool for HashingPool {
     async fn verify(&self, hash: Option<PasswordHash>, password: Secret) -> Result<bool, PoolBusy> {
         self.run(move || password::verify(hash.as_ref(), &password)).await
     }
+
+    async fn renew(&self, password: Secret) -> Result<PasswordSecrets, PoolBusy> {
+        self.derive(NewPassword::in_use(password)).await
+    }
 }
 
 /// A place in the queue, given back on drop.

@@ -96,6 +96,7 @@ macro_rules! for_each_case {
             linked::refuses_a_link_that_can_not_be;
             linked::removes_one_link_and_all_with_their_user;
             linked::gives_an_account_to_one_of_many;
+            passwords::renews_a_hash_that_is_still_the_old_one;
             passwords::accepts_the_password_that_is_set;
             passwords::refuses_what_changed_since_the_check;
             passwords::accepts_a_recognised_user_that_is_enabled;

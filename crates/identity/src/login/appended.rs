@@ -21,6 +21,11 @@ impl Shown<'_> {
     pub fn code(&self) -> Option<&Secret> {
         self.given.or(self.appended.as_ref())
     }
+
+    /// Whether the ticket is the password, with nothing behind it.
+    pub fn is_whole(&self) -> bool {
+        self.appended.is_none()
+    }
 }
 
 /// Whether the ticket has the password behind `hash`; `factor` only if it is on. A ticket that ends like a code is read

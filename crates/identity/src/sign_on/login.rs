@@ -90,12 +90,16 @@ impl<R: Repository> Identity<R> {
         };
         let audit = audit.detail(&format!("{how} session={}", session.id.to_bus()));
         let sessions_max = self.settings.sign_on.sessions_max;
+        let row = audit.clone();
         let open = OpenSession { session: session.clone(), password, code: code.clone(), sessions_max, audit };
         let (opened, refused) = match self.repository.run(open).await? {
             OpenSessionOutcome::Opened(user) => (Ok(SignedIn { token, session, user }), None),
             OpenSessionOutcome::Refused(reason) => (Err(LoginError::Refused(reason)), Some(reason)),
         };
         self.code_was_judged(user.id, code.as_ref(), given.context, refused);
+        if let Ok(signed_in) = &opened {
+            self.renew_hash(&signed_in.user, given.password, pool, row).await;
+        }
         opened
     }
 

@@ -448,3 +448,18 @@ fn the_operator_resets_and_turns_off_the_factor_of_anybody() {
     assert!(caller_at(&fixture, &token, NOW).is_err());
     let _ = sign_in(&fixture, KRISTEN);
 }
+
+#[test]
+fn signing_in_replaces_a_hash_of_another_system() {
+    let fixture = Fixture::new();
+    let old = crate::password::PasswordHash::from_stored(password_of(KRISTEN));
+    let change = UserChange::Password(old.clone().into());
+    ready(fixture.identity.change_user(KRISTEN, change, &Actor::Operator, &context(), NOW)).unwrap();
+    let token = sign_in(&fixture, KRISTEN).token;
+    let renewed = fixture.user(KRISTEN).password.unwrap();
+    assert!(renewed.is_current() && renewed != old);
+    // The password is the same: nothing ends.
+    assert!(caller_at(&fixture, &token, NOW).is_ok());
+    let _ = sign_in(&fixture, KRISTEN);
+    assert_eq!(fixture.user(KRISTEN).password.unwrap(), renewed);
+}

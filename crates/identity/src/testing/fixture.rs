@@ -44,14 +44,17 @@ pub fn password_of(login: &str) -> String {
 pub const SECRETS: SecretSettings =
     SecretSettings { scram: Some(Kdf::CHEAPEST), wampcra_iterations: Some(wampcra::ITERATIONS_MIN) };
 
-/// What is stored of a password; [`FakePool`] takes the text for the hash.
+/// What is stored of a password; [`FakePool`] takes the text for the hash, with [`CURRENT`] in front or not.
 pub fn secrets(password: &str, rng: &mut TestRng) -> PasswordSecrets {
     let proofs = Secrets {
         scram: SECRETS.scram.map(|kdf| Verifier::derive(&Secret::new(password), kdf, rng)),
         wampcra: SECRETS.wampcra_iterations.map(|rounds| SharedKey::derive(&Secret::new(password), rounds, rng)),
     };
-    PasswordSecrets { hash: PasswordHash::from_stored(password.into()), proofs }
+    PasswordSecrets { hash: PasswordHash::from_stored(format!("{CURRENT}{password}")), proofs }
 }
+
+/// What a hash begins with that isn't to be renewed.
+pub const CURRENT: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
 /// A request through the WAMP door from 127.0.0.1.
 pub fn context() -> RequestContext {
@@ -207,6 +210,10 @@ impl PasswordPool for FakePool {
             return Err(PoolBusy);
         }
         self.checks.fetch_add(1, Ordering::Relaxed);
-        Ok(hash.is_some_and(|hash| hash.as_stored() == password.expose()))
+        Ok(hash.is_some_and(|hash| hash.as_stored().trim_start_matches(CURRENT) == password.expose()))
+    }
+
+    async fn renew(&self, password: Secret) -> Result<PasswordSecrets, PoolBusy> {
+        Ok(PasswordHash::from_stored(format!("{CURRENT}{}", password.expose())).into())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Execute, State};
 use crate::audit::{AuditEvent, Reason};
+use crate::renewal::RenewHash;
 use crate::sign_on::operations::{
     AcceptToken, AcceptTokenOutcome, AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, EndSessions,
     FindFactor, FindLiving, FindSession, ListSessionChanges, ListSessions, OpenSession, OpenSessionOutcome,
@@ -296,5 +297,16 @@ impl Execute for EnableFactor {
         }
         state.record(self.audit, None);
         EnableFactorOutcome::Done
+    }
+}
+
+impl Execute for RenewHash {
+    fn execute(self, state: &mut State) -> bool {
+        let user = state.users.values_mut().find(|user| user.id == self.user);
+        let Some(user) = user.filter(|user| user.password.as_ref() == Some(&self.old)) else { return false };
+        user.password = Some(self.new.hash);
+        state.secrets.insert(self.user, self.new.proofs);
+        state.record(self.audit, None);
+        true
     }
 }

@@ -103,7 +103,7 @@ pub async fn removes_one_link_and_all_with_their_user<R: Repository>(repository:
 /// One of many, and never more than the limit.
 pub async fn gives_an_account_to_one_of_many<R: Repository>(repository: Arc<R>) {
     people(&*repository, &["alice", "bob"]).await;
-    let owner = |number: u32| if number % 2 == 0 { "alice" } else { "bob" };
+    let owner = |number: u32| if number.is_multiple_of(2) { "alice" } else { "bob" };
     let outcomes = race(&repository, 8, |number| make(link(number + 1, owner(number), api()))).await;
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Linked).count(), 1, "{outcomes:?}");
     let different = |number: u32| make(link(number + 20, "bob", principal(AuthType::Jwt, &number.to_string())));

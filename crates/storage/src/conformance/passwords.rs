@@ -6,12 +6,14 @@ use countersign_identity::audit::{Operation as Audited, Reason};
 use countersign_identity::password::PasswordHash;
 use countersign_identity::profile::Profile;
 use countersign_identity::proof::Secrets;
+use countersign_identity::renewal::RenewHash;
 use countersign_identity::repository::{
-    AcceptLogin, AcceptLoginOutcome, AcceptUser, ChangeUser, CreateUser, Evidence, FindUser, Repository, UserChange,
+    AcceptLogin, AcceptLoginOutcome, AcceptUser, ChangeUser, CreateUser, Evidence, FindUser, FindVerifier, Repository,
+    UserChange,
 };
 use countersign_identity::user::User;
 
-use super::fixture::{check, event, login, people, user, user_id};
+use super::fixture::{check, event, login, people, secrets, user, user_id};
 
 fn hash(text: &str) -> PasswordHash {
     PasswordHash::from_stored(text.to_owned())
@@ -94,4 +96,25 @@ pub async fn accepts_a_recognised_user_that_is_enabled<R: Repository>(repository
     check(&*repository, accept("alice"), AcceptLoginOutcome::Accepted(alice), &["login accepted"]).await;
     change(UserChange::Delete).await;
     refused("alice", Reason::UnknownUser).await;
+}
+
+/// Once, with what proofs are checked against; the password stays and nothing ends.
+pub async fn renews_a_hash_that_is_still_the_old_one<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    let alice = alice_with_password(repository).await;
+    let renew = |old: &str| RenewHash {
+        user: user_id("alice"),
+        old: hash(old),
+        new: secrets(2),
+        audit: event(Audited::UserRehash),
+    };
+    check(repository, renew("second"), false, &[]).await;
+    check(repository, RenewHash { user: user_id("bob"), ..renew("first") }, false, &[]).await;
+    check(repository, renew("first"), true, &["user.rehash accepted"]).await;
+    check(repository, renew("first"), false, &[]).await;
+    let renewed = User { password: Some(secrets(2).hash), ..alice };
+    let find = || FindUser::ByLogin(login("alice"));
+    check(repository, find(), Some(renewed.clone()), &[]).await;
+    let verifier = FindVerifier { login: login("alice") };
+    check(repository, verifier, Some((renewed, secrets(2).proofs.scram)), &[]).await;
 }

@@ -5,12 +5,13 @@
 use countersign_identity::proof::scram::{Kdf, KdfKind, Keys, Verifier};
 use countersign_identity::proof::wampcra::SharedKey;
 use countersign_identity::proof::{Key, Secrets};
+use countersign_identity::renewal::RenewHash;
 use countersign_identity::repository::{Evidence, FindSharedKey, FindVerifier};
 use countersign_identity::user::User;
 use countersign_identity::{LoginName, Secret, UserId};
 use uuid::Uuid;
 
-use super::{exists, first, seals, users};
+use super::{audit, exists, first, seals, users};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::seal::{Keyring, Place};
@@ -146,4 +147,17 @@ fn shared_key(row: Row, keyring: &Keyring) -> Result<SharedKey, TxError> {
     let opened = keyring.open(place(owner), &sealed).map_err(|error| record.corrupt("shared_key", error))?;
     let text = std::str::from_utf8(&opened).map_err(|error| record.corrupt("shared_key", error))?;
     Ok(SharedKey { salt, iterations, key: Secret::new(text) })
+}
+
+impl Execute for RenewHash {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<bool, TxError> {
+        const SQL: &str = "UPDATE users SET password = $3 WHERE id = $1 AND password = $2";
+        let params = [self.user.uuid().into(), self.old.as_stored().into(), Param::Text(self.new.hash.as_stored())];
+        if tx.execute(SQL, &params).await? == 0 {
+            return Ok(false);
+        }
+        replace(tx, self.user, &self.new.proofs).await?;
+        audit::accept(tx, &self.audit).await?;
+        Ok(true)
+    }
 }

@@ -62,6 +62,11 @@ async fn flood(server: &Arc<Server>) -> Seen {
     Arc::into_inner(seen).unwrap()
 }
 
+/// Those who found no place in the queue, or waited too long in it.
+async fn turned_away(server: &Server) -> u64 {
+    passed(server, "password.queue_max").await + passed(server, "password.queue_seconds_max").await
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flood_of_wrong_passwords_is_refused_at_once_and_holds_nobody_up() {
     let toml = format!("[password]\nworkers = 1\nqueue_max = {CAPACITY}\n");
@@ -72,7 +77,7 @@ async fn a_flood_of_wrong_passwords_is_refused_at_once_and_holds_nobody_up() {
     let server = Arc::new(server);
     // Pools, caches and connections fill once.
     flood(&server).await;
-    let (before, counted) = (server.resident_bytes(), passed(&server, "password.queue_max").await);
+    let (before, counted) = (server.resident_bytes(), turned_away(&server).await);
 
     let is_over = Arc::new(AtomicBool::new(false));
     let asking = tokio::spawn({
@@ -98,7 +103,7 @@ async fn a_flood_of_wrong_passwords_is_refused_at_once_and_holds_nobody_up() {
 
     let (refused, excess) = (seen.refused.into_inner(), seen.excess.into_inner());
     assert_eq!(refused + excess, FLOOD * ROUNDS);
-    let more = passed(&server, "password.queue_max").await - counted;
+    let more = turned_away(&server).await - counted;
     assert_eq!(u64::try_from(excess).unwrap(), more, "each that didn't fit is counted");
     // Of those who come at once, no more than the capacity fit.
     assert!(excess >= FLOOD - 2 * CAPACITY, "{excess} of {} were refused at once", FLOOD * ROUNDS);
