@@ -20,6 +20,7 @@ use crate::support::{PASSWORD, audit, server_with};
 
 mod codes;
 mod sessions;
+mod strangers;
 mod tokens;
 
 const LOGIN: &str = "jsmith1234";
