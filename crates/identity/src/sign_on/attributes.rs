@@ -18,7 +18,7 @@ use self::operations::{
 use super::{Caller, CallerError};
 use crate::audit::{AuditEvent, Operation, Reason};
 use crate::repository::{FindUser, RecordAudit, Repository, RepositoryError};
-use crate::{Identity, RequestContext, Secret, SessionId, Timestamp, UserId};
+use crate::{Identity, LoginName, RequestContext, Secret, SessionId, Timestamp, UserId};
 
 /// Attributes that a user, or a session, may have.
 pub const ATTRIBUTES_PER_OWNER_MAX: u32 = 1_000;
@@ -241,12 +241,13 @@ impl<R: Repository> Identity<R> {
     ) -> Result<(), AttributeError> {
         let verb = change.verb;
         let audit = row(caller, &change, context, now);
-        let planned = match self.attribute_owner(caller, change.of, now).await {
-            Ok(owner) => plan(verb, change.wishes, now).map(|writes| (owner, writes)),
-            Err(error) => Err(error),
+        let found = match self.attribute_owner(caller, change.of, now).await {
+            Ok(found) => found,
+            Err(error) => return Err(self.refuse_attributes(error, audit).await),
         };
-        let (owner, writes) = match planned {
-            Ok(planned) => planned,
+        let (owner, audit) = (found.0, audit.target(found.1.as_str()));
+        let writes = match plan(verb, change.wishes, now) {
+            Ok(writes) => writes,
             Err(error) => return Err(self.refuse_attributes(error, audit).await),
         };
         let attributes_max = ATTRIBUTES_PER_OWNER_MAX;
@@ -276,7 +277,7 @@ impl<R: Repository> Identity<R> {
         opens: bool,
         now: Timestamp,
     ) -> Result<Vec<Attribute>, AttributeError> {
-        let owner = self.attribute_owner(caller, of, now).await?;
+        let (owner, _) = self.attribute_owner(caller, of, now).await?;
         let names = parse_names(names.iter().map(String::as_str))?.into_iter().collect();
         let mut found = self.repository.run(FindAttributes { owner, names, opens, now }).await?;
         found.sort_by(|one, other| one.name.cmp(&other.name));
@@ -294,7 +295,7 @@ impl<R: Repository> Identity<R> {
         of: AttributesOf<'_>,
         now: Timestamp,
     ) -> Result<BTreeSet<AttributeName>, AttributeError> {
-        let owner = self.attribute_owner(caller, of, now).await?;
+        let (owner, _) = self.attribute_owner(caller, of, now).await?;
         Ok(self.repository.run(ListAttributeNames { owner, now }).await?.into_iter().collect())
     }
 
@@ -307,28 +308,28 @@ impl<R: Repository> Identity<R> {
         self.repository.run(ReapAttributes { before: now, limit: REAPED_AT_ONCE_MAX }).await
     }
 
-    /// Whose attributes they are, if the caller may use them.
+    /// Whose attributes they are, and the name of that user, if the caller may use them.
     async fn attribute_owner(
         &self,
         caller: &Caller,
         of: AttributesOf<'_>,
         now: Timestamp,
-    ) -> Result<AttributeOwner, AttributeError> {
-        let own = caller.user().id;
+    ) -> Result<(AttributeOwner, LoginName), AttributeError> {
+        let (own, name) = (caller.user().id, &caller.user().login);
         let text = match of {
-            AttributesOf::User(None | Some("")) => return Ok(AttributeOwner::User(own)),
+            AttributesOf::User(None | Some("")) => return Ok((AttributeOwner::User(own), name.clone())),
             AttributesOf::User(Some(text)) => text,
             AttributesOf::Session(token) => {
                 let target = self.caller(token, now).await?;
                 if target.user().id != own && !caller.is_super_user() {
                     return Err(AttributeError::NotAllowed);
                 }
-                return Ok(AttributeOwner::Session(target.session().id));
+                return Ok((AttributeOwner::Session(target.session().id), target.user().login.clone()));
             }
         };
         let named = UserId::parse_sign_on(text);
         if named == Ok(own) {
-            return Ok(AttributeOwner::User(own));
+            return Ok((AttributeOwner::User(own), name.clone()));
         }
         // Before it is looked up whether there is such a user.
         if !caller.is_super_user() {
@@ -336,7 +337,7 @@ impl<R: Repository> Identity<R> {
         }
         let id = named.map_err(|_| AttributeError::NoSuchUser)?;
         let user = self.repository.run(FindUser::ById(id)).await?.ok_or(AttributeError::NoSuchUser)?;
-        Ok(AttributeOwner::User(user.id))
+        Ok((AttributeOwner::User(user.id), user.login))
     }
 
     async fn refuse_attributes(&self, error: AttributeError, audit: AuditEvent) -> AttributeError {

@@ -20,7 +20,8 @@ pub fn routes() -> Router<Arc<Doors>> {
     let links = get(handler(|call| Box::pin(list(call))))
         .post(handler(|call| Box::pin(create(call))))
         .delete(handler(|call| Box::pin(remove(call))));
-    Router::new().route("/user/linked", links)
+    let user = get(handler(|call| Box::pin(user(call))));
+    Router::new().route("/user/linked", links).route("/user/linked/user", user)
 }
 
 /// What names a link.
@@ -66,6 +67,21 @@ async fn list(call: &Call) -> Result<Value, Refusal> {
     let caller = call.caller("ust").await?;
     let links = call.app.identity.links(&caller, user_id.as_deref()).await?;
     Ok(json!({ "result": links.iter().map(row).collect::<Vec<_>>() }))
+}
+
+/// `GET /user/linked/user` (ours): whose active link it is. For super-users.
+async fn user(call: &Call) -> Result<Value, Refusal> {
+    let (auth_type, name) = (call.fields.required("auth_type")?, call.fields.required("auth_username")?);
+    let caller = call.caller("ust").await?;
+    let user = call.app.identity.linked_user(&caller, &auth_type, &name).await?;
+    Ok(json!({
+        "user_id": user.id.to_sign_on(),
+        "username": user.login.as_str(),
+        "is_super_user": user.role.is_trust(),
+        "is_locked": !user.standing.enabled,
+        "approval_status": user.standing.approval.name(),
+        "sign_up_status": user.standing.sign_up.name(),
+    }))
 }
 
 fn row(link: &Link) -> Value {

@@ -72,3 +72,24 @@ async fn links_of_others_are_neither_shown_nor_hinted_at() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_user_is_found_by_a_linked_account() {
+    let server = started().await;
+    let (regular, boss) = (login(&server, LOGIN).await, ust(&server, SUPER).await);
+    let (token, id) = (regular["ust"].as_str().unwrap(), regular["user_id"].as_str().unwrap());
+    let find = async |ust: &str, name: &str| {
+        let asked = json!({ "ust": ust, "auth_type": "basic_auth", "auth_username": name });
+        send(&server, "GET", "/user/linked/user", asked).await
+    };
+    refused(&find(&boss, API).await, 403, "E005001");
+    send(&server, "POST", "/user/linked", fields(&boss, id)).await;
+    let found = find(&boss, API).await.json();
+    assert_eq!((&found["user_id"], &found["username"]), (&json!(id), &json!(LOGIN)));
+    refused(&find(token, API).await, 403, "E005001");
+    let mut inactive = fields(&boss, id);
+    inactive["auth_username"] = json!("asleep");
+    inactive["is_active"] = json!(false);
+    assert_eq!(send(&server, "POST", "/user/linked", inactive).await.status, 200);
+    refused(&find(&boss, "asleep").await, 403, "E005001");
+}
