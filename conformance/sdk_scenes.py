@@ -59,9 +59,9 @@ def scene(server: Server) -> Scene:
     return Scene(server, sso, SSO(url, own=own), sso.user.login("cid", SUPER, PASSWORD, *FROM).ust)
 
 
-def refused(code: str, call: Any, *arguments: Any, **named: Any) -> ValidationError:
+def refused(wanted: str, call: Any, /, *arguments: Any, **named: Any) -> ValidationError:
     """The call is refused with this code alone."""
     with pytest.raises(ValidationError) as error:
         call(*arguments, **named)
-    assert error.value.sub_status == [code], error.value
+    assert error.value.sub_status == [wanted], error.value
     return error.value

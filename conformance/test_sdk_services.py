@@ -105,6 +105,14 @@ def test_the_documents_program_is_refused_to_a_regular_user(server, tmp_path):
 
 # Services of our own
 
+PRIVILEGED = """
+    from countersign.services import Service
+
+    class FindSession(Service):
+        def handle(self):
+            self.response.payload = self.sso.user.session.get_session_by_ust(self.request.input.ust)
+"""
+
 OWN = """
     from countersign.services import Service
 
@@ -176,6 +184,29 @@ def test_a_ticket_comes_from_the_standard_input_where_no_variable_has_it(server,
     host = ServiceHost(arguments, None)
     assert host.ended() == 1
     assert any("COUNTERSIGN_TICKET" in line for line in host.output), host.output
+
+
+@pytest.mark.parametrize("is_token", [False, True])
+def test_a_call_without_a_session_is_made_by_the_user_of_the_host(server, tmp_path, is_token):
+    path = written(tmp_path, PRIVILEGED, "my_finder.py")
+    boss = signed_in(server, ZOE)
+    ticket = boss.ust if is_token else ZOE.password
+    with ServiceHost([path, "--url", server.urls["http"], "--user", ZOE.login], ticket) as host:
+        assert host.line() == "my-finder.find-session"
+        found = called(server, "my-finder.find-session", ust=boss.ust)
+    assert found["creation_time"] == boss.to_dict()["creation_time"]
+
+
+def test_a_session_token_is_a_ticket_as_long_as_its_session_lasts(server, tmp_path):
+    boss = signed_in(server, ZOE)
+    arguments = [written(tmp_path, OWN, "my_own.py"), "--url", server.urls["http"], "--user", ZOE.login]
+    with ServiceHost(arguments, boss.ust) as host:
+        host.line(lambda line: line == "my-own.unsendable")
+        assert called(server, "com.example.echo", 1)[0] == 1
+        with SSO(server.urls["http"]) as sso:
+            sso.user.logout("cid", boss.ust, APP, ADDRESS)
+        assert host.ended() == 2
+        assert any("the session is opened again" in line for line in host.output), host.output
 
 
 def test_a_file_that_can_not_be_served_is_named_with_the_reason(server, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Optional
 
 from .caller import Caller, text_of
 
@@ -14,12 +14,21 @@ class AuditAPI:
         self._caller = caller
 
     def search(
-        self, cid: str, current_ust: Any, current_app: str, remote_addr: Any, **criteria: Any
-    ) -> list[dict[str, Any]]:
-        """The rows that meet all ``criteria``, for super-users; ``docs/sign-on.md`` has their names.
+        self, cid: str, current_ust: Any, current_app: str, remote_addr: Any, *, filter_cid: Optional[str] = None,
+        actor: Optional[str] = None, target: Optional[str] = None, user: Optional[str] = None,
+        operation: Optional[str] = None, outcome: Optional[str] = None, since: Optional[str] = None,
+        until: Optional[str] = None, limit: Optional[int] = None, cursor: Optional[int] = None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
+        """The rows that fit all that is given, newest first.
 
-        The row's own correlation id is the criterion ``of_cid``, because ``cid`` is that of this very call.
+        :param filter_cid: the rows' correlation id, where ``cid`` is that of this very call
+        :param user: who is actor or target
+        :param since: ISO 8601 with an offset, as ``until``
+        :param cursor: only rows before the one with this ``sequence``: that of the last row of the page before
         """
-        of_cid = criteria.pop("of_cid", None)
-        given = {"ust": text_of(current_ust), **criteria, "of_cid": of_cid}
-        return list(self._caller.call("GET", "/audit", cid, current_app, remote_addr, **given)["result"])
+        given = {
+            "filter_cid": filter_cid, "actor": actor, "target": target, "user": user, "operation": operation,
+            "outcome": outcome, "since": since, "until": until, "limit": limit, "cursor": cursor,
+        }  # fmt: skip
+        answer = self._caller.call("GET", "/audit", cid, current_app, remote_addr, ust=text_of(current_ust), **given)
+        return list(answer["result"])
