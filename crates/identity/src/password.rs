@@ -7,6 +7,7 @@
 pub mod foreign;
 
 use std::fmt;
+use std::sync::LazyLock;
 
 use argon2::password_hash::PasswordHasher as _;
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -30,6 +31,9 @@ const SALT_BYTES: usize = 16;
 
 /// Longest password, in bytes. Long enough for any phrase, short enough to be no burden.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
+
+/// What is checked where there is no hash.
+static STAND_IN: LazyLock<PasswordHash> = LazyLock::new(|| hash_with_salt(&Secret::new("stand-in"), &[0; SALT_BYTES]));
 
 /// A password hash as a PHC string.
 #[derive(Clone, PartialEq, Eq)]
@@ -118,8 +122,8 @@ impl NewPassword {
 /// there is no hash, so that the time doesn't tell whether a user exists.
 pub fn verify(hash: Option<&PasswordHash>, password: &Secret) -> bool {
     let Some(hash) = hash else {
-        // The work, not the result, is what counts here.
-        let _ = hash_with_salt(password, &[0; SALT_BYTES]);
+        // The work, not the result, is what counts here; and it is the very same work.
+        let _ = verify(Some(&STAND_IN), password);
         return false;
     };
     if let Ok(hash) = ForeignHash::parse(hash.as_stored()) {
@@ -163,6 +167,7 @@ mod tests {
     #[test]
     fn nobody_has_no_password() {
         assert!(!verify(None, &Secret::new("")));
+        assert!(!verify(None, &Secret::new("stand-in")));
         assert!(!verify(Some(&PasswordHash::from_stored("junk".into())), &Secret::new("x")));
     }
 
