@@ -193,10 +193,12 @@ class UserAPI:
         self, cid: str, data: dict[str, Any], ust: Any = None, current_app: Optional[str] = None, remote_addr: Any = None,
         require_super_user: bool = True, auto_approve: bool = False,
     ) -> str:  # fmt: skip
-        """Creates a super-user, as :meth:`create_user` does, with a final sign-up."""
-        data["sign_up_status"] = const.signup_status.final
-        data["is_super_user"] = True
-        return self._create(cid, data, ust, current_app, remote_addr, require_super_user, auto_approve)
+        """Refused: who is a super-user is said by the operator, ``countersign user add LOGIN --role trust``.
+
+        :raises ValidationError: always
+        """
+        del cid, data, ust, current_app, remote_addr, require_super_user, auto_approve
+        raise ValidationError(status_code.auth.not_allowed, return_status=True)
 
     def update_current_user(
         self, cid: str, data: dict[str, Any], current_ust: Any, current_app: str, remote_addr: Any
