@@ -111,12 +111,12 @@ impl<R: Repository> Identity<R> {
         let ((login, role), audit) = self.admit(actor, names, audit).await?;
         let (password, proofs) = password.map(|secrets| (secrets.hash, secrets.proofs)).unzip();
         let password_set = password.as_ref().map(|_| now);
-        let password_expires = password_set.and_then(|_| self.password_end(now));
+        let password_expires = password_set.and_then(|_| self.settings.passwords.end(now));
         let standing = Standing { password_expires, ..Standing::GOOD };
         let user = User { id: UserId::generate(now, rng), login, standing, role, password, created: now };
         let profile = Profile { password_set, ..Profile::default() };
         let proofs = proofs.unwrap_or_default();
-        match self.repository.run(CreateUser { user: user.clone(), profile, proofs, audit }).await? {
+        match self.repository.run(CreateUser { user: user.clone(), profile, proofs, factor: None, audit }).await? {
             CreateUserOutcome::Created => Ok(user),
             CreateUserOutcome::LoginTaken => Err(AdminError::LoginTaken(user.login.to_string())),
             CreateUserOutcome::NoSuchRole => Err(AdminError::NoSuchRole(user.role.to_string())),
@@ -143,6 +143,7 @@ impl<R: Repository> Identity<R> {
             UserChange::Approval(ApprovalStatus::Rejected) => (Operation::UserReject, ""),
             UserChange::Approval(status) => (Operation::UserUpdate, status.name()),
             UserChange::SignUp(status) => (Operation::UserUpdate, status.name()),
+            UserChange::Update(_) => (Operation::UserUpdate, ""),
             UserChange::Role(role) => (Operation::UserRole, role.as_str()),
             UserChange::Password(_) => (Operation::UserPassword, ""),
             UserChange::Delete => (Operation::UserDelete, ""),
@@ -150,26 +151,25 @@ impl<R: Repository> Identity<R> {
         let audit = AuditEvent::new(now, context, actor, operation).target(&login.to_lowercase()).detail(detail);
         let unknown = || AdminError::NoSuchUser(login.to_owned());
         let (name, audit) = self.admit(actor, LoginName::parse(login).map_err(|_| unknown()), audit).await?;
-        let role = match &change {
-            UserChange::Role(role) => role.to_string(),
-            _ => String::new(),
+        let (role, taken) = match &change {
+            UserChange::Role(role) => (role.to_string(), String::new()),
+            UserChange::Update(update) => {
+                (String::new(), update.login.as_ref().map(ToString::to_string).unwrap_or_default())
+            }
+            _ => Default::default(),
         };
         if let UserChange::Password(password) = &mut change
             && password.expires.is_none()
         {
-            password.expires = self.password_end(now);
+            password.expires = self.settings.passwords.end(now);
         }
         let (who, by) = (FindUser::ByLogin(name), actor.stamp());
         match self.repository.run(ChangeUser { who, change, by, audit }).await? {
             ChangeUserOutcome::Changed(user) => Ok(user),
             ChangeUserOutcome::NoSuchUser => Err(unknown()),
             ChangeUserOutcome::NoSuchRole => Err(AdminError::NoSuchRole(role)),
+            ChangeUserOutcome::LoginTaken => Err(AdminError::LoginTaken(taken)),
         }
-    }
-
-    /// Until when a password is good that is set at `now`.
-    pub(crate) fn password_end(&self, now: Timestamp) -> Option<Timestamp> {
-        self.settings.password_lifetime.map(|lifetime| now.saturating_add(lifetime))
     }
 
     /// One user.

@@ -56,6 +56,10 @@ names! {
         UserReject = "user.reject",
         /// What is known of a user was changed.
         UserUpdate = "user.update",
+        /// What is known of a user was read by somebody else.
+        UserRead = "user.get",
+        /// Users were searched for.
+        UserSearch = "user.search",
         /// A user got another role.
         UserRole = "user.role",
         /// A user was deleted.
@@ -148,6 +152,16 @@ names! {
         PasswordExpired = "password_expired",
         /// The password is right, and has to be changed first.
         PasswordMustChange = "password_must_change",
+        /// The password is right, and good for too short a time still.
+        PasswordAboutToExpire = "password_about_to_expire",
+        /// The new password is guessed too fast.
+        PasswordTooSimple = "password_too_simple",
+        /// The new password has too few characters.
+        PasswordTooShort = "password_too_short",
+        /// The new password has too many characters.
+        PasswordTooLong = "password_too_long",
+        /// The new password contains what none may contain.
+        PasswordRejected = "password_rejected",
         /// Neither a password nor a key of this user.
         WrongTicket = "wrong_ticket",
         /// The user has no secret for this method: the password was set before, or without it.

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::code_throttle::CodeThrottle;
+use crate::password::PasswordRules;
 use crate::permission::KeySessionDenials;
 use crate::proof::SecretSettings;
 use crate::sign_on::SignOnSettings;
@@ -29,8 +30,8 @@ pub struct IdentitySettings {
     pub otps_live_max: u32,
     /// How long a spent or expired one-time password is still recognised as such.
     pub spent_kept: Duration,
-    /// How long a password is good after it was set; `None`: for ever.
-    pub password_lifetime: Option<Duration>,
+    /// What passwords have to be, and how long they are good.
+    pub passwords: PasswordRules,
     /// What is kept of a password for proofs.
     pub secrets: SecretSettings,
     /// How sign-on sessions live.
@@ -46,8 +47,6 @@ impl IdentitySettings {
     pub const OTP_LIFETIME_LONGEST: Duration = Duration::from_hours(24);
     /// [`Self::otps_live_max`], unless set otherwise.
     pub const OTPS_LIVE_MAX: u32 = 1_000;
-    /// [`Self::password_lifetime`], unless set otherwise: two years (contract of the sign-on API, section 6.1).
-    pub const PASSWORD_LIFETIME: Duration = Duration::from_hours(24 * 730);
     /// [`Self::spent_kept`], unless set otherwise: a day.
     pub const SPENT_KEPT: Duration = Duration::from_hours(24);
 }

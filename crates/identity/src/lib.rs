@@ -44,6 +44,7 @@ mod token;
 pub mod totp;
 pub mod user;
 mod user_keys;
+pub mod user_update;
 
 pub use credential::{Credential, CredentialKind, Digest, Pepper};
 pub use expires::{Expires, ExpiresError, ExpiresInput, Lifetimes, OffsetSeconds};

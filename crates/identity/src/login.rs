@@ -19,7 +19,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::audit::{AuditEvent, Operation, Reason};
-use crate::password::{PASSWORD_BYTES_MAX, PasswordHash, PasswordSecrets};
+use crate::password::{NewPassword, PASSWORD_BYTES_MAX, PasswordHash, PasswordSecrets};
 use crate::permission::Restriction;
 use crate::repository::{
     AcceptLogin, AcceptLoginOutcome, Evidence, FindCredential, RecordAudit, Repository, RepositoryError,
@@ -56,6 +56,13 @@ pub trait PasswordPool: Send + Sync {
     ///
     /// [`PoolBusy`] where there is no room in time.
     fn renew(&self, password: Secret) -> impl Future<Output = Result<PasswordSecrets, PoolBusy>> + Send;
+
+    /// Derives what is stored of a password; see [`NewPassword::derive`].
+    ///
+    /// # Errors
+    ///
+    /// [`PoolBusy`] where there is no room in time.
+    fn derive(&self, password: NewPassword) -> impl Future<Output = Result<PasswordSecrets, PoolBusy>> + Send;
 }
 
 /// The pool had no room in time. The ticket was not looked at.
@@ -150,6 +157,16 @@ pub enum LoginError {
     /// Ours.
     #[error(transparent)]
     Storage(#[from] RepositoryError),
+}
+
+impl LoginError {
+    /// The same refusal with another reason than the trail has.
+    pub(crate) fn told(self, reason: Reason) -> Self {
+        match self {
+            Self::Refused(_) => Self::Refused(reason),
+            other @ (Self::CodeNeeded(_) | Self::Storage(_)) => other,
+        }
+    }
 }
 
 impl<R: Repository> Identity<R> {

@@ -151,6 +151,10 @@ impl PasswordPool for Meddler<'_> {
     async fn renew(&self, _: Secret) -> Result<PasswordSecrets, PoolBusy> {
         Err(PoolBusy)
     }
+
+    async fn derive(&self, _: NewPassword) -> Result<PasswordSecrets, PoolBusy> {
+        Err(PoolBusy)
+    }
 }
 
 #[test]

@@ -8,17 +8,18 @@ pub mod foreign;
 
 use std::fmt;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use argon2::password_hash::PasswordHasher as _;
 use argon2::{Algorithm, Argon2, Params, Version};
 use rand_core::CryptoRng;
 
 use self::foreign::ForeignHash;
-use crate::Secret;
 use crate::password_policy::{PasswordPolicy, PasswordRefused};
 use crate::proof::scram::Verifier;
 use crate::proof::wampcra::SharedKey;
 use crate::proof::{SecretSettings, Secrets};
+use crate::{Secret, Timestamp};
 
 /// Memory per hash, in KiB.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -79,6 +80,47 @@ impl From<PasswordHash> for PasswordSecrets {
     }
 }
 
+/// What passwords have to be, and how long they are good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordRules {
+    /// Which may be set.
+    pub policy: PasswordPolicy,
+    /// How long one is good after it was set; `None`: for ever.
+    pub lifetime: Option<Duration>,
+    /// How long before its end its user is told, at each login.
+    pub warning: Duration,
+    /// Whether logins are let in during that time.
+    pub admits_when_warned: bool,
+}
+
+impl PasswordRules {
+    /// [`Self::lifetime`], unless set otherwise (contract of the sign-on API, section 6.1).
+    pub const LIFETIME: Duration = Duration::from_hours(24 * 730);
+    /// [`Self::warning`], unless set otherwise.
+    pub const WARNING: Duration = Duration::from_hours(24 * 30);
+
+    /// Until when a password is good that is set at `now`.
+    pub fn end(&self, now: Timestamp) -> Option<Timestamp> {
+        self.lifetime.map(|lifetime| now.saturating_add(lifetime))
+    }
+
+    /// Whether a password that is good until then is about to expire.
+    pub fn warns(&self, expires: Option<Timestamp>, now: Timestamp) -> bool {
+        expires.is_some_and(|end| end <= now.saturating_add(self.warning))
+    }
+}
+
+impl Default for PasswordRules {
+    fn default() -> Self {
+        Self {
+            policy: PasswordPolicy::default(),
+            lifetime: Some(Self::LIFETIME),
+            warning: Self::WARNING,
+            admits_when_warned: true,
+        }
+    }
+}
+
 /// A password that may be set: it was judged by [`NewPassword::check`], or is in use already.
 #[derive(Debug, Clone)]
 pub struct NewPassword(Secret);
@@ -98,6 +140,17 @@ impl NewPassword {
     #[must_use]
     pub fn in_use(password: Secret) -> Self {
         Self(password)
+    }
+
+    /// One that nobody knows, made by chance: no policy has anything against it.
+    pub(crate) fn unknown(made: &Secret) -> Self {
+        Self(made.clone())
+    }
+
+    /// The password itself, for a pool of tests.
+    #[cfg(test)]
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose()
     }
 
     /// Derives all that is stored of it, each part with a salt of its own. Costs some 20 ms and 19 MiB, and
@@ -149,7 +202,7 @@ fn hash_with_salt(password: &Secret, salt: &[u8; SALT_BYTES]) -> PasswordHash {
 mod tests {
     use super::*;
     use crate::proof::scram::Kdf;
-    use crate::testing::TestRng;
+    use crate::testing::{NOW, TestRng};
 
     fn new(text: &str) -> Result<NewPassword, PasswordRefused> {
         NewPassword::check(Secret::new(text), &[], &PasswordPolicy::default())
@@ -162,6 +215,16 @@ mod tests {
         assert!(verify(Some(&hash), &Secret::new("correct horse")));
         assert!(!verify(Some(&hash), &Secret::new("correct horsf")));
         assert!(!verify(Some(&hash), &Secret::new("")));
+    }
+
+    #[test]
+    fn a_password_is_good_for_its_life_and_warned_of_before_its_end() {
+        let hours = |hours| NOW.saturating_add(Duration::from_hours(hours));
+        let rules = PasswordRules::default();
+        assert_eq!(rules.end(NOW), Some(hours(24 * 730)));
+        assert!(rules.warns(Some(hours(24 * 30)), NOW) && rules.warns(Some(NOW), NOW));
+        assert!(!rules.warns(Some(hours(24 * 30 + 1)), NOW) && !rules.warns(None, NOW));
+        assert_eq!(PasswordRules { lifetime: None, ..rules }.end(NOW), None);
     }
 
     #[test]

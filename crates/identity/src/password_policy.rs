@@ -4,6 +4,7 @@
 //! block list, no rules of composition).
 
 use crate::Secret;
+use crate::audit::Reason;
 use crate::password::PASSWORD_BYTES_MAX;
 
 /// What a password has to be.
@@ -106,6 +107,18 @@ pub enum PasswordRefused {
     /// It contains what everybody tries.
     #[error("the password contains a part that is too common")]
     Rejected,
+}
+
+impl PasswordRefused {
+    /// The same for the trail.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::TooSimple => Reason::PasswordTooSimple,
+            Self::TooShort => Reason::PasswordTooShort,
+            Self::TooLong => Reason::PasswordTooLong,
+            Self::Rejected => Reason::PasswordRejected,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::user::User;
 use crate::{Digest, Pepper, Timestamp};
 
 /// The names that a person goes by; none has to be there.
@@ -85,9 +86,38 @@ pub struct RateLimit {
     pub definition: Option<String>,
 }
 
-/// All that is known of a user beyond [`User`](crate::user::User).
+/// All that is known of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserRecord {
+    /// What logins need.
+    pub user: User,
+    /// What else is known.
+    pub profile: Profile,
+    /// The second factor, if there is one.
+    pub factor: Option<FactorState>,
+}
+
+impl UserRecord {
+    /// The login name as it was given.
+    pub fn username(&self) -> &str {
+        self.profile.spelling.as_deref().unwrap_or(self.user.login.as_str())
+    }
+}
+
+/// What may be seen of a second factor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactorState {
+    /// Whether logins need a code.
+    pub is_enabled: bool,
+    /// What its owner calls it; `None`: nothing in particular.
+    pub label: Option<String>,
+}
+
+/// All that is known of a user beyond [`User`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Profile {
+    /// The login name as it was given; `None`: as it is compared.
+    pub spelling: Option<String>,
     /// The names.
     pub names: Names,
     /// The e-mail address.

@@ -10,7 +10,7 @@ use crate::audit::{AuditEvent, AuditRow, Operation as AuditedOperation, Outcome,
 use crate::audit_chain::{Checkpoint, FoundRow, Position, Stub};
 use crate::password::{PasswordHash, PasswordSecrets};
 use crate::permission::{Pattern, Rule};
-use crate::profile::Profile;
+use crate::profile::{Profile, UserRecord};
 use crate::proof::Secrets;
 use crate::proof::cryptosign::PublicKey;
 use crate::proof::scram::{SALT_BYTES, Verifier};
@@ -24,9 +24,10 @@ use crate::sign_on::attributes::{Attribute, AttributeName};
 use crate::sign_on::linked::Link;
 use crate::sign_on::linked::operations::{FindLinked, LinkAccount, LinkOutcome, ListLinks, UnlinkAccount};
 use crate::sign_on::operations::{
-    AcceptToken, AcceptTokenOutcome, AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, FindFactor,
-    FindLiving, FindSession, ListSessionChanges, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions,
-    RefuseCode, RenewSession, SetFactor, SetFactorOutcome, SetRecoveryCodes, SpendCode, SpendCodeOutcome,
+    AcceptToken, AcceptTokenOutcome, AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, EndSessions,
+    FindFactor, FindLiving, FindSession, LabelFactor, ListSessionChanges, ListSessions, OpenSession,
+    OpenSessionOutcome, ReapSessions, RefuseCode, RenewSession, SetFactor, SetFactorOutcome, SetRecoveryCodes,
+    SpendCode, SpendCodeOutcome,
 };
 use crate::sign_on::password_reset::operations::{
     AccessReset, FindReset, FinishReset, ReapResets, ResetOutcome, StartReset,
@@ -37,6 +38,7 @@ use crate::sign_on::sign_up::operations::{
 use crate::sign_on::{Factor, SessionChange, SignOnSession};
 use crate::standing::{ApprovalStatus, SignUpStatus, Way};
 use crate::user::{User, UserKey};
+use crate::user_update::UserUpdate;
 use crate::{Credential, CredentialId, CredentialKind, Digest, LinkId, LoginName, SessionId, Timestamp, UserId};
 
 /// A storage fault: never the user's.
@@ -84,7 +86,7 @@ operations! {
     Bootstrap => BootstrapOutcome;
     CreateUser => CreateUserOutcome;
     FindUser => Option<User>;
-    FindProfile => Option<(User, Profile)>;
+    FindProfile => Option<UserRecord>;
     FindByEmail => Vec<User>;
     ListUsers => Vec<User>;
     ChangeUser => ChangeUserOutcome;
@@ -139,6 +141,7 @@ operations! {
     ListLinks => Vec<Link>;
     FindLinked => Option<User>;
     RenewHash => bool;
+    LabelFactor => bool;
     RecordAudit => ();
     SearchAudit => Vec<AuditRow>;
     ReadChain => Vec<FoundRow>;
@@ -181,6 +184,8 @@ pub struct CreateUser {
     pub profile: Profile,
     /// What is kept of the password, beside its hash.
     pub proofs: Secrets,
+    /// The second factor, if it is to have one.
+    pub factor: Option<Factor>,
     /// The row for the trail; stored as refused where the outcome is a refusal.
     pub audit: AuditEvent,
 }
@@ -253,6 +258,8 @@ pub enum UserChange {
     Approval(ApprovalStatus),
     /// How far the sign-up has come; one that isn't final any more costs sessions and cookies.
     SignUp(SignUpStatus),
+    /// Changes several things at once.
+    Update(Box<UserUpdate>),
     /// Gives another role.
     Role(RoleName),
     /// Sets the password, and with it what proofs are checked against; ends the sessions and removes
@@ -263,14 +270,41 @@ pub enum UserChange {
 }
 
 impl UserChange {
-    /// Whether the user's sessions and cookies end with it; a user that is deleted loses all there is.
-    pub fn ends_sessions(&self) -> bool {
+    /// The same as an update, where it is no more than that.
+    pub fn as_update(&self) -> Option<UserUpdate> {
+        let none = UserUpdate::default();
         match self {
-            Self::Enabled(enabled) => !enabled,
-            Self::Approval(approval) => *approval != ApprovalStatus::Approved,
-            Self::SignUp(status) => *status != SignUpStatus::Final,
-            Self::Password(_) | Self::Delete => true,
-            Self::Role(_) => false,
+            Self::Enabled(enabled) => Some(UserUpdate { enabled: Some(*enabled), ..none }),
+            Self::Approval(status) => Some(UserUpdate { approval: Some(*status), ..none }),
+            Self::SignUp(status) => Some(UserUpdate { sign_up: Some(*status), ..none }),
+            Self::Update(update) => Some(UserUpdate::clone(update)),
+            Self::Role(_) | Self::Password(_) | Self::Delete => None,
+        }
+    }
+
+    /// Which of the user's sessions end with it; cookies do where any session does. A user that is deleted loses all.
+    pub fn ends_sessions(&self) -> EndSessions {
+        match self {
+            Self::Password(password) => password.kept.map_or(EndSessions::All, EndSessions::AllBut),
+            Self::Delete => EndSessions::All,
+            Self::Role(_) => EndSessions::None,
+            _ if self.as_update().is_some_and(|update| update.ends_sessions()) => EndSessions::All,
+            _ => EndSessions::None,
+        }
+    }
+
+    /// Why live sessions of the bus end with it: they go by what the user was when they were opened.
+    pub fn ends_live(&self) -> Option<&'static str> {
+        match self {
+            Self::Role(_) => Some("the user got another role"),
+            Self::Password(_) => Some("the user got another password"),
+            Self::Delete => Some("the user was deleted"),
+            _ => self.as_update().and_then(|update| match update {
+                UserUpdate { enabled: Some(false), .. } => Some("the user was locked"),
+                UserUpdate { login: Some(_), .. } => Some("the user got another name"),
+                update if update.ends_sessions() => Some("the user is not approved any more"),
+                _ => None,
+            }),
         }
     }
 }
@@ -285,11 +319,13 @@ pub struct PasswordChange {
     pub expires: Option<Timestamp>,
     /// Whether it is only good for setting another one.
     pub must_change: bool,
+    /// The one session that stays: of who changes the own password.
+    pub kept: Option<SessionId>,
 }
 
 impl<S: Into<PasswordSecrets>> From<S> for PasswordChange {
     fn from(secrets: S) -> Self {
-        Self { secrets: secrets.into(), expires: None, must_change: false }
+        Self { secrets: secrets.into(), expires: None, must_change: false, kept: None }
     }
 }
 
@@ -302,6 +338,8 @@ pub enum ChangeUserOutcome {
     NoSuchUser,
     /// There is no such role.
     NoSuchRole,
+    /// The login name is somebody else's.
+    LoginTaken,
 }
 
 /// Cookies that one user can have; a new one takes the place of the oldest.

@@ -18,6 +18,8 @@ impl RoleName {
     pub const BYTES_MAX: usize = 64;
     /// The role that may do everything.
     pub const TRUST: &'static str = "trust";
+    /// The role of users who are given none.
+    pub const FRONTEND: &'static str = "frontend";
     /// The role of sessions without a login.
     pub const PUBLIC: &'static str = "public";
 
@@ -42,6 +44,11 @@ impl RoleName {
     /// The role `public`.
     pub fn public() -> Self {
         Self(Self::PUBLIC.to_owned())
+    }
+
+    /// The role `frontend`.
+    pub fn frontend() -> Self {
+        Self(Self::FRONTEND.to_owned())
     }
 
     /// Whether this is the role whose users may act for others.
@@ -110,7 +117,7 @@ const SHIPPED: &[(&str, Table)] = &[
         ],
     ),
     (
-        "frontend",
+        RoleName::FRONTEND,
         &[
             ("~.public.*", "crsp"),
             ("~.frontend.*", "crsp"),

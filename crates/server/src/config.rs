@@ -4,7 +4,9 @@
 //! limit has its unit in its name.
 
 mod audit;
+mod dead;
 mod mail;
+mod password;
 mod password_reset;
 mod sign_up;
 mod sso;
@@ -15,7 +17,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use countersign_identity::password_policy::PasswordPolicy;
 use countersign_identity::permission::KeySessionDenials;
 use countersign_identity::proof::scram::{Kdf, KdfError};
 use countersign_identity::proof::{SecretSettings, wampcra};
@@ -29,9 +30,10 @@ use serde::Deserialize;
 
 pub use self::audit::AuditConfig;
 pub use self::mail::{MailConfig, SmtpConfig, SmtpTls, mailbox};
+pub use self::password::PasswordConfig;
 pub use self::password_reset::PasswordResetConfig;
 pub use self::sign_up::{SignupConfig, UserValidationConfig};
-pub use self::sso::SsoConfig;
+pub use self::sso::{AppsConfig, LoginConfig, MainConfig, SearchConfig, SessionConfig, SessionsConfig};
 pub use self::totp::{CompatConfig, TotpConfig};
 pub use self::websocket::{TestConfig, WebSocketConfig};
 use crate::doors::parse_origin;
@@ -72,8 +74,18 @@ pub struct Config {
     pub tls: TlsConfig,
     /// Requests over plain HTTP.
     pub http: HttpConfig,
-    /// The sign-on API.
-    pub sso: SsoConfig,
+    /// Sign-on: what is kept of users.
+    pub main: MainConfig,
+    /// Sign-on: applications.
+    pub apps: AppsConfig,
+    /// Sign-on: what is told at a login.
+    pub login: LoginConfig,
+    /// Sign-on: how long sessions live.
+    pub session: SessionConfig,
+    /// Sign-on: sessions and second factors.
+    pub sessions: SessionsConfig,
+    /// Sign-on: searches for users.
+    pub search: SearchConfig,
     /// Outgoing mail.
     pub mail: MailConfig,
     /// Forgotten passwords.
@@ -359,52 +371,6 @@ pub struct ProxiesConfig {
     pub proxy_protocol: bool,
 }
 
-/// `[password]`
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PasswordConfig {
-    /// Checks that run at the same time; `None`: one per core.
-    pub workers: Option<usize>,
-    /// Checks that wait for their turn.
-    pub queue_max: Option<usize>,
-    /// Longest wait for a turn.
-    pub queue_seconds_max: Option<u64>,
-    /// Least score of zxcvbn that a new password has, from 0 (anything) to 4.
-    pub score_min: Option<u8>,
-    /// Fewest characters of a new password.
-    pub characters_min: Option<usize>,
-    /// Most characters of a new password.
-    pub characters_max: Option<usize>,
-    /// What no new password may contain; in the place of the list that is there.
-    pub rejected: Option<Vec<String>>,
-}
-
-impl PasswordConfig {
-    /// Which passwords may be set.
-    pub fn policy(&self) -> PasswordPolicy {
-        let defaults = PasswordPolicy::default();
-        let lower = |rejected: &Vec<String>| rejected.iter().map(|text| text.to_lowercase()).collect();
-        PasswordPolicy {
-            score_min: self.score_min.unwrap_or(defaults.score_min),
-            characters_min: self.characters_min.unwrap_or(defaults.characters_min),
-            characters_max: self.characters_max.unwrap_or(defaults.characters_max),
-            rejected: self.rejected.as_ref().map_or(defaults.rejected, lower),
-        }
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        let PasswordPolicy { score_min, characters_min, characters_max, .. } = self.policy();
-        let bad = |name, problem: &str| Err(ConfigError::Value { name, problem: problem.to_owned() });
-        if score_min > PasswordPolicy::SCORE_MAX {
-            return bad("password.score_min", "has to be from 0 to 4");
-        }
-        if characters_min > characters_max {
-            return bad("password.characters_min", "is more than password.characters_max");
-        }
-        Ok(())
-    }
-}
-
 /// `[tls]`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -556,6 +522,17 @@ pub enum ConfigError {
         /// Where and why.
         source: toml::de::Error,
     },
+    /// A text is not TOML, has an unknown key or a value of the wrong kind.
+    #[error(transparent)]
+    Text(toml::de::Error),
+    /// A key of Zato SSO that means nothing here.
+    #[error("there is no setting {key}: {reason}")]
+    Dead {
+        /// The key.
+        key: String,
+        /// Why.
+        reason: String,
+    },
     /// A value makes no sense.
     #[error("setting {name}: {problem}")]
     Value {
@@ -576,8 +553,16 @@ impl Config {
         let Some(path) = path else { return Ok(Self::default()) };
         let text =
             std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let config: Self =
-            toml::from_str(&text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source })?;
+        Self::parse(&text).map_err(|error| match error {
+            ConfigError::Text(source) => ConfigError::Parse { path: path.to_owned(), source },
+            other => other,
+        })
+    }
+
+    fn parse(text: &str) -> Result<Self, ConfigError> {
+        let file: toml::Table = text.parse().map_err(ConfigError::Text)?;
+        dead::check(&file)?;
+        let config: Self = toml::from_str(text).map_err(ConfigError::Text)?;
         config.check()?;
         Ok(config)
     }
@@ -612,7 +597,7 @@ impl Config {
             return bad("otp.lifetime_seconds", "is longer than otp.lifetime_seconds_max".into());
         }
         self.websocket.check()?;
-        self.sso.check()?;
+        self.check_sign_on()?;
         self.mail.check()?;
         self.password_reset.check()?;
         self.check_sign_up()?;
@@ -689,9 +674,9 @@ impl Config {
             },
             otps_live_max: self.otp.live_max,
             spent_kept: Duration::from_secs(self.otp.spent_kept_seconds),
-            password_lifetime: Some(IdentitySettings::PASSWORD_LIFETIME),
+            passwords: self.password.rules(),
             secrets: self.auth.secrets()?,
-            sign_on: self.sso.sign_on(self.totp.factor(&self.compat.zato)?),
+            sign_on: self.sign_on()?,
             denials: KeySessionDenials::new(&self.realm.uri_prefix),
         })
     }
@@ -727,9 +712,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Config, String> {
-        let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
-        config.check().map_err(|error| error.to_string())?;
-        Ok(config)
+        Config::parse(text).map_err(|error| error.to_string())
     }
 
     #[test]

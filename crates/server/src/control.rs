@@ -55,7 +55,7 @@ pub async fn serve(
             Ok((stream, _)) => {
                 let (app, hub, stop) = (Arc::clone(&app), Arc::clone(&hub), stop.clone());
                 tasks.spawn(async move {
-                    if let Some(Err(error)) = stop.run_until_cancelled(answer(stream, &app, &hub)).await {
+                    if let Some(Err(error)) = stop.run_until_cancelled(Box::pin(answer(stream, &app, &hub))).await {
                         tracing::debug!(%error, "control connection ended");
                     }
                 });

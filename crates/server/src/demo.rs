@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use countersign_identity::admin::AdminError;
 use countersign_identity::audit::{Operation, Outcome};
+use countersign_identity::login::PasswordPool as _;
 use countersign_identity::otp::MintedOtp;
 use countersign_identity::password::NewPassword;
 use countersign_identity::repository::{Run as _, SearchAudit, UserChange};

@@ -48,16 +48,6 @@ impl HashingPool {
         }
     }
 
-    /// Derives what is stored of a new password.
-    ///
-    /// # Errors
-    ///
-    /// [`PoolBusy`] where there is no room in time.
-    pub async fn derive(&self, password: NewPassword) -> Result<PasswordSecrets, PoolBusy> {
-        let settings = self.secrets;
-        self.run(move || password.derive(settings, &mut random())).await
-    }
-
     /// Checks that run or wait.
     pub fn queued(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
@@ -88,6 +78,11 @@ impl PasswordPool for HashingPool {
 
     async fn renew(&self, password: Secret) -> Result<PasswordSecrets, PoolBusy> {
         self.derive(NewPassword::in_use(password)).await
+    }
+
+    async fn derive(&self, password: NewPassword) -> Result<PasswordSecrets, PoolBusy> {
+        let settings = self.secrets;
+        self.run(move || password.derive(settings, &mut random())).await
     }
 }
 

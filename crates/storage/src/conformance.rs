@@ -154,6 +154,10 @@ macro_rules! for_each_case {
             profiles::keeps_every_field_of_a_profile;
             profiles::finds_users_by_an_address_in_clear_or_sealed;
             profiles::notes_who_decided_what_and_when;
+            profiles::renames_a_user_to_a_free_name;
+            profiles::keeps_the_session_in_which_the_password_was_changed;
+            profiles::creates_a_user_with_a_second_factor;
+            profiles::labels_a_factor_and_makes_one_where_there_is_none;
             profiles::lets_in_only_users_in_good_standing;
             profiles::ends_sessions_and_cookies_of_who_may_not_come_in;
             profiles::a_cookie_opens_nothing_once_the_password_expired;

@@ -56,6 +56,11 @@ const MIGRATIONS: Migrations = Migrations {
             name: "linked_accounts",
             sql: include_str!("../migrations/postgres/0012_linked_accounts.sql"),
         },
+        Migration {
+            version: 13,
+            name: "user_spelling",
+            sql: include_str!("../migrations/postgres/0013_user_spelling.sql"),
+        },
     ],
 };
 
@@ -214,7 +219,8 @@ fn failed(error: tokio_postgres::Error) -> TxError {
 
 /// Sorts the failures of the commit, which may have gone through if the connection is lost.
 fn commit_failed(error: tokio_postgres::Error) -> TxError {
-    let conflict = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
+    // A unique value that somebody else took meanwhile is there when the operation is executed again.
+    let conflict = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::UNIQUE_VIOLATION];
     if conflict.iter().any(|state| error.code() == Some(state)) {
         TxError::Interrupted(Box::new(error))
     } else {

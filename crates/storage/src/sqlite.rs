@@ -53,6 +53,11 @@ const MIGRATIONS: Migrations = Migrations {
             name: "linked_accounts",
             sql: include_str!("../migrations/sqlite/0012_linked_accounts.sql"),
         },
+        Migration {
+            version: 13,
+            name: "user_spelling",
+            sql: include_str!("../migrations/sqlite/0013_user_spelling.sql"),
+        },
     ],
 };
 

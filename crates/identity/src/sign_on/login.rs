@@ -10,7 +10,7 @@ use super::operations::{AcceptedCode, FindFactor, OpenSession, OpenSessionOutcom
 use crate::audit::{AuditEvent, Operation, Reason};
 use crate::login::{LoginError, PasswordPool};
 use crate::password::PASSWORD_BYTES_MAX;
-use crate::repository::Repository;
+use crate::repository::{PasswordChange, Repository};
 use crate::standing::Way;
 use crate::user::User;
 use crate::{Actor, Identity, LoginName, RequestContext, Secret, SessionId, Timestamp, TokenKind};
@@ -24,6 +24,8 @@ pub struct SignIn<'a> {
     pub password: &'a Secret,
     /// The code that was given, if any: of an authenticator, or a recovery code.
     pub code: Option<&'a Secret>,
+    /// Another password, for the case that this one has to be changed.
+    pub new_password: Option<&'a Secret>,
     /// From where, with which application.
     pub context: &'a RequestContext,
 }
@@ -38,6 +40,10 @@ pub struct SignedIn {
     pub session: SignOnSession,
     /// Whose it is.
     pub user: User,
+    /// Whether the password is about to expire.
+    pub is_expiring: bool,
+    /// Whether the password was changed: what was opened with the old one ends.
+    pub has_new_password: bool,
 }
 
 impl<R: Repository> Identity<R> {
@@ -70,7 +76,9 @@ impl<R: Repository> Identity<R> {
             Some((user, factor)) => match user.standing.admits(Way::Key, now) {
                 Ok(()) if is_right => (user, factor),
                 Ok(()) => return Err(self.refuse_login(audit, Reason::WrongTicket).await),
-                Err(reason) => return Err(self.refuse_login(audit, reason).await),
+                Err(reason) if is_right => return Err(self.refuse_login(audit, reason).await),
+                // The trail knows better than who shows a wrong password.
+                Err(reason) => return Err(self.refuse_login(audit, reason).await.told(Reason::WrongTicket)),
             },
             None => return Err(self.refuse_login(audit, Reason::UnknownUser).await),
         };
@@ -82,6 +90,10 @@ impl<R: Repository> Identity<R> {
                 return Err(LoginError::Refused(reason));
             }
         };
+        let change = match self.plan_password(&user, given.new_password, pool, now).await {
+            Ok(change) => change,
+            Err(reason) => return Err(self.refuse_login(audit, reason).await),
+        };
         let (token, session) = self.plan_session(&user, given.context, now, rng);
         let how = match &code {
             None => "password",
@@ -91,16 +103,43 @@ impl<R: Repository> Identity<R> {
         let audit = audit.detail(&format!("{how} session={}", session.id.to_bus()));
         let sessions_max = self.settings.sign_on.sessions_max;
         let row = audit.clone();
-        let open = OpenSession { session: session.clone(), password, code: code.clone(), sessions_max, audit };
+        let has_new_password = change.is_some();
+        let (session_id, user_id, checked) = (session.clone(), user.id, code.clone());
+        let open = OpenSession { session: session_id, password, code, change, sessions_max, audit };
         let (opened, refused) = match self.repository.run(open).await? {
-            OpenSessionOutcome::Opened(user) => (Ok(SignedIn { token, session, user }), None),
+            OpenSessionOutcome::Opened(user) => {
+                let is_expiring = self.settings.passwords.warns(user.standing.password_expires, now);
+                (Ok(SignedIn { token, session, user, is_expiring, has_new_password }), None)
+            }
             OpenSessionOutcome::Refused(reason) => (Err(LoginError::Refused(reason)), Some(reason)),
         };
-        self.code_was_judged(user.id, code.as_ref(), given.context, refused);
-        if let Ok(signed_in) = &opened {
+        self.code_was_judged(user_id, checked.as_ref(), given.context, refused);
+        if let Ok(signed_in) = &opened
+            && !has_new_password
+        {
             self.renew_hash(&signed_in.user, given.password, pool, row).await;
         }
         opened
+    }
+
+    /// Whether the password, which is right, opens a session as it is, or which one takes its place.
+    async fn plan_password(
+        &self,
+        user: &User,
+        given: Option<&Secret>,
+        pool: &impl PasswordPool,
+        now: Timestamp,
+    ) -> Result<Option<PasswordChange>, Reason> {
+        let rules = &self.settings.passwords;
+        let is_warned = !rules.admits_when_warned && rules.warns(user.standing.password_expires, now);
+        let verdict = match user.standing.admits(Way::Password, now) {
+            Ok(()) if is_warned => Err(Reason::PasswordAboutToExpire),
+            verdict => verdict,
+        };
+        let Err(reason) = verdict else { return Ok(None) };
+        let given = given.filter(|given| !given.is_blank()).ok_or(reason)?;
+        let secrets = self.derive_password(given, user.login.as_str(), pool).await.map_err(|error| error.reason())?;
+        Ok(Some(PasswordChange { secrets, expires: rules.end(now), must_change: false, kept: None }))
     }
 
     fn plan_session(

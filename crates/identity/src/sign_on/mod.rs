@@ -9,6 +9,7 @@
 //! the session.
 
 pub mod attributes;
+mod change_password;
 mod codes;
 mod enable_totp;
 mod factor_admin;
@@ -22,19 +23,24 @@ mod reset_totp;
 mod session_list;
 mod sessions;
 pub mod sign_up;
+mod users;
 mod validate_code;
 
 use std::time::Duration;
 
+pub use self::change_password::ChangePassword;
 pub use self::enable_totp::{EnableTotp, EnableTotpError};
 pub use self::login::{SignIn, SignedIn};
 pub use self::recovery_codes::RecoveryCodesError;
 pub use self::reset_totp::{LabelTooLong, NewTotpKey, ResetTotp, ResetTotpError};
 pub use self::session_list::{ChangeSource, ListedSession, SESSION_CHANGES_MAX, SessionChange, TargetError};
 pub use self::sessions::{CallerError, SessionError};
+pub use self::users::{NewUser, UserError, checked_name, spelling};
 pub use self::validate_code::ValidateCodeError;
 
 use crate::code_throttle::CodeThrottleSettings;
+use crate::profile::FactorState;
+use crate::role::RoleName;
 use crate::totp::{Algorithm, Digits, Step, Totp};
 use crate::user::User;
 use crate::{Digest, SessionId, Timestamp, UserId};
@@ -54,6 +60,8 @@ pub struct SignOnSettings {
     pub end_on_factor_change: bool,
     /// Second factors.
     pub factor: FactorSettings,
+    /// Users who are made here.
+    pub users: UserSettings,
 }
 
 /// How second factors work.
@@ -71,6 +79,23 @@ pub struct FactorSettings {
     pub throttle: CodeThrottleSettings,
 }
 
+/// How users are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserSettings {
+    /// Their role.
+    pub role: RoleName,
+    /// Whether a super-user has to approve of them first.
+    pub needs_approval: bool,
+    /// Whether e-mail addresses are sealed.
+    pub seals_email: bool,
+}
+
+impl Default for UserSettings {
+    fn default() -> Self {
+        Self { role: RoleName::frontend(), needs_approval: true, seals_email: true }
+    }
+}
+
 impl Default for SignOnSettings {
     fn default() -> Self {
         Self {
@@ -80,6 +105,7 @@ impl Default for SignOnSettings {
             step_up: Duration::ZERO,
             end_on_factor_change: true,
             factor: FactorSettings::default(),
+            users: UserSettings::default(),
         }
     }
 }
@@ -122,6 +148,13 @@ pub struct Factor {
     pub last_step: Option<Step>,
     /// Wrong codes since the last right one.
     pub failures: u32,
+}
+
+impl Factor {
+    /// What may be seen of it.
+    pub fn state(&self) -> FactorState {
+        FactorState { is_enabled: self.is_enabled, label: self.label.clone() }
+    }
 }
 
 /// Somebody with a live session: proof for the rules that need one.

@@ -3,6 +3,8 @@
 use super::{Factor, SignOnSession};
 use crate::audit::{AuditEvent, Reason};
 use crate::password::PasswordHash;
+use crate::repository::PasswordChange;
+use crate::standing::Way;
 use crate::totp::{Step, Totp};
 use crate::user::User;
 use crate::{Digest, LoginName, SessionId, Timestamp, UserId};
@@ -24,10 +26,20 @@ pub struct OpenSession {
     pub password: PasswordHash,
     /// The code that was found right.
     pub code: Option<AcceptedCode>,
+    /// Another password, which takes the place of one that is only good for this; all other sessions and cookies of the
+    /// user end with the old one.
+    pub change: Option<PasswordChange>,
     /// The user may have so many sessions; the oldest end for more.
     pub sessions_max: u32,
     /// The row for the trail; stored as refused where the outcome is a refusal.
     pub audit: AuditEvent,
+}
+
+impl OpenSession {
+    /// By what the user comes in: a password that is replaced at once may be one that has to be.
+    pub fn way(&self) -> Way {
+        if self.change.is_some() { Way::Key } else { Way::Password }
+    }
 }
 
 /// A code that was found right, or may be.
@@ -253,6 +265,19 @@ pub enum SetFactorOutcome {
     },
     /// There is no such user.
     NoSuchUser,
+}
+
+/// Gives a second factor another label; a user without one gets one that is turned off.
+#[derive(Debug)]
+pub struct LabelFactor {
+    /// Whose.
+    pub owner: UserId,
+    /// The label.
+    pub label: Option<String>,
+    /// The factor of a user who has none.
+    pub fresh: Totp,
+    /// The row for the trail; stored as refused where there is no such user.
+    pub audit: AuditEvent,
 }
 
 /// Turns the demand for a code on or off. What is so already stays so; sessions end only where something changes.

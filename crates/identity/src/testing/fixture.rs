@@ -9,7 +9,7 @@ use super::{Memory, TestRng, ready};
 use crate::audit::{AuditEvent, Outcome, Reason};
 use crate::login::{Attempt, Claim, LoggedIn, LoginError, PasswordPool, PoolBusy};
 use crate::otp::{MintedOtp, OtpError, OtpRequest};
-use crate::password::{PasswordHash, PasswordSecrets};
+use crate::password::{NewPassword, PasswordHash, PasswordRules, PasswordSecrets};
 use crate::permission::KeySessionDenials;
 use crate::proof::scram::{Kdf, Verifier};
 use crate::proof::wampcra::{self, SharedKey};
@@ -103,7 +103,7 @@ impl Fixture {
             },
             otps_live_max: Self::OTPS_LIVE_MAX,
             spent_kept: IdentitySettings::SPENT_KEPT,
-            password_lifetime: None,
+            passwords: PasswordRules { lifetime: None, ..PasswordRules::default() },
             secrets: SECRETS,
             sign_on: SignOnSettings::default(),
             denials: KeySessionDenials::new("com.izaber.wamp"),
@@ -215,5 +215,12 @@ impl PasswordPool for FakePool {
 
     async fn renew(&self, password: Secret) -> Result<PasswordSecrets, PoolBusy> {
         Ok(PasswordHash::from_stored(format!("{CURRENT}{}", password.expose())).into())
+    }
+
+    async fn derive(&self, password: NewPassword) -> Result<PasswordSecrets, PoolBusy> {
+        if self.is_busy {
+            return Err(PoolBusy);
+        }
+        Ok(PasswordHash::from_stored(password.expose().into()).into())
     }
 }

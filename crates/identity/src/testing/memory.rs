@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::audit::{AuditEvent, AuditRow, Reason};
 use crate::audit_chain::{Checkpoint, Stub};
 use crate::permission::Rule;
-use crate::profile::{Profile, Stamp};
+use crate::profile::{Profile, Stamp, UserRecord};
 use crate::proof::Secrets;
 use crate::proof::scram::Verifier;
 use crate::proof::wampcra::SharedKey;
@@ -23,6 +23,7 @@ use crate::repository::{
 use crate::role::{Role, RoleName};
 use crate::sign_on::attributes::{Attribute, AttributeName, AttributeOwner};
 use crate::sign_on::linked::Link;
+use crate::sign_on::operations::EndSessions;
 use crate::sign_on::{Factor, SessionChange, SignOnSession};
 use crate::standing::Way;
 use crate::user::{User, UserKey};
@@ -201,6 +202,7 @@ impl Execute for CreateUser {
         } else {
             state.secrets.insert(self.user.id, self.proofs);
             state.profiles.insert(self.user.id, self.profile);
+            state.factors.extend(self.factor.map(|factor| (self.user.id, factor)));
             state.users.insert(self.user.login.clone(), self.user);
             (CreateUserOutcome::Created, None)
         };
@@ -219,10 +221,11 @@ impl Execute for FindUser {
 }
 
 impl Execute for FindProfile {
-    fn execute(self, state: &mut State) -> Option<(User, Profile)> {
+    fn execute(self, state: &mut State) -> Option<UserRecord> {
         let user = self.who.execute(state)?;
         let profile = state.profiles.get(&user.id).cloned().unwrap_or_default();
-        Some((user, profile))
+        let factor = state.factors.get(&user.id).map(Factor::state);
+        Some(UserRecord { user, profile, factor })
     }
 }
 
@@ -248,51 +251,63 @@ impl Execute for ListUsers {
 
 impl Execute for ChangeUser {
     fn execute(self, state: &mut State) -> ChangeUserOutcome {
-        let Some(User { id, login, .. }) = self.who.execute(state) else {
-            state.record(self.audit, Some(Reason::NotFound));
-            return ChangeUserOutcome::NoSuchUser;
+        let refused = match self.who.clone().execute(state) {
+            None => (Reason::NotFound, ChangeUserOutcome::NoSuchUser),
+            Some(user) => match self.apply(state, user) {
+                Ok(user) => {
+                    state.record(self.audit, None);
+                    return ChangeUserOutcome::Changed(user);
+                }
+                Err(ChangeUserOutcome::LoginTaken) => (Reason::Exists, ChangeUserOutcome::LoginTaken),
+                Err(outcome) => (Reason::NotFound, outcome),
+            },
         };
-        let ends_sessions = self.change.ends_sessions();
-        let stamp = Some(Stamp { at: self.audit.at, by: self.by });
-        let user = state.users.get_mut(&login).unwrap();
-        let profile = state.profiles.entry(id).or_default();
-        match self.change {
-            UserChange::Enabled(enabled) => {
-                user.standing.enabled = enabled;
-                profile.locked = stamp;
+        state.record(self.audit, Some(refused.0));
+        refused.1
+    }
+}
+
+impl ChangeUser {
+    fn apply(&self, state: &mut State, mut user: User) -> Result<User, ChangeUserOutcome> {
+        let (id, login) = (user.id, user.login.clone());
+        let mut profile = state.profiles.get(&id).cloned().unwrap_or_default();
+        let stamp = Stamp { at: self.audit.at, by: self.by.clone() };
+        match &self.change {
+            UserChange::Role(role) if !state.roles.contains_key(role) => return Err(ChangeUserOutcome::NoSuchRole),
+            UserChange::Role(role) => user.role = role.clone(),
+            UserChange::Password(password) => {
+                state.set_password(id, password.clone(), self.audit.at);
+                user = state.user(id).unwrap().clone();
+                profile = state.profiles.get(&id).cloned().unwrap_or_default();
             }
-            UserChange::Approval(approval) => {
-                user.standing.approval = approval;
-                profile.approval = stamp;
-            }
-            UserChange::SignUp(status) => user.standing.sign_up = status,
-            UserChange::Role(role) if !state.roles.contains_key(&role) => {
-                state.record(self.audit, Some(Reason::NotFound));
-                return ChangeUserOutcome::NoSuchRole;
-            }
-            UserChange::Role(role) => user.role = role,
-            UserChange::Password(password) => state.set_password(id, password, self.audit.at),
             UserChange::Delete => {
-                let user = user.clone();
                 state.users.remove(&login);
                 state.profiles.remove(&id);
-                state.credentials.retain(|credential| credential.owner != user.id);
-                state.keys.retain(|(owner, _)| *owner != user.id);
-                state.secrets.remove(&user.id);
-                state.factors.remove(&user.id);
-                state.resets.remove(&user.id);
-                state.sessions.retain(|session| session.owner != user.id);
-                state.record(self.audit, None);
-                return ChangeUserOutcome::Changed(user);
+                state.credentials.retain(|credential| credential.owner != id);
+                state.keys.retain(|(owner, _)| *owner != id);
+                state.secrets.remove(&id);
+                state.factors.remove(&id);
+                state.resets.remove(&id);
+                state.end_sessions(id, EndSessions::All);
+                return Ok(user);
             }
+            change => change.as_update().unwrap().apply(&mut user, &mut profile, &stamp),
         }
-        let Some(user) = state.user(id).cloned() else { return ChangeUserOutcome::NoSuchUser };
-        if ends_sessions {
-            state.end_cookies(|cookie| cookie.owner == user.id);
-            state.sessions.retain(|session| session.owner != user.id);
+        if user.login != login {
+            if state.users.contains_key(&user.login) {
+                return Err(ChangeUserOutcome::LoginTaken);
+            }
+            state.users.remove(&login);
+            state.credentials.retain(|one| one.owner != id || one.kind != CredentialKind::Otp);
         }
-        state.record(self.audit, None);
-        ChangeUserOutcome::Changed(user)
+        state.users.insert(user.login.clone(), user.clone());
+        state.profiles.insert(id, profile);
+        let ended = self.change.ends_sessions();
+        if ended != EndSessions::None {
+            state.end_cookies(|cookie| cookie.owner == id);
+            state.end_sessions(id, ended);
+        }
+        Ok(user)
     }
 }
 

@@ -5,8 +5,9 @@ use crate::audit::{AuditEvent, Reason};
 use crate::renewal::RenewHash;
 use crate::sign_on::operations::{
     AcceptToken, AcceptTokenOutcome, AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, EndSessions,
-    FindFactor, FindLiving, FindSession, ListSessionChanges, ListSessions, OpenSession, OpenSessionOutcome,
-    ReapSessions, RefuseCode, RenewSession, SetFactor, SetFactorOutcome, SetRecoveryCodes, SpendCode, SpendCodeOutcome,
+    FindFactor, FindLiving, FindSession, LabelFactor, ListSessionChanges, ListSessions, OpenSession,
+    OpenSessionOutcome, ReapSessions, RefuseCode, RenewSession, SetFactor, SetFactorOutcome, SetRecoveryCodes,
+    SpendCode, SpendCodeOutcome,
 };
 use crate::sign_on::{ChangeSource, Factor, SESSION_CHANGES_MAX, SessionChange, SignOnSession};
 use crate::standing::Way;
@@ -24,7 +25,7 @@ impl Execute for FindFactor {
 impl OpenSession {
     fn refusal(&self, state: &State) -> Option<Reason> {
         let Some(user) = state.user(self.session.owner) else { return Some(Reason::UnknownUser) };
-        if let Err(reason) = user.standing.admits(Way::Password, self.audit.at) {
+        if let Err(reason) = user.standing.admits(self.way(), self.audit.at) {
             return Some(reason);
         }
         if user.password.as_ref() != Some(&self.password) {
@@ -111,7 +112,7 @@ impl Execute for SetRecoveryCodes {
 }
 
 impl State {
-    fn end_sessions(&mut self, owner: UserId, which: EndSessions) {
+    pub(super) fn end_sessions(&mut self, owner: UserId, which: EndSessions) {
         self.sessions.retain(|session| {
             session.owner != owner
                 || match which {
@@ -135,6 +136,11 @@ impl Execute for OpenSession {
             return OpenSessionOutcome::Refused(reason);
         }
         state.use_code(owner, self.code);
+        if let Some(change) = self.change {
+            state.set_password(owner, change, self.session.created);
+            state.end_cookies(|cookie| cookie.owner == owner);
+            state.end_sessions(owner, EndSessions::All);
+        }
         state.changed(&self.session, &self.audit, ChangeSource::Login);
         state.sessions.push(self.session);
         let of_owner = state.sessions.iter().filter(|session| session.owner == owner).count();
@@ -280,6 +286,18 @@ impl EnableFactor {
         }
         let reason = state.code_refusal(self.owner, factor, self.code.as_ref())?;
         Some((EnableFactorOutcome::Refused(reason), reason))
+    }
+}
+
+impl Execute for LabelFactor {
+    fn execute(self, state: &mut State) -> bool {
+        let is_there = state.user(self.owner).is_some();
+        if is_there {
+            let fresh = Factor { totp: self.fresh, label: None, is_enabled: false, last_step: None, failures: 0 };
+            state.factors.entry(self.owner).or_insert(fresh).label = self.label;
+        }
+        state.record(self.audit, (!is_there).then_some(Reason::NotFound));
+        is_there
     }
 }
 

@@ -34,7 +34,7 @@ impl Execute for SignUpUser {
         }
         let owner = self.user.id;
         let Self { user, profile, proofs, audit, .. } = self;
-        match (CreateUser { user, profile, proofs, audit }).execute(state) {
+        match (CreateUser { user, profile, proofs, factor: None, audit }).execute(state) {
             CreateUserOutcome::Created => {
                 let (token, expires) = (self.token, self.expires);
                 state.sign_ups.push(Pending { owner, token, expires, is_confirmed: false });

@@ -2,7 +2,7 @@
 
 use countersign_identity::admin::AdminError;
 use countersign_identity::audit_trail::AuditSearchError;
-use countersign_identity::login::PoolBusy;
+use countersign_identity::login::{PasswordPool as _, PoolBusy};
 use countersign_identity::otp::{OtpError, OtpRequest};
 use countersign_identity::password::{NewPassword, PasswordSecrets};
 use countersign_identity::repository::{RepositoryError, UserChange};
@@ -112,15 +112,9 @@ impl Operator<'_> {
             UserEdit::Password(password) => UserChange::Password(self.derive(login, &password).await?.into()),
             UserEdit::Role(role) => UserChange::Role(RoleName::parse(&role).map_err(AdminError::from)?),
         };
-        let ends_sessions = match &change {
-            UserChange::Enabled(true) | UserChange::Approval(_) | UserChange::SignUp(_) => None,
-            UserChange::Enabled(false) => Some("the user was locked"),
-            UserChange::Role(_) => Some("the user got another role"),
-            UserChange::Password(_) => Some("the user got another password"),
-            UserChange::Delete => Some("the user was deleted"),
-        };
+        let ends_live = change.ends_live();
         let changed = self.app.identity.change_user(login, change, &Actor::Operator, &self.context, now()).await;
-        if let Some(message) = ends_sessions {
+        if let Some(message) = ends_live {
             self.end_sessions(login, &changed, message).await;
         }
         Ok(json::user(&changed?))

@@ -88,7 +88,7 @@ impl SignupConfig {
     /// # Errors
     ///
     /// [`ConfigError::Value`] for one that can't be.
-    fn role(&self) -> Result<RoleName, ConfigError> {
+    pub(super) fn role(&self) -> Result<RoleName, ConfigError> {
         let name = "signup.role";
         match RoleName::parse(&self.role) {
             // A request would make its users what only the operator may.
@@ -129,20 +129,13 @@ impl Config {
             passwords: self.password.policy(),
             role: self.signup.role()?,
             needs_approval: self.signup.is_approval_needed,
-            seals_email: true,
+            seals_email: self.main.encrypt_email,
         })
     }
 
     pub(super) fn check_sign_up(&self) -> Result<(), ConfigError> {
         self.signup.check()?;
-        self.signup.role()?;
-        match self.sso.signup_apps.iter().find(|app| !self.sso.apps.contains(app)) {
-            Some(app) => {
-                let problem = format!("{app:?} is not one of sso.apps");
-                Err(ConfigError::Value { name: "sso.signup_apps", problem })
-            }
-            None => Ok(()),
-        }
+        self.signup.role().map(drop)
     }
 }
 
@@ -151,13 +144,12 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Config, String> {
-        let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
-        config.check_sign_up().map(|()| config).map_err(|error| error.to_string())
+        Config::parse(text).map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_defaults_are_those_of_the_contract_and_nobody_may_sign_up() {
-        let text = "[sso]\nsignup_apps = []\n[signup]\nis_approval_needed = true\nis_email_required = true\n\
+        let text = "[apps]\nsignup_allowed = []\n[signup]\nis_approval_needed = true\nis_email_required = true\n\
             max_length_username = 128\nmax_length_email = 128\ninform_if_user_exists = false\n\
             inform_if_user_invalid = false\ninform_if_email_exists = false\ninform_if_email_invalid = false\n\
             [user_validation]\nreject_username = ['zato', 'admin', 'root', 'system', 'sso']\n\
@@ -165,7 +157,7 @@ mod tests {
         let (given, defaults) = (parse(text).unwrap(), parse("").unwrap());
         assert_eq!(format!("{:?}", given.signup), format!("{:?}", defaults.signup));
         assert_eq!(format!("{:?}", given.user_validation), format!("{:?}", defaults.user_validation));
-        assert!(defaults.sso.signup_apps.is_empty());
+        assert!(defaults.apps.signup_allowed.is_empty());
     }
 
     #[test]
@@ -177,7 +169,7 @@ mod tests {
         check("[signup]\nrole = 'No Role'", "signup.role");
         check("[signup]\nrole = 'trust'", "signup.role");
         check("[signup]\nconfirm_valid_for = 0", "signup.confirm_valid_for");
-        check("[sso]\nsignup_apps = ['ERP']", "sso.signup_apps");
+        check("[apps]\nsignup_allowed = ['ERP']", "apps.signup_allowed");
         check("[user_validation]\nreject = []", "reject");
     }
 }

@@ -10,6 +10,7 @@ mod otp;
 mod password_reset;
 mod sign_up;
 mod totp;
+mod users;
 
 use countersign_testkit::Server;
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ const LOGIN: &str = "jsmith1234";
 const SUPER: &str = "zoe";
 
 async fn started() -> Server {
-    let server = server_with("[sso]\napps = ['CRM', 'ERP']\nlogin_apps = ['CRM']\n").start().await;
+    let server = server_with("[apps]\nall = ['CRM', 'ERP']\nlogin_allowed = ['CRM']\n").start().await;
     server.add_user(LOGIN, "frontend", PASSWORD).await;
     server.add_user(SUPER, "trust", PASSWORD).await;
     server

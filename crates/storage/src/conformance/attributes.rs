@@ -69,6 +69,7 @@ async fn session<R: Repository>(repository: &R) -> SessionId {
         user: alice,
         profile: Profile::default(),
         proofs: Secrets::default(),
+        factor: None,
         audit: event(Audited::UserCreate),
     };
     repository.run(create).await.unwrap();
@@ -86,7 +87,10 @@ async fn session<R: Repository>(repository: &R) -> SessionId {
         agent: "conformance".to_owned(),
     };
     let audit = event(Audited::SessionOpen);
-    repository.run(OpenSession { session, password, code: None, sessions_max: 100, audit }).await.unwrap();
+    repository
+        .run(OpenSession { session, password, code: None, change: None, sessions_max: 100, audit })
+        .await
+        .unwrap();
     id
 }
 

@@ -41,8 +41,13 @@ async fn three<R: Repository>(repository: &R) {
     people(repository, &[]).await;
     for name in ["alice", "bob"] {
         let audit = event(Audited::UserCreate);
-        let create =
-            CreateUser { user: with_password(name), profile: Profile::default(), proofs: Secrets::default(), audit };
+        let create = CreateUser {
+            user: with_password(name),
+            profile: Profile::default(),
+            proofs: Secrets::default(),
+            factor: None,
+            audit,
+        };
         repository.run(create).await.unwrap();
     }
     for (number, owner) in [(1, "alice"), (2, "alice"), (3, "bob")] {

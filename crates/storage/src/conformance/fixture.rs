@@ -150,6 +150,7 @@ pub async fn people<R: Repository>(repository: &R, names: &[&str]) {
             user: user(name),
             profile: Profile::default(),
             proofs: Secrets::default(),
+            factor: None,
             audit: event(Audited::UserCreate),
         };
         assert_eq!(repository.run(create).await.unwrap(), CreateUserOutcome::Created);

@@ -38,7 +38,7 @@ fn find(token: u32, key: u32, micros: i64) -> FindReset {
 
 fn password(text: &str) -> PasswordChange {
     let secrets = PasswordHash::from_stored(text.to_owned()).into();
-    PasswordChange { secrets, expires: Some(at(99)), must_change: false }
+    PasswordChange { secrets, expires: Some(at(99)), must_change: false, kept: None }
 }
 
 fn finish(token: u32, key: u32, micros: i64) -> FinishReset {
@@ -59,7 +59,7 @@ fn with_new_password(name: &str) -> User {
 /// alice with a password, and a session.
 async fn with_session<R: Repository>(repository: &R) -> User {
     let secrets = PasswordHash::from_stored("old".to_owned()).into();
-    let set = UserChange::Password(PasswordChange { secrets, expires: None, must_change: false });
+    let set = UserChange::Password(PasswordChange { secrets, expires: None, must_change: false, kept: None });
     let ChangeUserOutcome::Changed(alice) = repository.run(change("alice", set)).await.unwrap() else {
         panic!("alice is there")
     };
@@ -77,7 +77,7 @@ async fn with_session<R: Repository>(repository: &R) -> User {
     };
     let audit = event(Audited::SessionOpen);
     let password = PasswordHash::from_stored("old".to_owned());
-    let open = OpenSession { session, password, code: None, sessions_max: 9, audit };
+    let open = OpenSession { session, password, code: None, change: None, sessions_max: 9, audit };
     assert!(matches!(repository.run(open).await.unwrap(), OpenSessionOutcome::Opened(_)));
     alice
 }

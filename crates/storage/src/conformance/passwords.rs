@@ -31,6 +31,7 @@ async fn alice_with_password<R: Repository>(repository: &R) -> User {
         user: alice.clone(),
         profile: Profile::default(),
         proofs: Secrets::default(),
+        factor: None,
         audit: event(Audited::UserCreate),
     };
     repository.run(create).await.unwrap();

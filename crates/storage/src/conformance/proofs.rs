@@ -25,6 +25,7 @@ async fn alice<R: Repository>(repository: &R, number: u8) -> User {
         user: alice.clone(),
         profile: Profile::default(),
         proofs: secrets.proofs,
+        factor: None,
         audit: event(Audited::UserCreate),
     };
     repository.run(create).await.unwrap();
@@ -77,6 +78,7 @@ pub async fn keeps_every_field_and_replaces_all_with_the_password<R: Repository>
         user: user.clone(),
         profile: Profile::default(),
         proofs: Secrets::default(),
+        factor: None,
         audit: event(Audited::UserCreate),
     };
     repository.run(create).await.unwrap();

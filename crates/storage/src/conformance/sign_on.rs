@@ -31,6 +31,7 @@ pub(super) async fn alice<R: Repository>(repository: &R) -> User {
         user: alice.clone(),
         profile: Profile::default(),
         proofs: Secrets::default(),
+        factor: None,
         audit: event(Audited::UserCreate),
     };
     repository.run(create).await.unwrap();
@@ -66,6 +67,7 @@ pub(super) fn open(number: u32, code: Option<AcceptedCode>) -> OpenSession {
         session: session(number, at(number.into())),
         password: hash("first"),
         code,
+        change: None,
         sessions_max: 100,
         audit: event(Audited::SessionOpen),
     }

@@ -52,14 +52,14 @@ pub async fn stores_a_user_and_confirms_it_once<R: Repository>(repository: Arc<R
     let profile = given.profile.clone();
     check(repository, given, SignUpUserOutcome::Created, SIGNED_UP).await;
     let found = repository.run(FindProfile { who: FindUser::ByLogin(login("alice")) }).await.unwrap().unwrap();
-    assert_eq!(found, (newcomer("alice"), profile));
+    assert_eq!((found.user, found.profile), (newcomer("alice"), profile));
     let confirmed = ConfirmSignUpOutcome::Confirmed(user("alice"));
     check(repository, confirm(1, 10), confirmed, &["sign_up.confirm accepted"]).await;
     let again = ["sign_up.confirm refused token_used"];
     check(repository, confirm(1, 10), ConfirmSignUpOutcome::AlreadyConfirmed, &again).await;
     check(repository, confirm(1, 11), ConfirmSignUpOutcome::AlreadyConfirmed, &again).await;
     let found = repository.run(FindProfile { who: FindUser::ById(user_id("alice")) }).await.unwrap().unwrap();
-    assert_eq!((found.0, found.1.confirmed), (user("alice"), Some(at(10))));
+    assert_eq!((found.user, found.profile.confirmed), (user("alice"), Some(at(10))));
 }
 
 /// Unknown ones, and those after their end.

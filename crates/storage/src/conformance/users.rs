@@ -18,7 +18,13 @@ use super::fixture::{
 };
 
 fn create(user: User) -> CreateUser {
-    CreateUser { user, profile: Profile::default(), proofs: Secrets::default(), audit: event(Audited::UserCreate) }
+    CreateUser {
+        user,
+        profile: Profile::default(),
+        proofs: Secrets::default(),
+        factor: None,
+        audit: event(Audited::UserCreate),
+    }
 }
 
 fn change(name: &str, change: UserChange) -> ChangeUser {

@@ -6,8 +6,8 @@
 use countersign_identity::audit::Reason;
 use countersign_identity::sign_on::Factor;
 use countersign_identity::sign_on::operations::{
-    AcceptedCode, AcceptedStep, EnableFactor, EnableFactorOutcome, FindFactor, RefuseCode, SetFactor, SetFactorOutcome,
-    SpendCode, SpendCodeOutcome,
+    AcceptedCode, AcceptedStep, EnableFactor, EnableFactorOutcome, FindFactor, LabelFactor, RefuseCode, SetFactor,
+    SetFactorOutcome, SpendCode, SpendCodeOutcome,
 };
 use countersign_identity::totp::{Algorithm, Digits, Step, Totp, TotpKey};
 use countersign_identity::user::User;
@@ -54,6 +54,22 @@ async fn of<T: Tx>(tx: &mut T, owner: UserId) -> Result<Option<Factor>, TxError>
     const SQL: &str = concat!("SELECT ", columns!(), " FROM totp_factors WHERE owner = $1");
     let row = first(tx, SQL, &[owner.uuid().into()]).await?;
     row.map(|row| factor(row, tx.keyring())).transpose()
+}
+
+/// Stores the factor of a user who was just stored.
+pub async fn insert<T: Tx>(tx: &mut T, owner: UserId, factor: &Factor) -> Result<(), TxError> {
+    const SQL: &str = "INSERT INTO totp_factors (owner, totp_key, algorithm, digits, label, enabled, last_step) \
+        VALUES ($1, $2, $3, $4, $5, $6, NULL)";
+    let sealed = seals::seal(tx, place(owner.uuid()), factor.totp.key.expose()).await?;
+    let params = [
+        owner.uuid().into(),
+        Param::Bytes(&sealed),
+        factor.totp.algorithm.name().into(),
+        i64::from(factor.totp.digits.count()).into(),
+        Param::optional(factor.label.as_deref()),
+        factor.is_enabled.into(),
+    ];
+    tx.execute(SQL, &params).await.map(drop)
 }
 
 /// Whether a login goes through with this code: none is needed, or it is the right one of a step that wasn't accepted
@@ -188,6 +204,25 @@ impl Execute for SetFactor {
         sessions::end(tx, user.id, self.end_sessions).await?;
         audit::accept(tx, &self.audit).await?;
         Ok(SetFactorOutcome::Done { user, factor })
+    }
+}
+
+impl Execute for LabelFactor {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<bool, TxError> {
+        const SQL: &str = "UPDATE totp_factors SET label = $2 WHERE owner = $1";
+        let is_there = users::hold_by_id(tx, self.owner).await?.is_some();
+        if is_there {
+            let params = [self.owner.uuid().into(), Param::optional(self.label.as_deref())];
+            if tx.execute(SQL, &params).await? == 0 {
+                let (totp, label) = (self.fresh.clone(), self.label.clone());
+                insert(tx, self.owner, &Factor { totp, label, is_enabled: false, last_step: None, failures: 0 })
+                    .await?;
+            }
+            audit::accept(tx, &self.audit).await?;
+        } else {
+            audit::refuse(tx, &self.audit, Reason::NotFound).await?;
+        }
+        Ok(is_there)
     }
 }
 

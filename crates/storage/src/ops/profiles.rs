@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** an address stands in clear or sealed, never both; its digest stands beside it.
 
-use countersign_identity::profile::{Email, Names, Profile, RateLimit, Stamp};
+use countersign_identity::profile::{Email, FactorState, Names, Profile, RateLimit, Stamp, UserRecord};
 use countersign_identity::repository::{FindByEmail, FindProfile, FindUser};
 use countersign_identity::user::User;
 use countersign_identity::{Digest, Timestamp, UserId};
@@ -13,11 +13,11 @@ use crate::error::TxError;
 use crate::record::Record;
 use crate::seal::{Keyring, Place};
 use crate::tx::{Execute, Tx};
-use crate::value::{Param, Row};
+use crate::value::{Column, Param, Row};
 
 /// The columns of [`profile`] after the user's id.
 pub const COLUMNS: &str = "users.id, display_name, first_name, middle_name, last_name, email, email_sealed, email_digest, \
-    locked_at, locked_by, approval_at, approval_by, password_set_at, confirmed_at, rate_limit_active, rate_limit_def";
+    locked_at, locked_by, approval_at, approval_by, password_set_at, confirmed_at, rate_limit_active, rate_limit_def, login_given";
 
 fn place(owner: Uuid) -> Place {
     Place { table: "users", column: "email_sealed", row: owner }
@@ -55,22 +55,19 @@ pub fn profile(row: Row, keyring: &Keyring) -> Result<Profile, TxError> {
         }
     };
     let email = text.zip(digest).map(|(text, digest)| Email { text, digest, is_sealed });
-    Ok(Profile {
-        names,
-        email,
-        locked: stamp(&mut record, "locked_at", "locked_by")?,
-        approval: stamp(&mut record, "approval_at", "approval_by")?,
-        password_set: record.optional_int("password_set_at")?.map(Timestamp::from_micros),
-        confirmed: record.optional_int("confirmed_at")?.map(Timestamp::from_micros),
-        rate_limit: RateLimit {
-            is_active: record.truth("rate_limit_active")?,
-            definition: record.optional_text("rate_limit_def")?,
-        },
-    })
+    let locked = stamp(&mut record, "locked_at", "locked_by")?;
+    let approval = stamp(&mut record, "approval_at", "approval_by")?;
+    let password_set = record.optional_int("password_set_at")?.map(Timestamp::from_micros);
+    let confirmed = record.optional_int("confirmed_at")?.map(Timestamp::from_micros);
+    let rate_limit = RateLimit {
+        is_active: record.truth("rate_limit_active")?,
+        definition: record.optional_text("rate_limit_def")?,
+    };
+    let spelling = record.optional_text("login_given")?;
+    Ok(Profile { spelling, names, email, locked, approval, password_set, confirmed, rate_limit })
 }
 
-/// Stores the names. The caller holds the user's row.
-pub async fn set_names<T: Tx>(tx: &mut T, owner: UserId, names: &Names) -> Result<(), TxError> {
+async fn set_names<T: Tx>(tx: &mut T, owner: UserId, names: &Names) -> Result<(), TxError> {
     const SQL: &str = "UPDATE users SET display_name = $2, first_name = $3, middle_name = $4, last_name = $5, \
         display_name_folded = $6, first_name_folded = $7, middle_name_folded = $8, last_name_folded = $9 WHERE id = $1";
     let fold = |name: Option<&String>| name.map(|name| folded(name)).unwrap_or_default();
@@ -90,8 +87,7 @@ pub async fn set_names<T: Tx>(tx: &mut T, owner: UserId, names: &Names) -> Resul
     tx.execute(SQL, &params).await.map(drop)
 }
 
-/// Stores the address, or that there is none. The caller holds the user's row.
-pub async fn set_email<T: Tx>(tx: &mut T, owner: UserId, email: Option<&Email>) -> Result<(), TxError> {
+async fn set_email<T: Tx>(tx: &mut T, owner: UserId, email: Option<&Email>) -> Result<(), TxError> {
     const SQL: &str = "UPDATE users SET email = $2, email_sealed = $3, email_digest = $4 WHERE id = $1";
     let sealed = match email.filter(|email| email.is_sealed) {
         Some(email) => Some(seals::seal(tx, place(owner.uuid()), email.text.as_bytes()).await?),
@@ -108,10 +104,24 @@ pub async fn set_email<T: Tx>(tx: &mut T, owner: UserId, email: Option<&Email>) 
     password_resets::end(tx, owner).await
 }
 
-/// Stores the profile of a user who was just stored.
-pub async fn insert<T: Tx>(tx: &mut T, owner: UserId, profile: &Profile) -> Result<(), TxError> {
+/// The profile of a user whose row is held.
+pub async fn held<T: Tx>(tx: &mut T, owner: UserId) -> Result<Profile, TxError> {
+    let sql = format!("SELECT {COLUMNS} FROM users WHERE id = $1");
+    let row = first(tx, &sql, &[owner.uuid().into()]).await?;
+    profile(row.unwrap_or_default(), tx.keyring())
+}
+
+/// Stores the profile of a user whose row is held.
+pub async fn store<T: Tx>(tx: &mut T, owner: UserId, profile: &Profile) -> Result<(), TxError> {
+    store_rest(tx, owner, profile).await?;
+    set_email(tx, owner, profile.email.as_ref()).await
+}
+
+/// The same but for the address, which stays.
+pub async fn store_rest<T: Tx>(tx: &mut T, owner: UserId, profile: &Profile) -> Result<(), TxError> {
     const SQL: &str = "UPDATE users SET locked_at = $2, locked_by = $3, approval_at = $4, approval_by = $5, \
-        password_set_at = $6, confirmed_at = $7, rate_limit_active = $8, rate_limit_def = $9 WHERE id = $1";
+        password_set_at = $6, confirmed_at = $7, rate_limit_active = $8, rate_limit_def = $9, login_given = $10 \
+        WHERE id = $1";
     let (locked, approval) = (profile.locked.as_ref(), profile.approval.as_ref());
     let params = [
         owner.uuid().into(),
@@ -123,25 +133,43 @@ pub async fn insert<T: Tx>(tx: &mut T, owner: UserId, profile: &Profile) -> Resu
         Param::optional(profile.confirmed.map(Timestamp::micros)),
         profile.rate_limit.is_active.into(),
         Param::optional(profile.rate_limit.definition.as_deref()),
+        Param::optional(profile.spelling.as_deref()),
     ];
     tx.execute(SQL, &params).await?;
-    set_names(tx, owner, &profile.names).await?;
-    set_email(tx, owner, profile.email.as_ref()).await
+    set_names(tx, owner, &profile.names).await
+}
+
+/// A statement that reads rows of [`record`].
+pub fn with_factor(rest: &str) -> String {
+    let user = users::COLUMNS;
+    format!(
+        "SELECT {user}, totp_factors.owner, totp_factors.enabled, totp_factors.label, {COLUMNS} \
+         FROM users LEFT JOIN totp_factors ON totp_factors.owner = users.id {rest}"
+    )
+}
+
+/// A row of [`with_factor`].
+pub fn record(mut row: Row, keyring: &Keyring) -> Result<UserRecord, TxError> {
+    const FACTOR_COLUMNS: usize = 3;
+    let mut factor = row.split_off(users::COLUMNS_COUNT.min(row.len()));
+    let rest = factor.split_off(FACTOR_COLUMNS.min(factor.len()));
+    let factor = (factor.first() != Some(&Column::Null)).then_some(factor).map(|row| {
+        let mut record = Record::new("totp_factors", row);
+        Ok::<_, TxError>(FactorState { is_enabled: record.truth("enabled")?, label: record.optional_text("label")? })
+    });
+    Ok(UserRecord { user: users::user(row)?, factor: factor.transpose()?, profile: profile(rest, keyring)? })
 }
 
 impl Execute for FindProfile {
     const READS: bool = true;
 
-    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<(User, Profile)>, TxError> {
-        let user = users::COLUMNS;
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<UserRecord>, TxError> {
         let (column, key) = match &self.who {
-            FindUser::ById(id) => ("id", Param::Id(id.uuid())),
-            FindUser::ByLogin(login) => ("login", Param::Text(login.as_str())),
+            FindUser::ById(id) => ("users.id", Param::Id(id.uuid())),
+            FindUser::ByLogin(login) => ("users.login", Param::Text(login.as_str())),
         };
-        let sql = format!("SELECT {user}, {COLUMNS} FROM users WHERE {column} = $1");
-        let Some(mut row) = first(tx, &sql, &[key]).await? else { return Ok(None) };
-        let rest = row.split_off(users::COLUMNS_COUNT.min(row.len()));
-        Ok(Some((users::user(row)?, profile(rest, tx.keyring())?)))
+        let sql = with_factor(&format!("WHERE {column} = $1"));
+        first(tx, &sql, &[key]).await?.map(|row| record(row, tx.keyring())).transpose()
     }
 }
 

@@ -7,12 +7,11 @@ use countersign_identity::sign_on::operations::{
     EndSession, EndSessions, FindSession, ListSessions, OpenSession, OpenSessionOutcome, ReapSessions, RenewSession,
 };
 use countersign_identity::sign_on::{ChangeSource, SignOnSession};
-use countersign_identity::standing::Way;
 use countersign_identity::user::User;
 use countersign_identity::{Digest, SessionId, Timestamp, UserId};
 use uuid::Uuid;
 
-use super::{audit, factors, first, session_changes, users};
+use super::{audit, cookies, factors, first, session_changes, users};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::tx::{Execute, Tx};
@@ -92,7 +91,7 @@ impl Execute for OpenSession {
         let refused = match users::hold_by_id(tx, self.session.owner).await? {
             None => Reason::UnknownUser,
             Some(user) if user.password.as_ref() != Some(&self.password) => Reason::WrongTicket,
-            Some(user) => match user.standing.admits(Way::Password, self.audit.at) {
+            Some(user) => match user.standing.admits(self.way(), self.audit.at) {
                 Err(reason) => reason,
                 Ok(()) => match factors::accept(tx, user.id, self.code.as_ref(), self.audit.at).await? {
                     Ok(()) => return open(tx, self, user).await,
@@ -108,6 +107,14 @@ impl Execute for OpenSession {
 async fn open<T: Tx>(tx: &mut T, open: &OpenSession, user: User) -> Result<OpenSessionOutcome, TxError> {
     const MAKE_ROOM: &str = "DELETE FROM sign_on_sessions WHERE owner = $1 AND id NOT IN \
         (SELECT id FROM sign_on_sessions WHERE owner = $1 ORDER BY created_at DESC, id DESC LIMIT $2)";
+    let user = match &open.change {
+        None => user,
+        Some(change) => {
+            cookies::delete_of(tx, user.id).await?;
+            end(tx, user.id, EndSessions::All).await?;
+            users::set_password(tx, user.id, change, open.audit.at).await?
+        }
+    };
     insert(tx, &open.session).await?;
     session_changes::note(tx, open.session.id, ChangeSource::Login, &open.audit).await?;
     tx.execute(MAKE_ROOM, &[user.id.uuid().into(), i64::from(open.sessions_max).into()]).await?;

@@ -40,7 +40,7 @@ impl Execute for SignUpUser {
             tx.execute("DELETE FROM users WHERE id = $1", &[self.user.id.uuid().into()]).await?;
             return refuse(tx, self, SignUpUserOutcome::EmailTaken, Reason::Exists).await;
         }
-        profiles::insert(tx, self.user.id, &self.profile).await?;
+        profiles::store(tx, self.user.id, &self.profile).await?;
         proofs::replace(tx, self.user.id, &self.proofs).await?;
         audit::accept(tx, &self.audit).await?;
         Ok(SignUpUserOutcome::Created)

@@ -2,6 +2,7 @@
 
 use countersign_identity::audit::Reason;
 use countersign_identity::password::PasswordHash;
+use countersign_identity::profile::Stamp;
 use countersign_identity::repository::{
     AcceptLogin, AcceptLoginOutcome, AcceptUser, ChangeUser, ChangeUserOutcome, CreateUser, CreateUserOutcome,
     FindUser, ListUsers, PasswordChange, UserChange,
@@ -10,7 +11,8 @@ use countersign_identity::role::RoleName;
 use countersign_identity::sign_on::operations::EndSessions;
 use countersign_identity::standing::{ApprovalStatus, SignUpStatus, Standing, Way};
 use countersign_identity::user::User;
-use countersign_identity::{LoginName, Timestamp, UserId};
+use countersign_identity::user_update::{Field, UserUpdate};
+use countersign_identity::{CredentialKind, LoginName, Timestamp, UserId};
 
 use super::{audit, cookies, exists, factors, first, password_resets, profiles, proofs, sessions};
 use crate::error::TxError;
@@ -118,7 +120,10 @@ async fn role_exists<T: Tx>(tx: &mut T, role: &RoleName) -> Result<bool, TxError
 impl Execute for CreateUser {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<CreateUserOutcome, TxError> {
         if insert(tx, &self.user).await? {
-            profiles::insert(tx, self.user.id, &self.profile).await?;
+            profiles::store(tx, self.user.id, &self.profile).await?;
+            if let Some(factor) = &self.factor {
+                factors::insert(tx, self.user.id, factor).await?;
+            }
             proofs::replace(tx, self.user.id, &self.proofs).await?;
             audit::accept(tx, &self.audit).await?;
             return Ok(CreateUserOutcome::Created);
@@ -158,45 +163,34 @@ impl Execute for ListUsers {
 
 impl Execute for ChangeUser {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<ChangeUserOutcome, TxError> {
-        let Some(held) = hold_any(tx, &self.who).await? else {
-            audit::refuse(tx, &self.audit, Reason::NotFound).await?;
-            return Ok(ChangeUserOutcome::NoSuchUser);
+        let done = match hold_any(tx, &self.who).await? {
+            Some(held) => apply(tx, self, held).await?,
+            None => Err(ChangeUserOutcome::NoSuchUser),
         };
-        let Some(user) = apply(tx, self, &held).await? else {
-            audit::refuse(tx, &self.audit, Reason::BadRequest).await?;
-            return Ok(ChangeUserOutcome::NoSuchRole);
+        let (reason, outcome) = match done {
+            Ok(user) => {
+                // What belongs to a user that is deleted goes with its row.
+                let ended = self.change.ends_sessions();
+                if ended != EndSessions::None && self.change != UserChange::Delete {
+                    cookies::delete_of(tx, user.id).await?;
+                    sessions::end(tx, user.id, ended).await?;
+                }
+                audit::accept(tx, &self.audit).await?;
+                return Ok(ChangeUserOutcome::Changed(user));
+            }
+            Err(outcome @ ChangeUserOutcome::NoSuchUser) => (Reason::NotFound, outcome),
+            Err(outcome @ ChangeUserOutcome::LoginTaken) => (Reason::Exists, outcome),
+            Err(outcome) => (Reason::BadRequest, outcome),
         };
-        if self.change.ends_sessions() {
-            cookies::delete_of(tx, user.id).await?;
-            sessions::end(tx, user.id, EndSessions::All).await?;
-        }
-        audit::accept(tx, &self.audit).await?;
-        Ok(ChangeUserOutcome::Changed(user))
+        audit::refuse(tx, &self.audit, reason).await?;
+        Ok(outcome)
     }
 }
 
-/// Writes the change of a user whose row is held; `None` where the role isn't there.
-async fn apply<T: Tx>(tx: &mut T, change: &ChangeUser, held: &User) -> Result<Option<User>, TxError> {
-    let (id, at, by) = (held.id.uuid().into(), change.audit.at.micros().into(), change.by.as_str().into());
+/// Writes the change of a user whose row is held; answers the user as it is then, or why nothing was written.
+async fn apply<T: Tx>(tx: &mut T, change: &ChangeUser, held: User) -> Result<Result<User, ChangeUserOutcome>, TxError> {
+    let id = held.id.uuid().into();
     let row = match &change.change {
-        UserChange::Enabled(enabled) => {
-            const SQL: &str = concat!(
-                "UPDATE users SET enabled = $2, locked_at = $3, locked_by = $4 WHERE id = $1 RETURNING ",
-                columns!()
-            );
-            first(tx, SQL, &[id, (*enabled).into(), at, by]).await?
-        }
-        UserChange::Approval(status) => {
-            const SQL: &str = concat!(
-                "UPDATE users SET approval_status = $2, approval_at = $3, approval_by = $4 WHERE id = $1 RETURNING ",
-                columns!()
-            );
-            first(tx, SQL, &[id, status.name().into(), at, by]).await?
-        }
-        UserChange::SignUp(status) => {
-            const SQL: &str = concat!("UPDATE users SET sign_up_status = $2 WHERE id = $1 RETURNING ", columns!());
-            first(tx, SQL, &[id, status.name().into()]).await?
-        }
         UserChange::Role(role) => {
             const SQL: &str = concat!(
                 "UPDATE users SET role = $2 WHERE id = $1",
@@ -205,14 +199,61 @@ async fn apply<T: Tx>(tx: &mut T, change: &ChangeUser, held: &User) -> Result<Op
             );
             first(tx, SQL, &[id, role.as_str().into()]).await?
         }
-        UserChange::Password(password) => return set_password(tx, held.id, password, change.audit.at).await.map(Some),
+        UserChange::Password(password) => return set_password(tx, held.id, password, change.audit.at).await.map(Ok),
         UserChange::Delete => {
-            // What belongs to the user goes with its row.
             const SQL: &str = concat!("DELETE FROM users WHERE id = $1 RETURNING ", columns!());
             first(tx, SQL, &[id]).await?
         }
+        other => {
+            let update = other.as_update().unwrap_or_default();
+            return apply_update(tx, change, &update, held).await;
+        }
     };
-    row.map(user).transpose()
+    Ok(row.map(user).transpose()?.ok_or(ChangeUserOutcome::NoSuchRole))
+}
+
+async fn apply_update<T: Tx>(
+    tx: &mut T,
+    change: &ChangeUser,
+    update: &UserUpdate,
+    held: User,
+) -> Result<Result<User, ChangeUserOutcome>, TxError> {
+    const STANDING: &str = "UPDATE users SET enabled = $2, sign_up_status = $3, approval_status = $4, \
+        password_expires_at = $5, password_must_change = $6 WHERE id = $1";
+    let (mut user, mut profile) = (held.clone(), profiles::held(tx, held.id).await?);
+    let stamp = Stamp { at: change.audit.at, by: change.by.clone() };
+    update.apply(&mut user, &mut profile, &stamp);
+    if user.login != held.login && !rename(tx, &user).await? {
+        return Ok(Err(ChangeUserOutcome::LoginTaken));
+    }
+    let Standing { enabled, sign_up, approval, password_expires, must_change } = user.standing;
+    let params = [
+        user.id.uuid().into(),
+        enabled.into(),
+        sign_up.name().into(),
+        approval.name().into(),
+        Param::optional(password_expires.map(Timestamp::micros)),
+        must_change.into(),
+    ];
+    tx.execute(STANDING, &params).await?;
+    if update.email == Field::Keep {
+        profiles::store_rest(tx, user.id, &profile).await?;
+    } else {
+        profiles::store(tx, user.id, &profile).await?;
+    }
+    Ok(Ok(user))
+}
+
+/// Gives a user whose row is held its new name, unless somebody has it; whether it did. One-time passwords are bound to the
+/// name, so those that are not used yet go.
+async fn rename<T: Tx>(tx: &mut T, user: &User) -> Result<bool, TxError> {
+    const SQL: &str = "UPDATE users SET login = $2 WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users WHERE login = $2)";
+    const OTPS: &str = "DELETE FROM credentials WHERE owner = $1 AND kind = $2";
+    if tx.execute(SQL, &[user.id.uuid().into(), user.login.as_str().into()]).await? == 0 {
+        return Ok(false);
+    }
+    tx.execute(OTPS, &[user.id.uuid().into(), CredentialKind::Otp.name().into()]).await?;
+    Ok(true)
 }
 
 /// Sets the password of a user whose row is held.

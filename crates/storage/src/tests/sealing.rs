@@ -23,6 +23,7 @@ async fn add(store: &Store, name: &str) -> Result<(), RepositoryError> {
         user: user(name),
         profile: Profile::default(),
         proofs: secrets(1).proofs,
+        factor: None,
         audit: event(Audited::UserCreate),
     };
     store.run(create).await.map(drop)
@@ -86,6 +87,7 @@ async fn nothing_is_stored_in_the_clear_or_without_a_key() {
             user: user("carol"),
             profile: Profile::default(),
             proofs: Secrets::default(),
+            factor: None,
             audit: event(Audited::UserCreate),
         };
         store.run(plain).await.unwrap();

@@ -173,7 +173,7 @@ impl<R: Repository> Identity<R> {
         may_mail: &mut (impl FnMut(&User) -> bool + Send),
     ) -> Result<ResetMail, ResetError> {
         let profile = self.repository.run(FindProfile { who: FindUser::ById(user.id) }).await?;
-        let email = profile.and_then(|(_, profile)| profile.email).map(|email| email.text);
+        let email = profile.and_then(|record| record.profile.email).map(|email| email.text);
         let email = email.filter(|email| !email.trim().is_empty()).ok_or(Reason::NoEmail);
         let admitted = user.standing.admits(Way::Key, audit.at).and(email);
         let admitted = admitted.and_then(|email| if may_mail(&user) { Ok(email) } else { Err(Reason::TooManyMails) });
@@ -280,7 +280,8 @@ impl<R: Repository> Identity<R> {
     ) -> Result<User, ResetError> {
         let PendingReset { user, token, key } = pending;
         let audit = row(Operation::PasswordResetUse, context, now).target(user.login.as_str());
-        let password = PasswordChange { secrets, expires: self.password_end(now), must_change: false };
+        let password =
+            PasswordChange { secrets, expires: self.settings.passwords.end(now), must_change: false, kept: None };
         match self.repository.run(FinishReset { token, key, password, audit }).await? {
             ResetOutcome::Done(user) => Ok(user),
             ResetOutcome::Refused(reason) => Err(ResetError::Refused(reason)),

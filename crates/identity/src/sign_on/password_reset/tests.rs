@@ -30,7 +30,7 @@ fn add(fixture: &Fixture, login: &str, email: Option<&str>) {
     };
     let audit = row(Operation::UserCreate, &context(), NOW);
     let profile = Profile { email, ..Profile::default() };
-    let create = CreateUser { user, profile, proofs: Secrets::default(), audit };
+    let create = CreateUser { user, profile, proofs: Secrets::default(), factor: None, audit };
     assert_eq!(ready(fixture.memory().run(create)).unwrap(), CreateUserOutcome::Created);
     fixture.memory().forget();
 }
@@ -194,7 +194,7 @@ fn a_password_that_was_set_otherwise_ends_the_token() {
     let fixture = fixture();
     let token = token_of(&fixture);
     let secrets = PasswordHash::from_stored("other".into()).into();
-    let change = UserChange::Password(PasswordChange { secrets, expires: None, must_change: false });
+    let change = UserChange::Password(PasswordChange { secrets, expires: None, must_change: false, kept: None });
     ready(fixture.identity.change_user("ann", change, &Actor::Operator, &context(), NOW)).unwrap();
     assert_eq!(refusal(access(&fixture, &token, NOW)), Reason::WrongToken);
 }

@@ -178,7 +178,7 @@ impl<R: Repository> Identity<R> {
             enabled: true,
             sign_up: SignUpStatus::BeforeConfirmation,
             approval: if settings.needs_approval { ApprovalStatus::BeforeDecision } else { ApprovalStatus::Approved },
-            password_expires: self.password_end(now),
+            password_expires: self.settings.passwords.end(now),
             must_change: false,
         };
         let approval = Some(Stamp { at: now, by: Stamp::AUTO.to_owned() });

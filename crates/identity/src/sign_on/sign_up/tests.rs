@@ -61,7 +61,7 @@ fn a_user_comes_in_once_it_is_confirmed_and_approved() {
     ready(fixture.identity.change_user("ann", approve, &Actor::Operator, &context(), NOW)).unwrap();
     assert_eq!(fixture.refusal("ann", PASSWORD, NOW), None);
     let find = FindProfile { who: FindUser::ById(signed_up.user.id) };
-    let (_, profile) = ready(fixture.memory().run(find)).unwrap().unwrap();
+    let profile = ready(fixture.memory().run(find)).unwrap().unwrap().profile;
     assert_eq!((profile.confirmed, profile.password_set), (Some(NOW), Some(NOW)));
     let rows: Vec<_> = fixture.take_rows().into_iter().filter(|row| row.0.starts_with("sign_up")).collect();
     let row = |operation, target: &str| (operation, "%anonymous".to_owned(), target.to_owned(), None);

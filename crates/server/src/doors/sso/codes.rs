@@ -1,6 +1,7 @@
 //! The one table from errors to codes of the sign-on API (contract, section 0.3).
 
 use axum::http::StatusCode;
+use countersign_identity::LoginNameError;
 use countersign_identity::audit::Reason;
 use countersign_identity::audit_trail::AuditSearchError;
 use countersign_identity::login::LoginError;
@@ -12,11 +13,12 @@ use countersign_identity::sign_on::linked::{LinkError, PrincipalError};
 use countersign_identity::sign_on::password_reset::ResetError;
 use countersign_identity::sign_on::sign_up::{ConfirmError, Fault, SignUpError};
 use countersign_identity::sign_on::{
-    CallerError, EnableTotpError, RecoveryCodesError, ResetTotpError, SessionError, TargetError, ValidateCodeError,
+    CallerError, EnableTotpError, RecoveryCodesError, ResetTotpError, SessionError, TargetError, UserError,
+    ValidateCodeError,
 };
 
 use super::fields::BadField;
-use crate::config::SignupConfig;
+use crate::config::{AppsConfig, Config, SignupConfig};
 
 /// `username.invalid`
 const USERNAME_INVALID: &str = "E001001";
@@ -42,6 +44,14 @@ const PASSWORD_INVALID: &str = "E003001";
 const PASSWORD_TOO_SHORT: &str = "E003002";
 /// `password.too_long`
 const PASSWORD_TOO_LONG: &str = "E003003";
+/// `password.expired`
+const PASSWORD_EXPIRED: &str = "E003004";
+/// `password.w_about_to_exp`
+pub const PASSWORD_EXPIRING: &str = "W003005";
+/// `password.e_about_to_exp`
+const PASSWORD_ABOUT_TO_EXPIRE: &str = "E003006";
+/// `password.must_send_new`
+const PASSWORD_MUST_CHANGE: &str = "E003007";
 /// `password.not_complex_enough`
 const PASSWORD_TOO_SIMPLE: &str = "E003008";
 /// `app_list.invalid`
@@ -58,14 +68,18 @@ pub const NOT_ALLOWED: &str = "E005001";
 const LOCKED: &str = "E005002";
 /// `auth.invalid_signup_status`
 const NOT_CONFIRMED: &str = "E005003";
+/// `auth.not_approved`
+const NOT_APPROVED: &str = "E005004";
 /// `auth.totp_missing`
 const TOTP_MISSING: &str = "E005008";
 /// `session.no_such_session`
 const NO_SUCH_SESSION: &str = "E007001";
-/// `common.invalid_input`
-const INVALID_INPUT: &str = "E008002";
+/// `common.invalid_operation`
+const INVALID_OPERATION: &str = "E008001";
 /// `common.missing_input`
 const MISSING_INPUT: &str = "E008003";
+/// `common.invalid_input`
+pub const INVALID_INPUT: &str = "E008002";
 /// `attr.already_exists`
 const ATTRIBUTE_EXISTS: &str = "E009001";
 /// `password_reset.could_not_access`
@@ -112,6 +126,46 @@ impl From<RepositoryError> for Refusal {
     }
 }
 
+/// What is said of an application that isn't known.
+pub fn app_invalid(apps: &AppsConfig) -> &'static str {
+    if apps.inform_if_app_invalid { APP_INVALID } else { NOT_ALLOWED }
+}
+
+/// What whoever can't log in is told: not allowed, and more only where the settings say so.
+pub fn login_refused(error: LoginError, config: &Config) -> Refusal {
+    let reason = match error {
+        LoginError::Storage(fault) => return Refusal::Ours(fault),
+        LoginError::Refused(Reason::Throttled | Reason::Busy) => return Refusal::Throttled,
+        LoginError::CodeNeeded(_) => Reason::CodeMissing,
+        LoginError::Refused(reason @ Reason::CodeThrottled) => return code_refused(reason),
+        LoginError::Refused(reason) => reason,
+    };
+    let (login, password) = (&config.login, &config.password);
+    let code = match reason {
+        Reason::CodeMissing if login.inform_if_totp_missing => TOTP_MISSING,
+        Reason::UserDisabled if login.inform_if_locked => LOCKED,
+        Reason::NotConfirmed if login.inform_if_not_confirmed => NOT_CONFIRMED,
+        Reason::NotApproved if login.inform_if_not_approved => NOT_APPROVED,
+        Reason::PasswordExpired if password.inform_if_expired => PASSWORD_EXPIRED,
+        Reason::PasswordAboutToExpire if password.inform_if_about_to_expire => PASSWORD_ABOUT_TO_EXPIRE,
+        Reason::PasswordMustChange if password.inform_if_must_be_changed => PASSWORD_MUST_CHANGE,
+        Reason::PasswordTooSimple if password.inform_if_invalid => PASSWORD_TOO_SIMPLE,
+        Reason::PasswordTooShort if password.inform_if_invalid => PASSWORD_TOO_SHORT,
+        Reason::PasswordTooLong if password.inform_if_invalid => PASSWORD_TOO_LONG,
+        Reason::PasswordRejected if password.inform_if_invalid => PASSWORD_INVALID,
+        _ => NOT_ALLOWED,
+    };
+    Refusal::code(code)
+}
+
+/// What is said of a change of one's own password that was refused: not why (contract, section 1.2).
+pub fn own_password_refused(reason: Reason) -> Refusal {
+    match reason {
+        Reason::Throttled => Refusal::Throttled,
+        _ => Refusal::code(NOT_ALLOWED),
+    }
+}
+
 impl From<PasswordRefused> for Refusal {
     fn from(refused: PasswordRefused) -> Self {
         Self::code(match refused {
@@ -123,15 +177,27 @@ impl From<PasswordRefused> for Refusal {
     }
 }
 
-impl From<LoginError> for Refusal {
-    fn from(error: LoginError) -> Self {
+impl From<UserError> for Refusal {
+    fn from(error: UserError) -> Self {
         match error {
-            LoginError::Refused(Reason::Throttled | Reason::Busy) => Self::Throttled,
-            // Whoever hears this has shown the right password.
-            LoginError::Refused(reason @ (Reason::CodeMissing | Reason::CodeThrottled)) => code_refused(reason),
-            LoginError::CodeNeeded(_) => Self::code(TOTP_MISSING),
-            LoginError::Refused(_) => Self::code(NOT_ALLOWED),
-            LoginError::Storage(fault) => Self::Ours(fault),
+            UserError::SuperUserOnly | UserError::NoSuchUser | UserError::OwnPassword(_) => Self::code(NOT_ALLOWED),
+            UserError::BadInput(_) => Self::code(INVALID_INPUT),
+            UserError::Nothing => Self::code(MISSING_INPUT),
+            UserError::Oneself => Self::code(INVALID_OPERATION),
+            UserError::LoginName(LoginNameError::TooLong) => Self::code(USERNAME_TOO_LONG),
+            UserError::LoginName(LoginNameError::Character(found)) if found.is_whitespace() => {
+                Self::code(USERNAME_WHITESPACE)
+            }
+            UserError::LoginName(_) => Self::code(USERNAME_INVALID),
+            UserError::LoginTaken => Self::code(USERNAME_EXISTS),
+            UserError::Email => Self::code(EMAIL_INVALID),
+            UserError::EmailTooLong => Self::code(EMAIL_TOO_LONG),
+            UserError::Password(refused) => refused.into(),
+            UserError::Busy(_) => Self::Throttled,
+            UserError::NoSuchRole(role) => {
+                Self::Ours(RepositoryError::Corrupt(format!("there is no role {role:?}, which new users are to get")))
+            }
+            UserError::Storage(fault) => Self::Ours(fault),
         }
     }
 }

@@ -1,5 +1,9 @@
 //! Fields of a request: of its JSON body and its query string.
 
+use std::collections::HashSet;
+
+use countersign_identity::Timestamp;
+use jiff::civil::DateTime;
 use serde_json::{Map, Value};
 
 /// Why a request can't be understood. The client's to mend; no value is repeated.
@@ -21,7 +25,11 @@ pub enum BadField {
 
 /// The fields of one request. Unknown ones are ignored.
 #[derive(Debug)]
-pub struct Fields(Map<String, Value>);
+pub struct Fields {
+    all: Map<String, Value>,
+    /// The names of those in the body.
+    in_body: HashSet<String>,
+}
 
 impl Fields {
     /// Reads body and query string; on a clash the query string wins (contract, section 0.4).
@@ -31,15 +39,16 @@ impl Fields {
             Ok(Value::Object(fields)) => fields,
             Ok(_) | Err(_) => return Err(BadField::Body),
         };
+        let in_body = fields.keys().cloned().collect();
         let pairs: Vec<(String, String)> =
             serde_urlencoded::from_str(query.unwrap_or_default()).map_err(|_| BadField::Query)?;
         fields.extend(pairs.into_iter().map(|(name, value)| (name, Value::String(value))));
-        Ok(Self(fields))
+        Ok(Self { all: fields, in_body })
     }
 
     /// Text that has to be there; null is there and is empty.
     pub fn required(&self, name: &'static str) -> Result<String, BadField> {
-        if self.0.contains_key(name) {
+        if self.all.contains_key(name) {
             Ok(self.optional(name)?.unwrap_or_default())
         } else {
             Err(BadField::Missing(name))
@@ -48,7 +57,7 @@ impl Fields {
 
     /// Text; `None` where the field is absent or null. A number counts as its digits.
     pub fn optional(&self, name: &'static str) -> Result<Option<String>, BadField> {
-        match self.0.get(name) {
+        match self.all.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
@@ -58,13 +67,39 @@ impl Fields {
 
     /// A truth value, in any of the spellings of [`truth`]; `None` where the field is absent.
     pub fn truth(&self, name: &'static str) -> Result<Option<bool>, BadField> {
-        let Some(value) = self.0.get(name) else { return Ok(None) };
+        let Some(value) = self.all.get(name) else { return Ok(None) };
         truth(value).map(Some).ok_or(BadField::Wrong(name))
     }
 
     /// A value of any kind; `None` where the field is absent.
     pub fn any(&self, name: &'static str) -> Option<&Value> {
-        self.0.get(name)
+        self.all.get(name)
+    }
+
+    /// Whether the body has the field, be it null.
+    pub fn is_in_body(&self, name: &str) -> bool {
+        self.in_body.contains(name)
+    }
+
+    /// Whether the field is there and null.
+    pub fn is_null(&self, name: &str) -> bool {
+        self.all.get(name).is_some_and(Value::is_null)
+    }
+
+    /// A whole number; `None` where the field is absent, null or empty.
+    pub fn number(&self, name: &'static str) -> Result<Option<i64>, BadField> {
+        let Some(text) = self.optional(name)?.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+        text.trim().parse().map(Some).map_err(|_| BadField::Wrong(name))
+    }
+
+    /// A time in UTC, with or without an offset that says otherwise; `None` where the field is absent, null or empty.
+    pub fn time(&self, name: &'static str) -> Result<Option<Timestamp>, BadField> {
+        let Some(text) = self.optional(name)?.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+        let text = text.trim();
+        let with_offset = text.parse::<jiff::Timestamp>().ok();
+        let in_utc = || text.parse::<DateTime>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
+        let instant = with_offset.or_else(|| in_utc().map(|zoned| zoned.timestamp()));
+        instant.map(|instant| Some(Timestamp::from_micros(instant.as_microsecond()))).ok_or(BadField::Wrong(name))
     }
 }
 
@@ -99,6 +134,39 @@ mod tests {
         assert_eq!(fields.required("e"), Ok(String::new()));
         assert_eq!(fields.optional("f"), Ok(None));
         assert_eq!(fields.required("f"), Err(BadField::Missing("f")));
+    }
+
+    #[test]
+    fn truth_values_have_many_spellings_and_no_other() {
+        let truth = |json: &str| Fields::read(format!("{{\"is_a\": {json}}}").as_bytes(), None).unwrap().truth("is_a");
+        for json in ["true", "\"TRUE\"", "\"Yes\"", "\"on\"", "\"y\"", "\"t\"", "\"1\"", "1"] {
+            assert_eq!(truth(json), Ok(Some(true)), "{json}");
+        }
+        for json in ["false", "null", "\"\"", "\"No\"", "\"off\"", "\"n\"", "\"F\"", "\"0\"", "0", "\"null\""] {
+            assert_eq!(truth(json), Ok(Some(false)), "{json}");
+        }
+        for json in ["\"maybe\"", "2", "[]", "{}"] {
+            assert_eq!(truth(json), Err(BadField::Wrong("is_a")), "{json}");
+        }
+        assert_eq!(Fields::read(b"{}", None).unwrap().truth("is_a"), Ok(None));
+    }
+
+    #[test]
+    fn times_and_numbers_are_read_or_refused() {
+        let fields = Fields::read(
+            br#"{"a": "2345-12-27T11:22:33", "b": "2345-12-27T12:22:33+01:00", "c": "tomorrow", "d": null, "n": "7", "m": -1, "x": 1.5}"#,
+            None,
+        )
+        .unwrap();
+        let time = Timestamp::from_micros(11_865_007_353_000_000);
+        assert_eq!(fields.time("a"), Ok(Some(time)));
+        assert_eq!(fields.time("b"), Ok(Some(time)));
+        assert_eq!(fields.time("c"), Err(BadField::Wrong("c")));
+        assert_eq!((fields.time("d"), fields.time("e")), (Ok(None), Ok(None)));
+        assert_eq!((fields.number("n"), fields.number("m")), (Ok(Some(7)), Ok(Some(-1))));
+        assert_eq!(fields.number("x"), Err(BadField::Wrong("x")));
+        assert_eq!((fields.number("a"), fields.number("d")), (Err(BadField::Wrong("a")), Ok(None)));
+        assert!(fields.is_in_body("d") && !fields.is_in_body("e"));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod peer;
 mod sessions;
 mod sign_up;
 mod totp;
+mod user;
 mod users;
 
 use std::sync::Arc;
@@ -58,6 +59,7 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
         .route("/user/logout", any(handler(|call| Box::pin(users::logout(call)))))
         .merge(password_reset::routes())
         .merge(sign_up::routes())
+        .merge(user::routes())
         .route("/user/totp", patch(handler(|call| Box::pin(totp::reset(call)))))
         .route("/user/totp/recovery", post(handler(|call| Box::pin(totp::recovery(call)))))
         .route("/user/totp/validate", post(handler(|call| Box::pin(totp::validate(call)))))
@@ -159,9 +161,9 @@ async fn run(
     operation: Handler,
 ) -> Result<Value, Refusal> {
     let application = fields.required("current_app")?;
-    let sso = &doors.app.config.sso;
-    if !sso.apps.contains(&application) {
-        return Err(Refusal::Code { status: StatusCode::OK, code: codes::APP_INVALID });
+    let apps = &doors.app.config.apps;
+    if !apps.all.contains(&application) {
+        return Err(Refusal::Code { status: StatusCode::OK, code: codes::app_invalid(apps) });
     }
     let application = printable(&application, NAME_CHARACTERS_MAX);
     let context = peer::context(doors, sender, &fields, ids, &application)?;

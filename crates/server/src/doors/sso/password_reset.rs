@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{delete, patch, post};
 use countersign_identity::audit::Reason;
+use countersign_identity::login::PasswordPool as _;
 use countersign_identity::password::NewPassword;
 use countersign_identity::sign_on::password_reset::{ResetError, ResetMail};
 use countersign_identity::{RequestContext, Secret};

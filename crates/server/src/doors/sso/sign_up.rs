@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{patch, post};
 use countersign_identity::audit::Reason;
+use countersign_identity::login::PasswordPool as _;
 use countersign_identity::repository::{FindProfile, FindUser, Run as _};
 use countersign_identity::sign_on::sign_up::{ConfirmError, SignUp};
 use countersign_identity::standing::Way;
@@ -34,8 +35,8 @@ async fn begin(call: &Call) -> Result<Value, Refusal> {
     let (app, fields, config) = (&call.app, &call.fields, &call.app.config);
     let (username, password) = (fields.required("username")?, Secret::new(fields.required("password")?));
     let (email, applications) = (fields.optional("email")?, applications(fields)?);
-    let is_known = |application: &String| config.sso.apps.contains(application);
-    let is_open = |application: &String| config.sso.signup_apps.contains(application);
+    let is_known = |application: &String| config.apps.all.contains(application);
+    let is_open = |application: &String| config.apps.signup_allowed.contains(application);
     if !applications.iter().all(is_known) {
         return Err(Refusal::code(codes::APP_INVALID));
     }
@@ -108,7 +109,7 @@ pub fn welcome(app: &Arc<App>, user: User) {
             Ok(record) => record,
             Err(error) => return tracing::warn!(?error, "a user who signed up can't be welcomed"),
         };
-        let profile = record.map(|(_, profile)| profile).filter(|profile| profile.confirmed.is_some());
+        let profile = record.map(|record| record.profile).filter(|profile| profile.confirmed.is_some());
         let address = profile.and_then(|profile| MailAddress::parse(&profile.email?.text));
         if let Some(address) = address.filter(|_| works_on.mail_to(user.id).is_ok()) {
             let values = Values { username: user.login.as_str(), ..Values::default() };

@@ -4,7 +4,7 @@ use countersign_identity::Secret;
 use countersign_identity::sign_on::{CallerError, SignIn};
 use serde_json::{Value, json};
 
-use super::codes::{APP_INVALID, Refusal};
+use super::codes::{PASSWORD_EXPIRING, Refusal, app_invalid, login_refused};
 use super::{Call, sessions};
 use crate::clock::{now, random};
 
@@ -12,17 +12,31 @@ use crate::clock::{now, random};
 pub async fn login(call: &Call) -> Result<Value, Refusal> {
     let (username, password) = (call.fields.required("username")?, Secret::new(call.fields.required("password")?));
     let code = call.fields.optional("totp_code")?.map(Secret::new);
-    if !call.app.config.sso.login_apps().contains(&call.context.application) {
-        return Err(Refusal::code(APP_INVALID));
+    let new_password = call.fields.optional("new_password")?.map(Secret::new);
+    let config = &call.app.config;
+    if !config.apps.login_allowed().contains(&call.context.application) {
+        return Err(Refusal::code(app_invalid(&config.apps)));
     }
-    let given = SignIn { username: &username, password: &password, code: code.as_ref(), context: &call.context };
-    let signed_in = call.app.sign_in(&given, &mut random()).await?;
-    Ok(json!({
+    let (code, new_password, context) = (code.as_ref(), new_password.as_ref(), &call.context);
+    let given = SignIn { username: &username, password: &password, code, new_password, context };
+    let signed_in = call.app.sign_in(&given, &mut random()).await.map_err(|error| login_refused(error, config))?;
+    if signed_in.has_new_password {
+        call.hub.revoke_user(signed_in.user.id, "the user got another password");
+    }
+    let mut answer = json!({
         "ust": signed_in.token.expose(),
         "user_id": signed_in.user.id.to_sign_on(),
         "creation_time": sessions::time(signed_in.session.created),
         "expiration_time": sessions::time(signed_in.session.expires),
-    }))
+    });
+    if let Value::Object(fields) = &mut answer
+        && signed_in.is_expiring
+        && config.password.inform_if_about_to_expire
+    {
+        fields.insert("status".to_owned(), json!("warning"));
+        fields.insert("sub_status".to_owned(), json!([PASSWORD_EXPIRING]));
+    }
+    Ok(answer)
 }
 
 /// `POST /user/logout`: an unknown session is as good as ended.

@@ -15,7 +15,7 @@ use crate::support::{PASSWORD, SOON, aborted, audit, ends, metric, passed, serve
 const NEW: &str = "another horse battery";
 const EMAIL: &str = "jsmith@example.com";
 /// Who signs up comes in with the token alone.
-const SIGN_UP: &str = "[sso]\nsignup_apps = ['CRM']\n[signup]\nis_approval_needed = false\n\
+const SIGN_UP: &str = "[apps]\nsignup_allowed = ['CRM']\n[signup]\nis_approval_needed = false\n\
     always_return_confirm_token = true\n";
 
 /// Signs `LOGIN` up, with an address.

@@ -97,7 +97,7 @@ async fn a_session_is_revoked_by_its_owner_by_super_users_and_by_the_operator() 
 
 #[tokio::test]
 async fn no_renewal_goes_beyond_the_longest_life() {
-    let server = server_with("[sso]\nsession_seconds = 600\nsession_seconds_max = 2\n").start().await;
+    let server = server_with("[session]\nexpiry = 10\n[sessions]\nseconds_max = 2\n").start().await;
     server.add_user(LOGIN, "frontend", PASSWORD).await;
     let signed_in = login(&server, LOGIN).await;
     let token = signed_in["ust"].as_str().unwrap();

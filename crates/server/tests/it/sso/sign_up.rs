@@ -12,7 +12,7 @@ use crate::http_client::Reply;
 use crate::mail::outbox;
 use crate::support::{PASSWORD, SOON, audit, passed, server_with};
 
-const OPEN: &str = "[sso]\napps = ['CRM', 'ERP', 'HR']\nsignup_apps = ['CRM', 'ERP']\n";
+const OPEN: &str = "[apps]\nall = ['CRM', 'ERP', 'HR']\nsignup_allowed = ['CRM', 'ERP']\n";
 const EMAIL: &str = "ann@example.com";
 
 /// Sign-ups with these settings; no mail goes out.

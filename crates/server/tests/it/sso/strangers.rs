@@ -13,7 +13,7 @@ const PENDING: &str = "pending1";
 
 #[tokio::test]
 async fn unknown_wrong_locked_and_unapproved_are_answered_with_the_same_bytes() {
-    let server = server_with("[sso]\napps = ['CRM']\nsignup_apps = ['CRM']\n").start().await;
+    let server = server_with("[apps]\nall = ['CRM']\nsignup_allowed = ['CRM']\n").start().await;
     for login in [LOGIN, LOCKED, SUPER] {
         server.add_user(login, "frontend", PASSWORD).await;
     }

@@ -131,7 +131,7 @@ async fn sessions_of_the_bus_end_with_the_sign_on_session_that_opened_them() {
 
 #[tokio::test]
 async fn a_session_of_the_bus_lasts_as_long_as_its_sign_on_session_is_renewed() {
-    let server = server_with("[sso]\nsession_seconds = 3\nsession_seconds_max = 8\n").start().await;
+    let server = server_with("[session]\nexpiry = 0.05\n[sessions]\nseconds_max = 8\n").start().await;
     server.add_user(LOGIN, "frontend", PASSWORD).await;
     let token = ust(&server, LOGIN).await;
     let session = sign_in(&server, "", &token).await.unwrap();
