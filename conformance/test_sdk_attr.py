@@ -21,14 +21,19 @@ def scene(tmp_path_factory):
         yield sdk_scenes.scene(server)
 
 
+def of_user(scene):
+    """Attributes of a new user, as the user sees them."""
+    return scene.sso.user.get_current_user("cid", scene.added().ust, *FROM).attr
+
+
 def of_session(scene):
     """Attributes of a new session, as a super-user sees them."""
     return scene.sso.user.session.get("cid", scene.ust(REGULAR), scene.boss, *FROM).attr
 
 
-@pytest.fixture
-def attr(scene):
-    return of_session(scene)
+@pytest.fixture(params=[of_user, of_session])
+def attr(request, scene):
+    return request.param(scene)
 
 
 def now():
@@ -129,6 +134,30 @@ def test_to_dict_gives_all_values(attr):
     attr.create("b", [2])
     assert attr.to_dict() == {"a": 1, "b": [2]}
     assert attr.to_dict(value_to_dict=True)["b"]["value"] == [2]
+
+
+def test_attributes_of_others_are_for_super_users(scene):
+    owner = scene.added()
+    user_id = owner.user_id
+    own = scene.sso.user.get_current_user("cid", owner.ust, *FROM).attr
+    own.create("a", "mine")
+    other = scene.sso.user.get_current_user("cid", scene.ust(REGULAR), *FROM).attr
+    for call in (
+        lambda: other.get("a", user_id=user_id),
+        lambda: other.names(user_id),
+        lambda: other.to_dict(user_id=user_id),
+        lambda: other.create("b", 1, user_id=user_id),
+        lambda: other.create_many([{"name": "b", "value": 1, "user_id": user_id}]),
+        lambda: other.set_expiry("a", 1, user_id),
+        lambda: other.delete("a", user_id),
+    ):
+        refused(NOT_ALLOWED, call)
+    assert own.to_dict() == {"a": "mine"}
+    boss = scene.sso.user.get_user_by_id("cid", user_id, scene.boss, *FROM).attr
+    assert boss.to_dict() == {"a": "mine"}
+    boss.create_many([{"name": "b", "value": 1, "user_id": user_id}])
+    assert own.exists("b")
+    refused(INVALID_INPUT, boss.create_many, [{"name": "c", "value": 1}, {"name": "d", "value": 1, "user_id": "zusr1"}])
 
 
 def test_attributes_of_a_session_end_with_it(scene):

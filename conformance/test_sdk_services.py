@@ -5,21 +5,28 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+import uuid
+from collections import namedtuple
 
 import pytest
 import swampyer
 
 import zato_seed
-from conftest import JSMITH, KRISTEN, WORKER, ZOE
-from countersign.otp import login
+from conftest import KRISTEN, WORKER, ZOE
+from countersign import otp
 from countersign.services import Request, Response, Service, invoke, load, service_name
-from countersign.sso import SSO
+from countersign.sso import SSO, ValidationError
 from service_host import ServiceHost
+from totp_codes import code
 
 APP, ADDRESS = "CRM", "127.0.0.1"
+PASSWORD = "correct horse battery staple"
+OLD_KEY, NEW_KEY = "KMCLCWN4YPMD2WO3", "G7WSZQ3JKCM6DKMCLCWN4YPMD2WO3AAB"
 SEED_URI = "my-services.reset-user-totp-key"
 # Date, time, level, correlation id, service: message.
 LOGGED = re.compile(r"^\S+ \S+ (?P<level>\w+) (?P<cid>\w+) (?P<service>\S+): (?P<message>.*)$")
+
+Story = namedtuple("Story", "sso boss user_id username login")
 
 
 def signed_in(server, user):
@@ -33,7 +40,7 @@ def hosted(server, path, user=ZOE, *more):
 
 def called(server, uri, *arguments, user=ZOE, **named):
     """Calls a procedure over the bus; an error is an exception with its arguments."""
-    client = login(server.url("ws"), user.login, user.password, library="swampyer")
+    client = otp.login(server.url("ws"), user.login, user.password, library="swampyer")
     try:
         return client.call(uri, *arguments, **named)
     finally:
@@ -69,38 +76,92 @@ def test_the_documents_program_differs_in_its_values_and_its_slip_alone():
     ]
 
 
-def test_the_documents_program_makes_a_key_for_another_user(server, tmp_path):
-    boss, user = signed_in(server, ZOE), signed_in(server, JSMITH)
-    path = written(tmp_path, zato_seed.adapted(boss.ust, user.user_id))
+@pytest.fixture
+def story(server):
+    """A user with a second factor, whose key is changed."""
+    with SSO(server.urls["http"]) as sso:
+        boss = sso.user.login("cid", ZOE.login, ZOE.password, APP, ADDRESS).ust
+        data = {"username": f"user.{uuid.uuid4().hex}", "password": PASSWORD, "is_totp_enabled": True, "totp_key": OLD_KEY}
+        user_id = sso.user.create_user("cid", data, boss, APP, ADDRESS, auto_approve=True)
+
+        def login(key, steps=0):
+            given = {"totp_code": code(key, steps)}
+            return sso.user.login("cid", data["username"], PASSWORD, APP, ADDRESS, **given).ust
+
+        yield Story(sso, boss, user_id, data["username"], login)
+
+
+def test_the_documents_program_makes_a_key_for_another_user(server, story, tmp_path):
+    path = written(tmp_path, zato_seed.adapted(story.boss, story.user_id))
     with hosted(server, path, ZOE, "--zato-alias") as host:
         assert host.line() == SEED_URI
         assert called(server, SEED_URI) is None
         line = logged(host, "New key: [A-Z2-7]{32}")
     assert line["service"] == SEED_URI
-    rows = trail(server, line["cid"])
-    assert [(row["operation"], row["actor"], row["outcome"]) for row in rows] == [("totp.reset", "zoe", "accepted")]
+    only_codes_of(story, line["message"].removeprefix("New key: "))
+    told_by(server, line["cid"], ("totp.reset", ZOE.login, "accepted"))
 
 
-def test_the_documents_program_is_told_nothing_of_a_key_that_it_gave(server, tmp_path):
-    boss, user = signed_in(server, ZOE), signed_in(server, JSMITH)
-    path = written(tmp_path, zato_seed.adapted(boss.ust, user.user_id, "KMCLCWN4YPMD2WO3"))
+def test_the_documents_program_is_told_nothing_of_a_key_that_it_gave(server, story, tmp_path):
+    path = written(tmp_path, zato_seed.adapted(story.boss, story.user_id, NEW_KEY))
     with hosted(server, path, ZOE, "--zato-alias") as host:
         assert host.line() == SEED_URI
         called(server, SEED_URI)
-        assert logged(host, "New key: .*")["message"] == "New key: None"
+        line = logged(host, "New key: .*")
+    assert line["message"] == "New key: None"
+    only_codes_of(story, NEW_KEY)
+    told_by(server, line["cid"], ("totp.reset", ZOE.login, "accepted"))
 
 
-def test_the_documents_program_is_refused_to_a_regular_user(server, tmp_path):
-    user, other = signed_in(server, KRISTEN), signed_in(server, JSMITH)
-    path = written(tmp_path, zato_seed.adapted(user.ust, other.user_id))
+def test_the_documents_program_is_refused_to_a_regular_user(server, story, tmp_path):
+    path = written(tmp_path, zato_seed.adapted(signed_in(server, KRISTEN).ust, story.user_id))
     with hosted(server, path, ZOE, "--zato-alias") as host:
         assert host.line() == SEED_URI
         with pytest.raises(swampyer.ExInvocationError) as error:
             called(server, SEED_URI)
         line = logged(host, "Refused: .*")
     assert error.value.args == ("E008002",)
-    rows = trail(server, line["cid"])
-    assert [(row["operation"], row["actor"], row["outcome"]) for row in rows] == [("totp.reset", KRISTEN.login, "refused")]
+    assert story.login(OLD_KEY)
+    told_by(server, line["cid"], ("totp.reset", KRISTEN.login, "refused"))
+
+
+def test_the_same_by_rest(server, story):
+    send = story.sso.caller.send
+    given = {"ust": story.boss, "user_id": story.user_id, "current_app": APP, "totp_label": "My SSO key"}
+    made = send("PATCH", "/user/totp", {**given, "cid": "rest-made"})
+    only_codes_of(story, made["totp_key"])
+    assert "totp_key" not in send("PATCH", "/user/totp", {**given, "totp_key": NEW_KEY, "cid": "rest-given"})
+    assert story.login(NEW_KEY, 1)
+    refused = {**given, "ust": signed_in(server, KRISTEN).ust, "cid": "rest-refused"}
+    with pytest.raises(ValidationError) as error:
+        send("PATCH", "/user/totp", refused)
+    assert error.value.sub_status == ["E008002"]
+    for cid in ("rest-made", "rest-given"):
+        told_by(server, cid, ("totp.reset", ZOE.login, "accepted"))
+    told_by(server, "rest-refused", ("totp.reset", KRISTEN.login, "refused"))
+
+
+def test_the_same_by_command(server, story):
+    reset = ["user", "totp", "reset", story.username, "--label", "My SSO key"]
+    made = json.loads(server.cli(*reset, "--json"))
+    only_codes_of(story, made["totp_key"])
+    assert "totp_key" not in json.loads(server.cli(*reset, "--key", NEW_KEY, "--json"))
+    assert story.login(NEW_KEY, 1)
+
+
+def only_codes_of(story, key):
+    """They log in; the old key's don't."""
+    with pytest.raises(ValidationError) as error:
+        story.login(OLD_KEY)
+    assert error.value.sub_status == ["E005001"]
+    assert story.login(key)
+
+
+def told_by(server, cid, *wanted):
+    """The audit trail has these of the correlation id, and nothing secret."""
+    rows = trail(server, cid)
+    assert [(row["operation"], row["actor"], row["outcome"]) for row in rows] == list(wanted), rows
+    assert NEW_KEY not in str(rows) and OLD_KEY not in str(rows)
 
 
 # Services of our own

@@ -84,6 +84,15 @@ def test_require_super_user_gives_the_session_of_one(scene, session):
     refused(NO_SESSION, session.require_super_user, "cid", NO_UST, *FROM)
 
 
+def test_get_current_session_says_whose_it_is(scene, session):
+    current = session.get_current_session("cid", scene.ust(REGULAR), *FROM, needs_super_user=False)
+    assert (current.username, current.user.username, current.remote_addr) == (REGULAR, REGULAR, None)
+    current = session.get_current_session("cid", scene.boss, *FROM, needs_super_user=True)
+    assert (current.username, current.is_super_user, current.remote_addr) == (SUPER, True, ADDRESS)
+    refused(NOT_ALLOWED, session.get_current_session, "cid", scene.ust(REGULAR), *FROM, True)
+    refused(NO_SESSION, session.get_current_session, "cid", NO_UST, *FROM, False)
+
+
 def test_get_session_by_ust_is_made_with_the_programs_own_session(scene):
     session = scene.privileged.user.session
     info = scene.login(REGULAR)
