@@ -93,7 +93,8 @@ def test_a_sealed_value_is_opened_unless_told_otherwise(attr):
     assert (attr.get("secret").value, attr.get("secret").is_encrypted) == ("text", True)
     assert attr.get("secret", decrypt=False).value != "text"
     attr.set("secret", "clear")
-    assert (attr.get("secret").value, attr.get("secret").is_encrypted) == ("clear", False)
+    # What is sealed stays so.
+    assert (attr.get("secret").value, attr.get("secret").is_encrypted) == ("clear", True)
 
 
 def test_exists_says_which_are_there(attr):

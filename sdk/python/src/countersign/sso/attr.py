@@ -89,13 +89,13 @@ class Attrs:
 
     def set_expiry(self, name: str, expiration: Optional[int], user_id: Optional[str] = None) -> None:
         """When an attribute ends; its value stays. ``None``: never."""
-        self._call("PATCH", {"name": name, "expiration": expiration, "only_expiration": True}, "", user_id)
+        self._call("PATCH", {"name": name, "expiration": expiration}, "/expiry", user_id)
 
     def set_expiry_many(
         self, data: Union[list[str], Items], expiration: Optional[int] = None, user_id: Optional[str] = None
     ) -> None:
         """When these end: each a name, or a dict with ``name`` and ``expiration``."""
-        self._call("PATCH", {"data": data, "expiration": expiration, "only_expiration": True}, "", user_id)
+        self._call("PATCH", {"data": data, "expiration": expiration}, "/expiry", user_id)
 
     def to_dict(
         self, decrypt: bool = True, value_to_dict: bool = False, serialize_dt: bool = False, user_id: Optional[str] = None
