@@ -64,6 +64,8 @@ names! {
         UserRole = "user.role",
         /// A user was deleted.
         UserDelete = "user.delete",
+        /// A user was brought over from another system.
+        UserImport = "user.import",
         /// A user's password was set.
         UserPassword = "user.password",
         /// A public key of a user was added.

@@ -20,6 +20,7 @@ mod credential;
 mod expires;
 mod identity;
 mod ids;
+pub mod import;
 pub mod login;
 mod login_name;
 pub mod otp;

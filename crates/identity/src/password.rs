@@ -14,7 +14,7 @@ use argon2::password_hash::PasswordHasher as _;
 use argon2::{Algorithm, Argon2, Params, Version};
 use rand_core::CryptoRng;
 
-use self::foreign::ForeignHash;
+use self::foreign::{ForeignHash, ForeignHashError};
 use crate::password_policy::{PasswordPolicy, PasswordRefused};
 use crate::proof::scram::Verifier;
 use crate::proof::wampcra::SharedKey;
@@ -44,6 +44,15 @@ impl PasswordHash {
     /// The hash that storage kept.
     pub fn from_stored(phc: String) -> Self {
         Self(phc)
+    }
+
+    /// The hash that another system kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ForeignHashError`] for one that can't be checked here.
+    pub fn from_foreign(text: String) -> Result<Self, ForeignHashError> {
+        ForeignHash::parse(&text).map(|_| Self(text))
     }
 
     /// The PHC string, for storage only.

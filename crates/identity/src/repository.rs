@@ -8,6 +8,7 @@ use std::future::Future;
 
 use crate::audit::{AuditEvent, AuditRow, Operation as AuditedOperation, Outcome, Reason};
 use crate::audit_chain::{Checkpoint, FoundRow, Position, Stub};
+use crate::import::{ImportUser, ImportUserOutcome};
 use crate::password::{PasswordHash, PasswordSecrets};
 use crate::permission::{Pattern, Rule};
 use crate::profile::{Profile, UserRecord};
@@ -85,6 +86,7 @@ macro_rules! operations {
 operations! {
     Bootstrap => BootstrapOutcome;
     CreateUser => CreateUserOutcome;
+    ImportUser => ImportUserOutcome;
     FindUser => Option<User>;
     FindProfile => Option<UserRecord>;
     FindByEmail => Vec<User>;

@@ -13,8 +13,6 @@ use zeroize::Zeroizing;
 
 use crate::{Digest, Pepper, Secret};
 
-/// Random bytes of a token: 160 bits, a whole number of characters.
-const RANDOM_BYTES: usize = 20;
 /// Bytes of the checksum: 40 bits, a whole number of characters.
 const CHECKSUM_BYTES: usize = 5;
 
@@ -42,6 +40,8 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
+    /// Random bytes of a token: 160 bits, a whole number of characters.
+    pub const RANDOM_BYTES: usize = 20;
     const ALL: [Self; 4] = [Self::Session, Self::PasswordReset, Self::ResetKey, Self::SignUp];
 
     /// What a token of this kind begins with.
@@ -56,9 +56,14 @@ impl TokenKind {
 
     /// A fresh token.
     pub fn generate(self, rng: &mut impl CryptoRng) -> Secret {
-        let mut bytes = Zeroizing::new([0; RANDOM_BYTES]);
+        let mut bytes = Zeroizing::new([0; Self::RANDOM_BYTES]);
         rng.fill_bytes(bytes.as_mut_slice());
-        let body = Zeroizing::new(BASE32.encode(bytes.as_slice()));
+        self.of_bytes(&bytes)
+    }
+
+    /// The token of these bytes, which nobody can guess.
+    pub fn of_bytes(self, bytes: &[u8; Self::RANDOM_BYTES]) -> Secret {
+        let body = Zeroizing::new(BASE32.encode(bytes));
         Secret::new(format!("{}{}{}", self.prefix(), *body, self.checksum(&body)))
     }
 
@@ -66,7 +71,7 @@ impl TokenKind {
     pub fn of(token: &Secret) -> Option<Self> {
         let text = token.expose();
         let kind = Self::ALL.into_iter().find(|kind| text.starts_with(kind.prefix()))?;
-        let (body, checksum) = text.strip_prefix(kind.prefix())?.split_at_checked(RANDOM_BYTES * 8 / 5)?;
+        let (body, checksum) = text.strip_prefix(kind.prefix())?.split_at_checked(Self::RANDOM_BYTES * 8 / 5)?;
         // No secret is compared here: who knows the text can compute its checksum.
         (kind.checksum(body) == checksum).then_some(kind)
     }

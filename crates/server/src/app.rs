@@ -18,6 +18,8 @@ use crate::afterwards::Afterwards;
 use crate::allowances::Allowances;
 use crate::clock::now;
 use crate::config::{Config, ConfigError};
+use crate::fernet::FernetKey;
+use crate::import;
 use crate::mail::Mailer;
 use crate::metrics::{Metrics, ServerLimit};
 use crate::password_pool::HashingPool;
@@ -44,6 +46,8 @@ pub struct App {
     pub config: Config,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Keys under which clients of Zato SSO hold tokens of sessions that were imported.
+    zato_keys: Vec<FernetKey>,
     /// Held while a role is edited.
     pub role_edits: tokio::sync::Mutex<()>,
     throttle: Mutex<Throttle>,
@@ -55,7 +59,12 @@ impl App {
     /// # Errors
     ///
     /// [`ConfigError`] for texts of mails that can't be used.
-    pub fn new(identity: Identity<Store>, config: Config, trail: Trail) -> Result<Self, ConfigError> {
+    pub fn new(
+        identity: Identity<Store>,
+        config: Config,
+        trail: Trail,
+        zato_keys: Vec<FernetKey>,
+    ) -> Result<Self, ConfigError> {
         let metrics = Arc::new(Metrics::default());
         Ok(Self {
             mailer: Mailer::new(&config, SITE_NAME, Arc::clone(&metrics))?,
@@ -64,11 +73,21 @@ impl App {
             passwords: HashingPool::new(&config.password, identity.settings().secrets, Arc::clone(&metrics)),
             identity,
             trail,
+            zato_keys,
             metrics,
             role_edits: tokio::sync::Mutex::default(),
             throttle: Mutex::new(Throttle::new(config.throttle())),
             config,
         })
+    }
+
+    /// The session token that a client means: what a client of Zato SSO holds stands for one of ours.
+    pub fn session_token(&self, given: Secret) -> Secret {
+        self.imported_token(&given).unwrap_or(given)
+    }
+
+    fn imported_token(&self, given: &Secret) -> Option<Secret> {
+        self.zato_keys.iter().find_map(|key| import::zato::token(given, key))
     }
 
     /// Login by ticket, for every door.
@@ -77,7 +96,9 @@ impl App {
     ///
     /// [`LoginError`], by then in the trail.
     pub async fn login(&self, attempt: &Attempt<'_>) -> Result<LoggedIn, LoginError> {
-        let rules = Box::pin(async { self.identity.login(attempt, &self.passwords, now()).await });
+        let imported = self.imported_token(attempt.ticket);
+        let attempt = Attempt { ticket: imported.as_ref().unwrap_or(attempt.ticket), ..*attempt };
+        let rules = Box::pin(async { self.identity.login(&attempt, &self.passwords, now()).await });
         self.throttled(&attempt.claim, rules).await
     }
 

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 use crate::data_dir::{DataDir, read_private, write_private};
+use crate::fernet::FernetKey;
 
 /// Why there is no keyring.
 #[derive(Debug, thiserror::Error)]
@@ -45,21 +46,28 @@ struct Stored {
     /// The newest first. Keyrings of earlier versions have none.
     #[serde(default)]
     seal_keys: Vec<String>,
+    /// Keys of Zato SSO from where sessions were imported, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    zato_keys: Vec<String>,
 }
 
 /// What a keyring holds.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "each says which keys")]
 pub struct Keys {
     /// For digests.
     pub pepper: Pepper,
     /// For sealing, the newest first; none in a keyring that an earlier version made.
     pub seal_keys: Vec<SealKey>,
+    /// For reading session tokens of Zato SSO; none unless sessions were imported.
+    pub zato_keys: Vec<FernetKey>,
 }
 
 impl Drop for Stored {
     fn drop(&mut self) {
         self.pepper.zeroize();
         self.seal_keys.zeroize();
+        self.zato_keys.zeroize();
     }
 }
 
@@ -83,6 +91,7 @@ pub fn load_or_create(data: &DataDir, rng: &mut impl CryptoRng) -> Result<Keys, 
         version: VERSION,
         pepper: generate::<{ Pepper::BYTES }>(rng),
         seal_keys: vec![generate::<{ SealKey::BYTES }>(rng)],
+        zato_keys: Vec::new(),
     };
     write(&path, &stored)?;
     stored.keys().ok_or(KeyringError::Corrupt(path))
@@ -102,11 +111,28 @@ pub fn add_seal_key(data: &DataDir, rng: &mut impl CryptoRng) -> Result<Vec<Seal
     Ok(keys.seal_keys)
 }
 
+/// Adds a key of Zato SSO, unless it is there. The caller holds the directory's lock.
+///
+/// # Errors
+///
+/// [`KeyringError`]; the file is as it was.
+pub fn add_zato_key(data: &DataDir, key: &FernetKey) -> Result<(), KeyringError> {
+    let path = data.keyring();
+    let Some(mut stored) = read(&path)? else { return Err(KeyringError::Lost(path)) };
+    let text = key.to_text();
+    if stored.zato_keys.iter().any(|known| known == text.expose()) {
+        return Ok(());
+    }
+    stored.zato_keys.insert(0, text.expose().to_owned());
+    write(&path, &stored)
+}
+
 impl Stored {
     fn keys(&self) -> Option<Keys> {
         let pepper = Pepper::new(decoded(&self.pepper)?);
         let seal_keys = self.seal_keys.iter().map(|key| decoded(key).map(SealKey::new)).collect::<Option<_>>()?;
-        Some(Keys { pepper, seal_keys })
+        let zato_keys = self.zato_keys.iter().map(|key| FernetKey::parse(key).ok()).collect::<Option<_>>()?;
+        Some(Keys { pepper, seal_keys, zato_keys })
     }
 }
 
@@ -176,6 +202,19 @@ mod tests {
         assert_eq!((two.len(), &two[1..]), (2, &one[..]));
         let text = String::from_utf8(std::fs::read(data.keyring()).unwrap()).unwrap();
         assert!(text.contains(&pepper));
+    }
+
+    #[test]
+    fn keeps_each_key_of_zato_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = DataDir::open(dir.path()).unwrap();
+        load_or_create(&data, &mut random()).unwrap();
+        let key = FernetKey::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").unwrap();
+        for _ in 0..2 {
+            add_zato_key(&data, &key).unwrap();
+        }
+        let kept = &load_or_create(&data, &mut random()).unwrap().zato_keys;
+        assert_eq!(kept.iter().map(FernetKey::to_text).collect::<Vec<_>>(), [key.to_text()]);
     }
 
     #[test]

@@ -16,10 +16,12 @@ mod cookies;
 mod data_dir;
 mod demo;
 mod doors;
+mod fernet;
 #[doc(hidden)]
 pub mod fuzzing;
 mod history;
 mod hub;
+mod import;
 mod json_parts;
 mod keyring;
 mod mail;

@@ -89,7 +89,7 @@ pub fn open_data(path: &Path) -> Result<DataDir, OpenFailed> {
 ///
 /// [`OpenFailed`], which says what to do.
 pub async fn open(data: &DataDir, config: Config, _: &DataLock) -> Result<Installation, OpenFailed> {
-    let Keys { pepper, mut seal_keys } = keyring::load_or_create(data, &mut random())?;
+    let Keys { pepper, mut seal_keys, zato_keys } = keyring::load_or_create(data, &mut random())?;
     let settings = config.identity(pepper)?;
     let store = match &config.storage.url {
         None => Store::open_sqlite(&SqliteSettings::new(data.database()))?,
@@ -109,7 +109,8 @@ pub async fn open(data: &DataDir, config: Config, _: &DataLock) -> Result<Instal
     let identity = Identity::new(store, settings);
     let context = RequestContext::new(cid::generate(), PeerAddress::Local, "", "cli");
     let first = identity.bootstrap(&config.realm.uri_prefix, &context, now(), &mut random()).await?;
-    Ok(Installation { app: App::new(identity, config, Trail::new(data.audit_checkpoints()))?, first })
+    let trail = Trail::new(data.audit_checkpoints());
+    Ok(Installation { app: App::new(identity, config, trail, zato_keys)?, first })
 }
 
 /// Waits a while for the lock of a data directory.

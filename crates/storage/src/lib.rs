@@ -15,6 +15,7 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod error;
+mod foreign;
 mod history;
 mod migrate;
 mod ops;
@@ -30,6 +31,7 @@ mod tx;
 mod value;
 
 pub use error::{KeyringError, OpenError};
+pub use foreign::{ForeignDatabase, ForeignError, ForeignRow};
 pub use history::{AppendHistory, HistoryEvent, HistoryKey, ReadHistory, TrimHistory};
 pub use postgres::PostgresSettings;
 pub use seal::{Keyring, SealKey};

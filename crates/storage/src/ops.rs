@@ -8,6 +8,7 @@ mod cookies;
 mod credentials;
 mod factors;
 mod history;
+mod import;
 mod linked;
 mod password_resets;
 mod profiles;

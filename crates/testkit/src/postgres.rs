@@ -41,6 +41,17 @@ impl PostgresDatabase {
         database
     }
 
+    /// Executes statements.
+    ///
+    /// # Panics
+    ///
+    /// When one is refused.
+    pub async fn execute(&self, statements: &str) {
+        if let Err(error) = execute(&self.url(), statements).await {
+            panic!("the statements are refused: {error}");
+        }
+    }
+
     /// Address of this database, for the server's configuration.
     pub fn url(&self) -> String {
         with_database(&self.server_url, &self.name)

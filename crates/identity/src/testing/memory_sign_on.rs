@@ -2,6 +2,7 @@
 
 use super::{Execute, State};
 use crate::audit::{AuditEvent, Reason};
+use crate::import::{ImportUser, ImportUserOutcome, ImportedUser};
 use crate::renewal::RenewHash;
 use crate::sign_on::operations::{
     AcceptToken, AcceptTokenOutcome, AcceptedCode, EnableFactor, EnableFactorOutcome, EndSession, EndSessions,
@@ -13,6 +14,25 @@ use crate::sign_on::{ChangeSource, Factor, SESSION_CHANGES_MAX, SessionChange, S
 use crate::standing::Way;
 use crate::user::User;
 use crate::{SessionId, Timestamp, UserId};
+
+impl Execute for ImportUser {
+    fn execute(self, state: &mut State) -> ImportUserOutcome {
+        let ImportedUser { user, profile, factor, sessions, .. } = self.imported;
+        let (outcome, refused) = if state.users.contains_key(&user.login) || state.user(user.id).is_some() {
+            (ImportUserOutcome::Exists, Some(Reason::Exists))
+        } else if state.roles.contains_key(&user.role) {
+            state.profiles.insert(user.id, profile);
+            state.factors.extend(factor.map(|factor| (user.id, factor)));
+            state.sessions.extend(sessions);
+            state.users.insert(user.login.clone(), user);
+            (ImportUserOutcome::Imported, None)
+        } else {
+            (ImportUserOutcome::NoSuchRole, Some(Reason::BadRequest))
+        };
+        state.record(self.audit, refused);
+        outcome
+    }
+}
 
 impl Execute for FindFactor {
     fn execute(self, state: &mut State) -> Option<(User, Option<Factor>)> {

@@ -65,8 +65,32 @@ pub enum CliCommand {
     Publish(bus::Publish),
     /// Subscribe to a topic and print its events, one to a line, as JSON
     Subscribe(bus::Subscribe),
+    /// Bring users over from another system
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Show the version
     Version,
+}
+
+/// `import …`
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Users, password hashes, second factors, attributes and live sessions of Zato SSO. Shows what would be done, unless
+    /// told to --apply it. The server must not run.
+    Zato {
+        /// Zato's database: a file of SQLite, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
+        #[arg(long, value_name = "URL", env = "COUNTERSIGN_IMPORT_DB", hide_env_values = true)]
+        db: String,
+        /// secrets.conf of Zato's server
+        #[arg(long, value_name = "FILE")]
+        secrets: PathBuf,
+        /// Role of users who are no super-users; those get the role trust
+        #[arg(long, default_value = "frontend")]
+        role: String,
+        /// Write what was found
+        #[arg(long)]
+        apply: bool,
+    },
 }
 
 /// `user …`

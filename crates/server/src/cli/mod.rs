@@ -6,6 +6,7 @@
 
 mod arguments;
 mod bus;
+mod import;
 mod print;
 mod trail;
 
@@ -81,6 +82,7 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
         CliCommand::Call(command) => return bus::call(command, json).await,
         CliCommand::Publish(command) => return bus::publish(command, json).await,
         CliCommand::Subscribe(command) => return bus::subscribe(command).await,
+        CliCommand::Import(command) => return import::run(&cli.data, cli.config.as_deref(), &command, json).await,
         CliCommand::User(command) => user(command)?,
         CliCommand::Session(command) => session(command),
         CliCommand::Role(command) => role(command),

@@ -88,6 +88,19 @@ pub fn answer(kind: Kind, value: &Value, json: bool) -> String {
     }
 }
 
+/// The report of an import: what was counted, then the notes.
+pub fn report(report: &Value) -> String {
+    let names = report.as_object().into_iter().flatten().filter(|(_, value)| value.is_u64()).map(|(name, _)| name);
+    let mut text =
+        names.fold(String::new(), |text, name| text + &format!("{}: {}\n", name.replace('_', " "), cell(report, name)));
+    let notes = report.get("notes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if !notes.is_empty() {
+        text.push('\n');
+        text.push_str(&table(&["who", "what"], notes));
+    }
+    text
+}
+
 /// What is worth saying beside an answer, on standard error.
 pub fn note(kind: Kind, value: &Value) -> Option<String> {
     let Kind::NewOtp = kind else { return None };

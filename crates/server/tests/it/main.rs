@@ -12,6 +12,7 @@ mod crash;
 mod doors;
 mod history;
 mod http_client;
+mod import;
 mod live;
 mod longpoll;
 mod mail;

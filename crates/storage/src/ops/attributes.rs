@@ -152,6 +152,31 @@ async fn write<T: Tx>(
     }
 }
 
+/// Stores an attribute that isn't there yet; without its value nothing is stored. The caller holds the owner.
+pub async fn insert<T: Tx>(tx: &mut T, owner: AttributeOwner, attribute: &Attribute) -> Result<(), TxError> {
+    let Some(value) = &attribute.value else { return Ok(()) };
+    let sealed = if attribute.is_sealed {
+        Some(seals::seal(tx, place(owner, &attribute.name), value.expose().as_bytes()).await?)
+    } else {
+        None
+    };
+    let params = [
+        Param::Id(id(owner)),
+        Param::Text(attribute.name.as_str()),
+        if attribute.is_sealed { Param::Null } else { Param::Text(value.expose()) },
+        sealed.as_deref().map_or(Param::Null, Param::Bytes),
+        attribute.created.micros().into(),
+        attribute.modified.micros().into(),
+        Param::optional(attribute.expires.map(Timestamp::micros)),
+    ];
+    let sql = format!(
+        "INSERT INTO {} (owner, name, value, sealed, created_at, modified_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        table(owner)
+    );
+    tx.execute(&sql, &params).await.map(drop)
+}
+
 fn attribute(owner: AttributeOwner, row: Row, opening: Option<&Keyring>) -> Result<Attribute, TxError> {
     let mut record = Record::new(table(owner), row);
     let name = name_of(&record)?;

@@ -67,7 +67,8 @@ pub fn session(row: Row) -> Result<SignOnSession, TxError> {
     })
 }
 
-async fn insert<T: Tx>(tx: &mut T, session: &SignOnSession) -> Result<(), TxError> {
+/// Stores a session.
+pub async fn insert<T: Tx>(tx: &mut T, session: &SignOnSession) -> Result<(), TxError> {
     const SQL: &str = "INSERT INTO sign_on_sessions (id, owner, digest, application, created_at, expires_at, ends_at, \
         checked_at, address, agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let params = [

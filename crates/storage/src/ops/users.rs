@@ -113,7 +113,8 @@ pub fn user(row: Row) -> Result<User, TxError> {
     })
 }
 
-async fn role_exists<T: Tx>(tx: &mut T, role: &RoleName) -> Result<bool, TxError> {
+/// Whether there is such a role.
+pub async fn role_exists<T: Tx>(tx: &mut T, role: &RoleName) -> Result<bool, TxError> {
     exists(tx, "SELECT 1 FROM roles WHERE name = $1", &[role.as_str().into()]).await
 }
 

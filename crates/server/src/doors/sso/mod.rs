@@ -95,9 +95,14 @@ struct Call {
 }
 
 impl Call {
+    /// The session token in this field.
+    fn token(&self, field: &'static str) -> Result<Secret, Refusal> {
+        Ok(self.app.session_token(Secret::new(self.fields.required(field)?)))
+    }
+
     /// Who comes with the session token in this field.
     async fn caller(&self, field: &'static str) -> Result<Caller, Refusal> {
-        let token = Secret::new(self.fields.required(field)?);
+        let token = self.token(field)?;
         Ok(self.app.identity.caller(&token, now()).await?)
     }
 }

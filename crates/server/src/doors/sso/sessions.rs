@@ -1,7 +1,7 @@
 //! Sessions: verified, renewed, looked at, listed, revoked.
 
+use countersign_identity::Timestamp;
 use countersign_identity::sign_on::{Caller, ListedSession, SessionChange, TargetError};
-use countersign_identity::{Secret, Timestamp};
 use serde_json::{Value, json};
 
 use super::Call;
@@ -64,7 +64,7 @@ pub async fn revoke(call: &Call) -> Result<Value, Refusal> {
 /// The session of `target_ust`, by the right of `current_ust`.
 async fn target(call: &Call) -> Result<Result<Caller, TargetError>, Refusal> {
     let caller = call.caller("current_ust").await?;
-    let target = Secret::new(call.fields.required("target_ust")?);
+    let target = call.token("target_ust")?;
     Ok(call.app.identity.target_session(&caller, &target, now()).await)
 }
 

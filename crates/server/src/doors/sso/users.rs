@@ -41,7 +41,7 @@ pub async fn login(call: &Call) -> Result<Value, Refusal> {
 
 /// `POST /user/logout`: an unknown session is as good as ended.
 pub async fn logout(call: &Call) -> Result<Value, Refusal> {
-    let token = Secret::new(call.fields.required("ust")?);
+    let token = call.token("ust")?;
     let caller = match call.app.identity.caller(&token, now()).await {
         Ok(caller) => caller,
         Err(CallerError::NoSuchSession | CallerError::Barred(_)) => return Ok(Value::Null),

@@ -1,0 +1,10 @@
+//! Bringing users over from other systems.
+//!
+//! **Invariant:** a dry run and a real one read, convert and report the same; they differ in the write alone. What can't be
+//! brought over as it was is left out and named in the report, never weakened: an account whose second factor can't be
+//! read comes over locked.
+
+mod report;
+pub mod zato;
+
+pub use self::report::Report;

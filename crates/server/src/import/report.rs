@@ -1,0 +1,81 @@
+//! What an import did, or would do.
+
+use countersign_identity::import::ImportedUser;
+use serde::{Deserialize, Serialize};
+
+/// Most notes that a report holds; what comes after is only counted.
+const NOTES_MAX: usize = 10_000;
+
+/// The report of an import.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Whether nothing was written.
+    pub is_dry_run: bool,
+    /// Users in the other system.
+    pub users_found: u64,
+    /// Users that were brought over.
+    pub users_imported: u64,
+    /// Of them, those whose password came along.
+    pub passwords: u64,
+    /// Of them, those whose second factor came along.
+    pub second_factors: u64,
+    /// Attributes that were brought over.
+    pub attributes: u64,
+    /// Live sessions that were brought over.
+    pub sessions: u64,
+    /// What was left out, or came over changed.
+    pub notes: Vec<Note>,
+    /// Notes that found no room.
+    pub notes_dropped: u64,
+}
+
+/// Something that the operator should know of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Whom it concerns: a name of the other system, and its row where that is no help.
+    pub who: String,
+    /// What happened, without any secret.
+    pub what: String,
+}
+
+/// What a user has that comes over.
+#[derive(Debug, Clone, Copy)]
+pub struct Count {
+    has_password: bool,
+    has_factor: bool,
+    sessions: u64,
+    attributes: u64,
+}
+
+impl Count {
+    /// Counts what `imported` has.
+    pub fn of(imported: &ImportedUser) -> Self {
+        let count = |number| u64::try_from(number).unwrap_or(u64::MAX);
+        Self {
+            has_password: imported.user.password.is_some(),
+            has_factor: imported.factor.is_some(),
+            sessions: count(imported.sessions.len()),
+            attributes: count(imported.attributes.len()),
+        }
+    }
+}
+
+impl Report {
+    /// Counts a user who came over.
+    pub fn count(&mut self, count: Count) {
+        self.users_imported += 1;
+        self.passwords += u64::from(count.has_password);
+        self.second_factors += u64::from(count.has_factor);
+        self.sessions += count.sessions;
+        self.attributes += count.attributes;
+    }
+
+    /// Adds a note.
+    pub fn note(&mut self, who: &str, what: impl Into<String>) {
+        if self.notes.len() < NOTES_MAX {
+            self.notes.push(Note { who: who.to_owned(), what: what.into() });
+        } else {
+            self.notes_dropped += 1;
+        }
+    }
+}
