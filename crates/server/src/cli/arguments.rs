@@ -68,6 +68,8 @@ pub enum CliCommand {
     /// Bring users over from another system
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Print the description of the sign-on API: an `OpenAPI` document
+    Openapi,
     /// Show the version
     Version,
 }

@@ -23,6 +23,7 @@ use crate::admin::{ClearText, Command, SessionCommand, TotpEdit, UserEdit, execu
 use crate::app::App;
 use crate::control;
 use crate::data_dir::{DataDir, DataLock};
+use crate::doors::openapi_document;
 use crate::open::{Installation, load_config, lock, open, open_data};
 use crate::output::say;
 use crate::qr;
@@ -82,6 +83,9 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
         CliCommand::Call(command) => return bus::call(command, json).await,
         CliCommand::Publish(command) => return bus::publish(command, json).await,
         CliCommand::Subscribe(command) => return bus::subscribe(command).await,
+        CliCommand::Openapi => {
+            return say(&format!("{:#}\n", openapi_document())).map_err(|error| explain(&error));
+        }
         CliCommand::Import(command) => return import::run(&cli.data, cli.config.as_deref(), &command, json).await,
         CliCommand::User(command) => user(command)?,
         CliCommand::Session(command) => session(command),

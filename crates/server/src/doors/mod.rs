@@ -35,6 +35,7 @@ mod websocket;
 pub use address::{ListenUrl, ListenUrlError};
 pub use cookie::parse_origin;
 pub use listener::{ACCEPT_PAUSE, BindError, Listener};
+pub use sso::openapi_document;
 pub use tls::TlsError;
 pub use unix::{BoundSocket, peer_uid, reachable};
 

@@ -7,6 +7,7 @@
 //!
 //! **Boundary:** handlers read fields, call one rule, write one answer. Which code an error has is said in `codes.rs` alone.
 
+mod api;
 mod attributes;
 mod audit;
 mod codes;
@@ -34,6 +35,7 @@ use countersign_identity::sign_on::Caller;
 use countersign_identity::{RequestContext, Secret, printable};
 use serde_json::{Map, Value, json};
 
+pub use self::api::document as openapi_document;
 use self::codes::Refusal;
 use self::fields::Fields;
 use self::peer::Ids;
@@ -70,6 +72,7 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
         .merge(linked::routes())
         .merge(otp::routes());
     Router::new()
+        .merge(api::routes())
         .nest("/sso", api.clone())
         .nest("/zato/sso", api)
         .layer(from_fn_with_state(Arc::clone(doors), cors))
