@@ -32,7 +32,7 @@ pub use self::change_password::ChangePassword;
 pub use self::enable_totp::{EnableTotp, EnableTotpError};
 pub use self::login::{SignIn, SignedIn};
 pub use self::recovery_codes::RecoveryCodesError;
-pub use self::reset_totp::{LabelTooLong, NewTotpKey, ResetTotp, ResetTotpError};
+pub use self::reset_totp::{LABEL_CHARACTERS_MAX, LabelTooLong, NewTotpKey, ResetTotp, ResetTotpError};
 pub use self::session_list::{ChangeSource, ListedSession, SESSION_CHANGES_MAX, SessionChange, TargetError};
 pub use self::sessions::{CallerError, SessionError};
 pub use self::users::{NewUser, UserError, checked_name, spelling};
