@@ -6,17 +6,18 @@ use crate::audit::{AuditEvent, Operation, Reason};
 use crate::login_name::LoginNameError;
 use crate::password::PasswordSecrets;
 use crate::permission::{Pattern, PermissionsError, Rule};
-use crate::profile::Profile;
+use crate::profile::{Profile, Stamp, UserRecord};
 use crate::proof::cryptosign::PublicKeyError;
 use crate::repository::{
-    ChangeUser, ChangeUserOutcome, CreateRole, CreateRoleOutcome, CreateUser, CreateUserOutcome, FindUser, ListRoles,
-    ListUsers, RecordAudit, Repository, RepositoryError, RuleChange, SetRule, SetRuleOutcome, UserChange,
+    ChangeUser, ChangeUserOutcome, CreateRole, CreateRoleOutcome, CreateUser, CreateUserOutcome, FindProfile, FindUser,
+    ListRoles, ListUsers, RecordAudit, Repository, RepositoryError, RuleChange, SetRule, SetRuleOutcome, UserChange,
 };
 use crate::role::{Role, RoleName, RoleNameError};
 use crate::sign_on::LabelTooLong;
 use crate::standing::{ApprovalStatus, Standing};
 use crate::totp::TotpKeyError;
 use crate::user::{User, UserKey};
+use crate::user_update::UserUpdate;
 use crate::{Actor, Identity, LoginName, RequestContext, Timestamp, UserId};
 
 /// Why a user or role was not changed.
@@ -87,6 +88,19 @@ pub enum AdminError {
     Storage(#[from] RepositoryError),
 }
 
+/// A user that is to be created.
+#[derive(Debug)]
+pub struct UserDraft<'a> {
+    /// The login name.
+    pub login: &'a str,
+    /// The role.
+    pub role: &'a str,
+    /// What was derived of the password in the password pool; without one the user logs in by one-time passwords only.
+    pub password: Option<PasswordSecrets>,
+    /// What is different from a user that may come in and of whom nothing else is known.
+    pub update: &'a UserUpdate,
+}
+
 impl<R: Repository> Identity<R> {
     /// Creates a user that may come in. `password` was derived in the password pool.
     ///
@@ -104,6 +118,24 @@ impl<R: Repository> Identity<R> {
         now: Timestamp,
         rng: &mut (impl CryptoRng + Send),
     ) -> Result<User, AdminError> {
+        let draft = UserDraft { login, role, password, update: &UserUpdate::default() };
+        self.create_user_of(draft, actor, context, now, rng).await
+    }
+
+    /// Creates a user of whom more is known.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError`]; nothing was created then.
+    pub async fn create_user_of(
+        &self,
+        draft: UserDraft<'_>,
+        actor: &Actor,
+        context: &RequestContext,
+        now: Timestamp,
+        rng: &mut (impl CryptoRng + Send),
+    ) -> Result<User, AdminError> {
+        let UserDraft { login, role, password, update } = draft;
         let audit = AuditEvent::new(now, context, actor, Operation::UserCreate);
         let audit = audit.target(&login.to_lowercase()).detail(role);
         let names =
@@ -113,8 +145,10 @@ impl<R: Repository> Identity<R> {
         let password_set = password.as_ref().map(|_| now);
         let password_expires = password_set.and_then(|_| self.settings.passwords.end(now));
         let standing = Standing { password_expires, ..Standing::GOOD };
-        let user = User { id: UserId::generate(now, rng), login, standing, role, password, created: now };
-        let profile = Profile { password_set, ..Profile::default() };
+        let mut user = User { id: UserId::generate(now, rng), login, standing, role, password, created: now };
+        let mut profile = Profile { password_set, ..Profile::default() };
+        update.apply(&mut user, &mut profile, &Stamp { at: now, by: actor.stamp() });
+        profile.names = profile.names.with_display();
         let proofs = proofs.unwrap_or_default();
         match self.repository.run(CreateUser { user: user.clone(), profile, proofs, factor: None, audit }).await? {
             CreateUserOutcome::Created => Ok(user),
@@ -181,6 +215,17 @@ impl<R: Repository> Identity<R> {
         let unknown = || AdminError::NoSuchUser(login.to_owned());
         let name = LoginName::parse(login).map_err(|_| unknown())?;
         self.repository.run(FindUser::ByLogin(name)).await?.ok_or_else(unknown)
+    }
+
+    /// All that is known of one user.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError::NoSuchUser`] and [`AdminError::Storage`].
+    pub async fn user_record(&self, login: &str) -> Result<UserRecord, AdminError> {
+        let unknown = || AdminError::NoSuchUser(login.to_owned());
+        let name = LoginName::parse(login).map_err(|_| unknown())?;
+        self.repository.run(FindProfile { who: FindUser::ByLogin(name) }).await?.ok_or_else(unknown)
     }
 
     /// A page of users in the order of their login names.

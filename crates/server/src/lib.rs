@@ -38,3 +38,4 @@ mod records;
 mod roles;
 mod serve;
 mod trail;
+mod welcome;

@@ -13,8 +13,8 @@ pub mod operations;
 use self::operations::{FindLinked, LinkAccount, LinkOutcome, ListLinks, UnlinkAccount};
 use super::Caller;
 use crate::audit::{AuditEvent, Operation, Reason};
-use crate::repository::{FindUser, RecordAudit, Repository, RepositoryError};
-use crate::user::User;
+use crate::profile::UserRecord;
+use crate::repository::{FindProfile, FindUser, RecordAudit, Repository, RepositoryError};
 use crate::{Identity, LinkId, RequestContext, Timestamp, UserId};
 use rand_core::CryptoRng;
 
@@ -234,17 +234,18 @@ impl<R: Repository> Identity<R> {
         Ok(self.repository.run(ListLinks { owner }).await?)
     }
 
-    /// The user to whom an account is linked by an active link. For super-users.
+    /// All that is known of the user to whom an account is linked by an active link. For super-users.
     ///
     /// # Errors
     ///
     /// [`LinkError`].
-    pub async fn linked_user(&self, caller: &Caller, auth_type: &str, name: &str) -> Result<User, LinkError> {
+    pub async fn linked_user(&self, caller: &Caller, auth_type: &str, name: &str) -> Result<UserRecord, LinkError> {
         if !caller.is_super_user() {
             return Err(LinkError::NotAllowed);
         }
         let principal = Principal::parse(auth_type, name)?;
-        self.repository.run(FindLinked { principal }).await?.ok_or(LinkError::NoSuchUser)
+        let owner = self.repository.run(FindLinked { principal }).await?.ok_or(LinkError::NoSuchUser)?;
+        self.repository.run(FindProfile { who: FindUser::ById(owner.id) }).await?.ok_or(LinkError::NoSuchUser)
     }
 
     async fn refuse_link(&self, error: LinkError, audit: AuditEvent) -> LinkError {

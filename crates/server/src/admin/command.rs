@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::sessions::SessionCommand;
 use super::totp::TotpEdit;
+use super::users::UserFields;
 
 /// One command.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,6 +22,8 @@ pub enum Command {
         role: String,
         /// The password; without one the user logs in by one-time passwords only.
         password: Option<ClearText>,
+        /// What else is known.
+        fields: UserFields,
     },
     /// `user list`
     UserList,
@@ -29,7 +32,7 @@ pub enum Command {
         /// The login name.
         login: String,
     },
-    /// `user lock|unlock|delete|passwd|role`
+    /// `user lock|unlock|delete|passwd|role|set|approve|reject`
     UserEdit {
         /// The login name.
         login: String,
@@ -148,6 +151,12 @@ pub enum UserEdit {
     Password(ClearText),
     /// `user role`
     Role(String),
+    /// `user set`
+    Set(Box<UserFields>),
+    /// `user approve`
+    Approve,
+    /// `user reject`
+    Reject,
 }
 
 /// Filters of `audit search`.

@@ -1,23 +1,28 @@
 //! Carries commands out, and lets live sessions feel them at once.
 
-use countersign_identity::admin::AdminError;
+use std::sync::Arc;
+
+use countersign_identity::admin::{AdminError, UserDraft};
 use countersign_identity::audit_trail::AuditSearchError;
 use countersign_identity::login::{PasswordPool as _, PoolBusy};
 use countersign_identity::otp::{OtpError, OtpRequest};
 use countersign_identity::password::{NewPassword, PasswordSecrets};
 use countersign_identity::repository::{RepositoryError, UserChange};
 use countersign_identity::role::RoleName;
+use countersign_identity::standing::ApprovalStatus;
 use countersign_identity::user::User;
 use countersign_identity::{Actor, ExpiresInput, LoginName, PeerAddress, RequestContext, Secret};
 use serde_json::Value;
 
 use super::command::{ClearText, Command, Refused, RefusedKind, UserEdit};
+use super::users::UserFields;
 use super::{json, trail};
 use crate::app::App;
 use crate::cid;
 use crate::clock::{now, random};
 use crate::hub::Hub;
 use crate::mail::TestFailed;
+use crate::welcome::welcome;
 
 /// Users that are read at once.
 const USERS_PER_PAGE: u32 = 500;
@@ -27,13 +32,13 @@ const USERS_PER_PAGE: u32 = 500;
 /// # Errors
 ///
 /// [`Refused`]; nothing was changed then.
-pub async fn execute(app: &App, hub: Option<&Hub>, command: Command) -> Result<Value, Refused> {
+pub async fn execute(app: &Arc<App>, hub: Option<&Hub>, command: Command) -> Result<Value, Refused> {
     let context = RequestContext::new(cid::generate(), PeerAddress::Local, "", "cli");
     let operator = Operator { app, hub, context };
     match command {
-        Command::UserAdd { login, role, password } => operator.add_user(&login, &role, password).await,
+        Command::UserAdd { login, role, password, fields } => operator.add_user(&login, &role, password, &fields).await,
         Command::UserList => operator.list_users().await,
-        Command::UserShow { login } => Ok(json::user(&app.identity.user(&login).await?)),
+        Command::UserShow { login } => Ok(json::record(&app.identity.user_record(&login).await?)),
         Command::UserEdit { login, edit } => operator.edit_user(&login, edit).await,
         Command::UserKeyAdd { login, key, label } => operator.add_key(&login, &key, &label).await,
         Command::UserKeyList { login } => {
@@ -74,21 +79,28 @@ enum RoleEdit<'a> {
 }
 
 struct Operator<'a> {
-    app: &'a App,
+    app: &'a Arc<App>,
     hub: Option<&'a Hub>,
     context: RequestContext,
 }
 
 impl Operator<'_> {
-    async fn add_user(&self, login: &str, role: &str, password: Option<ClearText>) -> Result<Value, Refused> {
+    async fn add_user(
+        &self,
+        login: &str,
+        role: &str,
+        password: Option<ClearText>,
+        fields: &UserFields,
+    ) -> Result<Value, Refused> {
+        let update = fields.update(self.app)?;
         let secrets = match password {
             Some(password) => Some(self.derive(login, &password).await?),
             None => None,
         };
         let identity = &self.app.identity;
-        let user =
-            identity.create_user(login, role, secrets, &Actor::Operator, &self.context, now(), &mut random()).await?;
-        Ok(json::user(&user))
+        let draft = UserDraft { login, role, password: secrets, update: &update };
+        let user = identity.create_user_of(draft, &Actor::Operator, &self.context, now(), &mut random()).await?;
+        Ok(self.shown(&user).await)
     }
 
     async fn list_users(&self) -> Result<Value, Refused> {
@@ -111,13 +123,35 @@ impl Operator<'_> {
             UserEdit::Delete => UserChange::Delete,
             UserEdit::Password(password) => UserChange::Password(self.derive(login, &password).await?.into()),
             UserEdit::Role(role) => UserChange::Role(RoleName::parse(&role).map_err(AdminError::from)?),
+            UserEdit::Set(fields) => {
+                let update = fields.update(self.app)?;
+                if update.is_empty() {
+                    return Err(wrong(
+                        "nothing is to be changed; `countersign user set --help` shows what can be".into(),
+                    ));
+                }
+                UserChange::Update(Box::new(update))
+            }
+            UserEdit::Approve => UserChange::Approval(ApprovalStatus::Approved),
+            UserEdit::Reject => UserChange::Approval(ApprovalStatus::Rejected),
         };
+        let is_approval = change == UserChange::Approval(ApprovalStatus::Approved);
         let ends_live = change.ends_live();
         let changed = self.app.identity.change_user(login, change, &Actor::Operator, &self.context, now()).await;
         if let Some(message) = ends_live {
             self.end_sessions(login, &changed, message).await;
         }
-        Ok(json::user(&changed?))
+        let user = changed?;
+        if is_approval {
+            welcome(self.app, user.clone());
+        }
+        Ok(self.shown(&user).await)
+    }
+
+    /// A user after a change. It was made even where what else is known can't be read, as of one that was deleted.
+    async fn shown(&self, user: &User) -> Value {
+        let record = self.app.identity.user_record(user.login.as_str()).await;
+        record.map_or_else(|_| json::user(user), |record| json::record(&record))
     }
 
     /// Ends the live sessions of a user who was changed.

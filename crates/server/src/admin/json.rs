@@ -2,6 +2,7 @@
 
 use countersign_identity::audit::AuditRow;
 use countersign_identity::otp::MintedOtp;
+use countersign_identity::profile::{Profile, UserRecord};
 use countersign_identity::role::Role;
 use countersign_identity::user::{User, UserKey};
 use countersign_identity::{Credential, LoginName, Secret};
@@ -20,6 +21,31 @@ pub fn user(user: &User) -> Value {
         "has_password": user.password.is_some(),
         "created": user.created.to_rfc3339(),
     })
+}
+
+/// All that is known of a user.
+pub fn record(record: &UserRecord) -> Value {
+    let UserRecord { user, profile: Profile { names, email, .. }, factor } = record;
+    let standing = &user.standing;
+    let fields = [
+        ("username", json!(record.username())),
+        ("email", json!(email.as_ref().map(|email| &email.text))),
+        ("display_name", json!(names.display)),
+        ("first_name", json!(names.first)),
+        ("middle_name", json!(names.middle)),
+        ("last_name", json!(names.last)),
+        ("approval_status", json!(standing.approval.name())),
+        ("sign_up_status", json!(standing.sign_up.name())),
+        ("password_expiry", json!(standing.password_expires.map(countersign_identity::Timestamp::to_rfc3339))),
+        ("password_must_change", json!(standing.must_change)),
+        ("is_totp_enabled", json!(factor.as_ref().is_some_and(|factor| factor.is_enabled))),
+        ("totp_label", json!(factor.as_ref().and_then(|factor| factor.label.as_ref()))),
+    ];
+    let mut shown = self::user(user);
+    if let Some(shown) = shown.as_object_mut() {
+        shown.extend(fields.map(|(name, value)| (name.to_owned(), value)));
+    }
+    shown
 }
 
 /// A public key of a user.

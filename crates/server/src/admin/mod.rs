@@ -7,6 +7,7 @@ mod json;
 mod sessions;
 mod totp;
 mod trail;
+mod users;
 
 pub use command::{AuditPosition, AuditQuery, AuditVerified, ClearText, Command, Refused, RefusedKind, UserEdit};
 pub use execute::execute;
@@ -14,3 +15,4 @@ pub use json::audit as audit_row;
 pub use json::otp as otp_json;
 pub use sessions::SessionCommand;
 pub use totp::TotpEdit;
+pub use users::UserFields;

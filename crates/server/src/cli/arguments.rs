@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::bus;
+use crate::admin::UserFields;
 use crate::data_dir::DataDir;
 
 /// A WAMP router that knows who is speaking, and what they may.
@@ -108,6 +109,27 @@ pub enum UserCommand {
         /// Read the password from the first line of standard input
         #[arg(long)]
         password_stdin: bool,
+        /// What else is known
+        #[command(flatten)]
+        fields: Box<UserFields>,
+    },
+    /// Change what is known of a user
+    Set {
+        /// Login name
+        login: String,
+        /// What to change
+        #[command(flatten)]
+        fields: Box<UserFields>,
+    },
+    /// Let a user in who signed up or was rejected
+    Approve {
+        /// Login name
+        login: String,
+    },
+    /// Keep a user out who signed up, also of live sessions
+    Reject {
+        /// Login name
+        login: String,
     },
     /// List users
     List,

@@ -13,6 +13,7 @@ mod trail;
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser as _;
 use countersign_identity::Secret;
@@ -118,7 +119,7 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
 struct Way<'a> {
     data: &'a Path,
     config: Option<&'a Path>,
-    here: Option<(App, DataLock)>,
+    here: Option<(Arc<App>, DataLock)>,
 }
 
 impl Way<'_> {
@@ -141,24 +142,25 @@ impl Way<'_> {
         execute(app, None, command).await.map_err(|refused| refused.message)
     }
 
-    /// Signs what was done here.
+    /// Lets mails go that were posted here, and signs what was done.
     async fn end(self) {
-        if let Some((app, _)) = self.here
-            && let Err(error) = app.checkpoint_audit().await
-        {
+        let Some((app, _)) = self.here else { return };
+        app.afterwards.finish().await;
+        app.mailer.finish().await;
+        if let Err(error) = app.checkpoint_audit().await {
             eprintln!("countersign: no checkpoint was made: {}; see `countersign audit verify`", explain(&error));
         }
     }
 }
 
-async fn open_here(data: &DataDir, config: Option<&Path>) -> Result<(App, DataLock), String> {
+async fn open_here(data: &DataDir, config: Option<&Path>) -> Result<(Arc<App>, DataLock), String> {
     let config = load_config(config, data).map_err(|error| explain(&error))?;
     let lock = lock(data).await.map_err(|error| explain(&error))?;
     let Installation { app, first } = open(data, config, &lock).await.map_err(|error| explain(&error))?;
     if let Some(first) = first {
         eprint!("{}", crate::demo::first_start(&first));
     }
-    Ok((app, lock))
+    Ok((Arc::new(app), lock))
 }
 
 /// An error with its causes, as one line.
@@ -170,14 +172,17 @@ fn explain(error: &dyn std::error::Error) -> String {
 fn user(command: UserCommand) -> Result<Command, String> {
     let edit = |login, edit| Command::UserEdit { login, edit };
     Ok(match command {
-        UserCommand::Add { login, role, password_stdin } => {
+        UserCommand::Add { login, role, password_stdin, fields } => {
             let password = read_password(password_stdin, "Password (empty: one-time passwords only)")?;
-            Command::UserAdd { login, role, password }
+            Command::UserAdd { login, role, password, fields: *fields }
         }
         UserCommand::List => Command::UserList,
         UserCommand::Show { login } => Command::UserShow { login },
         UserCommand::Lock { login } => edit(login, UserEdit::Lock),
         UserCommand::Unlock { login } => edit(login, UserEdit::Unlock),
+        UserCommand::Set { login, fields } => edit(login, UserEdit::Set(fields)),
+        UserCommand::Approve { login } => edit(login, UserEdit::Approve),
+        UserCommand::Reject { login } => edit(login, UserEdit::Reject),
         UserCommand::Delete { login } => edit(login, UserEdit::Delete),
         UserCommand::Role { login, role } => edit(login, UserEdit::Role(role)),
         UserCommand::Pubkey(PubkeyCommand::Add { login, key, label }) => Command::UserKeyAdd { login, key, label },

@@ -5,13 +5,15 @@ use std::fmt::Write as _;
 use countersign_identity::printable;
 use serde_json::Value;
 
-use crate::admin::{Command, SessionCommand};
+use crate::admin::{Command, SessionCommand, UserEdit};
 
 /// What an answer shows.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// One user or a list of them.
     Users,
+    /// All that is known of one user.
+    User,
     /// One public key or a list of them.
     Keys,
     /// A second factor after a change.
@@ -36,11 +38,10 @@ impl Kind {
     /// What the answer to `command` shows.
     pub fn of(command: &Command) -> Self {
         match command {
-            Command::UserAdd { .. }
-            | Command::UserList
-            | Command::UserShow { .. }
-            | Command::UserEdit { .. }
-            | Command::UserKeyRemove { .. } => Self::Users,
+            Command::UserShow { .. } | Command::UserEdit { edit: UserEdit::Set(_), .. } => Self::User,
+            Command::UserAdd { .. } | Command::UserList | Command::UserEdit { .. } | Command::UserKeyRemove { .. } => {
+                Self::Users
+            }
             Command::UserKeyAdd { .. } | Command::UserKeyList { .. } => Self::Keys,
             Command::UserTotp { .. } => Self::Totp,
             Command::Session(SessionCommand::List { .. }) => Self::Sessions,
@@ -83,7 +84,7 @@ pub fn answer(kind: Kind, value: &Value, json: bool) -> String {
         Kind::Sessions => {
             table(&["session_id", "created", "expires", "renewed", "application", "address", "agent"], rows)
         }
-        Kind::Totp | Kind::Revoked => lines(value),
+        Kind::User | Kind::Totp | Kind::Revoked => lines(value),
         Kind::NewOtp => format!("{}\n", cell(value, "plaintext_key")),
     }
 }

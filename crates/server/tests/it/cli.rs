@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use countersign_testkit::{CliOutput, PostgresDatabase, Server, Storage};
 use serde_json::{Value, json};
 
-use super::support::{PASSWORD, aborted, server, sign_in};
+use super::support::{PASSWORD, SOON, aborted, server, sign_in};
 
 /// Runs a command that must succeed without a word on standard error, and reads its JSON.
 async fn json(server: &Server, arguments: &[&str], stdin: &str) -> Value {
@@ -40,6 +40,7 @@ fn fields(value: &Value) -> Vec<&str> {
 async fn every_command(server: &Server, n: u32) {
     let login = format!("kristen{n}");
     users(server, &login).await;
+    profiles(server, &login).await;
     roles(server, &format!("shop{n}")).await;
     otps(server, &login).await;
     audit(server, &login).await;
@@ -53,7 +54,27 @@ async fn every_command(server: &Server, n: u32) {
 async fn users(server: &Server, login: &str) {
     let stdin = format!("{PASSWORD}\n");
     let added = json(server, &["user", "add", login, "--role", "frontend", "--password-stdin"], &stdin).await;
-    assert_eq!(fields(&added), ["uuid", "login", "role", "enabled", "has_password", "created"]);
+    let wanted = [
+        "uuid",
+        "login",
+        "role",
+        "enabled",
+        "has_password",
+        "created",
+        "username",
+        "email",
+        "display_name",
+        "first_name",
+        "middle_name",
+        "last_name",
+        "approval_status",
+        "sign_up_status",
+        "password_expiry",
+        "password_must_change",
+        "is_totp_enabled",
+        "totp_label",
+    ];
+    assert_eq!(fields(&added), wanted);
     assert_eq!(added["login"], login);
     assert_eq!(added["enabled"], true);
     assert_eq!(added["has_password"], true);
@@ -70,11 +91,62 @@ async fn users(server: &Server, login: &str) {
     assert_eq!(json(server, &["user", "unlock", login], "").await["enabled"], true);
     assert_eq!(json(server, &["user", "passwd", login, "--password-stdin"], &stdin).await["has_password"], true);
     assert_eq!(json(server, &["user", "role", login, "backend"], "").await["role"], "backend");
-    for command in [&["user", "list"][..], &["user", "show", login], &["user", "unlock", login]] {
+    for command in [&["user", "list"][..], &["user", "unlock", login]] {
         let table = text(server, command, "").await;
         assert!(table.starts_with("login") && table.contains(login), "{table}");
         assert!(!table.contains(PASSWORD));
     }
+    let shown = text(server, &["user", "show", login], "").await;
+    assert!(shown.contains(&format!("login: {login}\n")) && shown.contains("email: -\n"), "{shown}");
+    assert!(!shown.contains(PASSWORD));
+}
+
+/// Checks these fields of a user, who has others beside.
+#[track_caller]
+fn check_user(user: &Value, wanted: &Value) {
+    for (name, value) in wanted.as_object().unwrap() {
+        assert_eq!(&user[name], value, "{name} of {user}");
+    }
+}
+
+async fn profiles(server: &Server, login: &str) {
+    let name = format!("{login}-p");
+    let add = ["user", "add", &name, "--role", "frontend", "--email", "Ann@example.com", "--first-name", "Ann"];
+    let more = ["--last-name", "Lee", "--must-change", "true", "--sign-up-status", "before_confirmation"];
+    let added = json(server, &[&add[..], &more].concat(), "").await;
+    check_user(
+        &added,
+        &json!({"email": "Ann@example.com", "first_name": "Ann", "last_name": "Lee", "display_name": "Ann Lee",
+            "middle_name": null, "password_must_change": true, "sign_up_status": "before_confirmation",
+            "approval_status": "approved", "is_totp_enabled": false}),
+    );
+    assert_eq!(json(server, &["user", "show", &name], "").await, added);
+    let set = ["user", "set", &name, "--email", "", "--display-name", "A. Lee", "--middle-name", "M."];
+    let more = ["--password-expiry", "2031-05-06T07:08:09Z", "--must-change", "false", "--sign-up-status", "final"];
+    let changed = json(server, &[&set[..], &more].concat(), "").await;
+    check_user(
+        &changed,
+        &json!({"email": null, "first_name": "Ann", "last_name": "Lee", "display_name": "A. Lee", "middle_name": "M.",
+            "password_expiry": "2031-05-06T07:08:09Z", "password_must_change": false, "sign_up_status": "final"}),
+    );
+    // What isn't named stays; nothing at all is no change.
+    let only = json(server, &["user", "set", &name, "--last-name", ""], "").await;
+    check_user(&only, &json!({"last_name": null, "first_name": "Ann", "display_name": "A. Lee"}));
+    check_refused(&server.cli(&["user", "set", &name], "").await, 1, "nothing is to be changed");
+    for (command, status) in [("reject", "rejected"), ("reject", "rejected"), ("approve", "approved")] {
+        let decided = json(server, &["user", command, &name], "").await;
+        check_user(&decided, &json!({"approval_status": status, "enabled": true}));
+    }
+    json(server, &["user", "totp", "reset", &name, "--label", "phone"], "").await;
+    json(server, &["user", "totp", "enable", &name], "").await;
+    let shown = json(server, &["user", "show", &name], "").await;
+    check_user(&shown, &json!({"is_totp_enabled": true, "totp_label": "phone"}));
+    let rows = json(server, &["audit", "search", "--target", &name, "--outcome", "accepted"], "").await;
+    let operations: Vec<&str> =
+        rows.as_array().unwrap().iter().rev().map(|row| row["operation"].as_str().unwrap()).take(6).collect();
+    let wanted = ["user.create", "user.update", "user.update", "user.reject", "user.reject", "user.approve"];
+    assert_eq!(operations, wanted);
+    assert!(rows.as_array().unwrap().iter().all(|row| !row.to_string().contains("example.com")));
 }
 
 async fn roles(server: &Server, name: &str) {
@@ -169,6 +241,14 @@ async fn errors_say_what_to_do(server: &Server, n: u32) {
     for (arguments, stdin, says) in [
         (&["user", "show", "nobody"][..], "", "nobody"),
         (&["user", "lock", "nobody"], "", "nobody"),
+        (&["user", "approve", "nobody"], "", "nobody"),
+        (&["user", "reject", "nobody"], "", "nobody"),
+        (&["user", "set", "nobody", "--first-name", "N."], "", "nobody"),
+        (&["user", "set", &known, "--password-expiry", "tomorrow"], "", "2026-10-17T10:17:30Z"),
+        (&["user", "set", &known, "--sign-up-status", "half"], "", "before_confirmation"),
+        (&["user", "set", &known, "--email", "a\u{7}b"], "", "e-mail"),
+        (&["user", "set", &known, "--email", &"e".repeat(192)], "", "191"),
+        (&["user", "set", &known, "--first-name", &"n".repeat(192)], "", "too long"),
         (&["user", "delete", "nobody"], "", "nobody"),
         (&["user", "role", "nobody", "trust"], "", "nobody"),
         (&["user", "role", &known, "nonsense"], "", "nonsense"),
@@ -205,6 +285,7 @@ async fn errors_say_what_to_do(server: &Server, n: u32) {
         (&["user"], "Usage"),
         (&["user", "add", "x"], "--role"),
         (&["user", "show"], "LOGIN"),
+        (&["user", "set", "x", "--must-change", "perhaps"], "must-change"),
         (&["role", "allow", "frontend", "a.b"], "PERMS"),
         (&["otp", "create", "x", "--permission", "a.b"], "URI=PERMS"),
         (&["audit", "search", "--limit", "0"], "limit"),
@@ -251,6 +332,18 @@ async fn every_command_works_with_a_server_and_without() {
 async fn every_command_works_with_a_server_and_without_on_postgresql() {
     let database = PostgresDatabase::create().await;
     with_a_server_and_without(Storage::Postgres(database.url())).await;
+}
+
+#[tokio::test]
+async fn a_rejected_user_loses_the_live_session_and_comes_in_again_once_approved() {
+    let server = server().start().await;
+    server.add_user("kristen98", "frontend", PASSWORD).await;
+    let session = sign_in(&server, "kristen98", PASSWORD).await.unwrap();
+    text(&server, &["user", "reject", "kristen98"], "").await;
+    tokio::time::timeout(SOON, session.ended()).await.expect("the session ends soon");
+    aborted(sign_in(&server, "kristen98", PASSWORD).await);
+    text(&server, &["user", "approve", "kristen98"], "").await;
+    sign_in(&server, "kristen98", PASSWORD).await.unwrap();
 }
 
 #[tokio::test]

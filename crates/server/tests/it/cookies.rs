@@ -200,6 +200,21 @@ async fn nothing_is_left_without_a_login_by_password_of_a_client_that_takes_cook
 }
 
 #[tokio::test]
+async fn a_cookie_ends_with_a_change_of_the_second_factor_unless_configured() {
+    for (more, survives) in [("", false), ("[sessions]\nend_on_factor_change = false\n", true)] {
+        let server = with_users(server(more)).await;
+        let (_first, cookie) = browser(&server, "kristen98").await;
+        let (_other, of_another) = browser(&server, "zoe").await;
+        server.cli(&["user", "totp", "reset", "kristen98"], "").await.ok();
+        assert_eq!(opens(&server, &cookie).await, survives, "{more}");
+        let (_again, cookie) = browser(&server, "kristen98").await;
+        server.cli(&["user", "totp", "enable", "kristen98"], "").await.ok();
+        assert_eq!(opens(&server, &cookie).await, survives, "{more}");
+        assert!(opens(&server, &of_another).await, "{more}");
+    }
+}
+
+#[tokio::test]
 async fn a_cookie_that_was_planted_never_becomes_anybodys() {
     let server = with_users(server("")).await;
     // The attacker has it from the server itself, not used yet.

@@ -28,7 +28,7 @@ fn unlink(fixture: &Fixture, caller: &Caller, user_id: &str, of: (&str, &str)) -
 
 fn linked(fixture: &Fixture, caller: &Caller, of: (&str, &str)) -> Result<String, LinkError> {
     let user = ready(fixture.identity.linked_user(caller, of.0, of.1))?;
-    Ok(user.login.as_str().to_owned())
+    Ok(user.username().to_owned())
 }
 
 const API: (&str, &str) = ("basic_auth", "pubapi");

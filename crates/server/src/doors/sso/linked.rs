@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::codes::Refusal;
 use super::sessions::time;
+use super::user::full_view;
 use super::{Call, Doors, handler};
 use crate::clock::{now, random};
 
@@ -73,15 +74,7 @@ async fn list(call: &Call) -> Result<Value, Refusal> {
 async fn user(call: &Call) -> Result<Value, Refusal> {
     let (auth_type, name) = (call.fields.required("auth_type")?, call.fields.required("auth_username")?);
     let caller = call.caller("ust").await?;
-    let user = call.app.identity.linked_user(&caller, &auth_type, &name).await?;
-    Ok(json!({
-        "user_id": user.id.to_sign_on(),
-        "username": user.login.as_str(),
-        "is_super_user": user.role.is_trust(),
-        "is_locked": !user.standing.enabled,
-        "approval_status": user.standing.approval.name(),
-        "sign_up_status": user.standing.sign_up.name(),
-    }))
+    Ok(full_view(&call.app.identity.linked_user(&caller, &auth_type, &name).await?))
 }
 
 fn row(link: &Link) -> Value {

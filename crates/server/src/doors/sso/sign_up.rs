@@ -6,20 +6,17 @@ use axum::Router;
 use axum::routing::{patch, post};
 use countersign_identity::audit::Reason;
 use countersign_identity::login::PasswordPool as _;
-use countersign_identity::repository::{FindProfile, FindUser, Run as _};
 use countersign_identity::sign_on::sign_up::{ConfirmError, SignUp};
-use countersign_identity::standing::Way;
-use countersign_identity::user::User;
 use countersign_identity::{Secret, printable};
 use serde_json::{Value, json};
 
 use super::codes::{self, Refusal};
 use super::fields::{BadField, Fields};
 use super::{Call, NAME_CHARACTERS_MAX, handler};
-use crate::app::App;
 use crate::clock::{now, random};
 use crate::doors::Doors;
 use crate::mail::{LetterKind, MailAddress, Values};
+use crate::welcome::welcome;
 
 /// Applications that one may sign up for at once.
 const APPLICATIONS_MAX: usize = 100;
@@ -96,24 +93,4 @@ async fn confirm(call: &Call) -> Result<Value, Refusal> {
             Err(error.into())
         }
     }
-}
-
-/// Tells a user who signed up that it can come in now, if it can.
-pub fn welcome(app: &Arc<App>, user: User) {
-    if user.standing.admits(Way::Key, now()).is_err() {
-        return;
-    }
-    let works_on = Arc::clone(app);
-    app.afterwards.spawn(async move {
-        let record = match works_on.identity.repository().run(FindProfile { who: FindUser::ById(user.id) }).await {
-            Ok(record) => record,
-            Err(error) => return tracing::warn!(?error, "a user who signed up can't be welcomed"),
-        };
-        let profile = record.map(|record| record.profile).filter(|profile| profile.confirmed.is_some());
-        let address = profile.and_then(|profile| MailAddress::parse(&profile.email?.text));
-        if let Some(address) = address.filter(|_| works_on.mail_to(user.id).is_ok()) {
-            let values = Values { username: user.login.as_str(), ..Values::default() };
-            works_on.mailer.post(LetterKind::SignUpWelcome, &address, values);
-        }
-    });
 }

@@ -18,9 +18,10 @@ use countersign_identity::{LoginName, Secret, UserId};
 use serde_json::{Map, Value, json};
 
 use super::codes::{self, INVALID_INPUT, Refusal};
-use super::{Call, handler, sessions, sign_up};
+use super::{Call, handler, sessions};
 use crate::clock::{now, random};
 use crate::doors::Doors;
+use crate::welcome::welcome;
 
 /// The routes of users.
 pub fn routes() -> Router<Arc<Doors>> {
@@ -76,7 +77,7 @@ fn owner_view(record: &UserRecord) -> Map<String, Value> {
 }
 
 /// What super-users see of anybody.
-fn full_view(record: &UserRecord) -> Value {
+pub(super) fn full_view(record: &UserRecord) -> Value {
     let UserRecord { user, profile, .. } = record;
     let (standing, locked) = (&user.standing, profile.locked.as_ref());
     let at = |stamp: Option<&Stamp>| stamp.map(|stamp| sessions::time(stamp.at));
@@ -293,7 +294,7 @@ async fn decide(call: &Call, approval: ApprovalStatus) -> Result<Value, Refusal>
     end_live_of(call, &id, UserChange::Approval(approval).ends_live(), &decided);
     let user = decided?;
     if approval == ApprovalStatus::Approved {
-        sign_up::welcome(&call.app, user);
+        welcome(&call.app, user);
     }
     Ok(Value::Null)
 }

@@ -86,6 +86,13 @@ async fn a_user_is_found_by_a_linked_account() {
     send(&server, "POST", "/user/linked", fields(&boss, id)).await;
     let found = find(&boss, API).await.json();
     assert_eq!((&found["user_id"], &found["username"]), (&json!(id), &json!(LOGIN)));
+    // The same view as of any user.
+    let read = send(&server, "GET", "/user", json!({ "ust": boss, "user_id": id })).await.json();
+    let without_cid = |mut view: Value| {
+        view.as_object_mut().unwrap().remove("cid");
+        view
+    };
+    assert_eq!(without_cid(found), without_cid(read));
     refused(&find(token, API).await, 403, "E005001");
     let mut inactive = fields(&boss, id);
     inactive["auth_username"] = json!("asleep");
