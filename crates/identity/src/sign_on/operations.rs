@@ -236,7 +236,7 @@ pub struct SetFactor {
     pub label: Option<String>,
     /// Whether recovery codes that the user has go on to count.
     pub keeps_recovery_codes: bool,
-    /// Whether the owner's sessions end with it, and which of them doesn't.
+    /// Whether the owner's sessions end with it, and which of them doesn't; cookies do where any session does.
     pub end_sessions: EndSessions,
     /// The row for the trail; stored as refused where there is no such user.
     pub audit: AuditEvent,
@@ -291,7 +291,7 @@ pub struct EnableFactor {
     pub needs_code: bool,
     /// The code that was found right.
     pub code: Option<AcceptedCode>,
-    /// Which of the owner's sessions end with it.
+    /// Which of the owner's sessions end with it; cookies do where any session does.
     pub end_sessions: EndSessions,
     /// The row for the trail; stored as refused where the outcome is a refusal.
     pub audit: AuditEvent,

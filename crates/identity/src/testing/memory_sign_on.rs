@@ -276,6 +276,16 @@ impl Execute for ReapSessions {
     }
 }
 
+impl State {
+    /// Sessions and, where any end, cookies.
+    fn end_logins(&mut self, owner: UserId, which: EndSessions) {
+        if which != EndSessions::None {
+            self.end_cookies(|cookie| cookie.owner == owner);
+        }
+        self.end_sessions(owner, which);
+    }
+}
+
 impl Execute for SetFactor {
     fn execute(self, state: &mut State) -> SetFactorOutcome {
         let Some(user) = state.user(self.owner).cloned() else {
@@ -288,7 +298,7 @@ impl Execute for SetFactor {
         }
         let factor = Factor { totp: self.totp, label: self.label, is_enabled, last_step: None, failures: 0 };
         state.factors.insert(self.owner, factor.clone());
-        state.end_sessions(self.owner, self.end_sessions);
+        state.end_logins(self.owner, self.end_sessions);
         state.record(self.audit, None);
         SetFactorOutcome::Done { user, factor }
     }
@@ -331,7 +341,7 @@ impl Execute for EnableFactor {
         if let Some(factor) = factor {
             factor.is_enabled = self.enabled;
             state.use_code(self.owner, self.code);
-            state.end_sessions(self.owner, self.end_sessions);
+            state.end_logins(self.owner, self.end_sessions);
         }
         state.record(self.audit, None);
         EnableFactorOutcome::Done

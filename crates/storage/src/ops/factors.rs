@@ -6,15 +6,15 @@
 use countersign_identity::audit::Reason;
 use countersign_identity::sign_on::Factor;
 use countersign_identity::sign_on::operations::{
-    AcceptedCode, AcceptedStep, EnableFactor, EnableFactorOutcome, FindFactor, LabelFactor, RefuseCode, SetFactor,
-    SetFactorOutcome, SpendCode, SpendCodeOutcome,
+    AcceptedCode, AcceptedStep, EnableFactor, EnableFactorOutcome, EndSessions, FindFactor, LabelFactor, RefuseCode,
+    SetFactor, SetFactorOutcome, SpendCode, SpendCodeOutcome,
 };
 use countersign_identity::totp::{Algorithm, Digits, Step, Totp, TotpKey};
 use countersign_identity::user::User;
 use countersign_identity::{Timestamp, UserId};
 use uuid::Uuid;
 
-use super::{audit, first, recovery_codes, seals, sessions, users};
+use super::{audit, cookies, first, recovery_codes, seals, sessions, users};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::seal::{Keyring, Place};
@@ -132,6 +132,14 @@ pub async fn count_failure<T: Tx>(tx: &mut T, owner: UserId) -> Result<(), TxErr
     tx.execute(SQL, &[owner.uuid().into()]).await.map(drop)
 }
 
+/// Ends the sessions that a change of the factor ends; where it ends any, the cookies go as well, which let in without a code.
+async fn end_logins<T: Tx>(tx: &mut T, owner: UserId, which: EndSessions) -> Result<(), TxError> {
+    if which != EndSessions::None {
+        cookies::delete_of(tx, owner).await?;
+    }
+    sessions::end(tx, owner, which).await.map(drop)
+}
+
 impl Execute for RefuseCode {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<(), TxError> {
         count_failure(tx, self.owner).await?;
@@ -201,7 +209,7 @@ impl Execute for SetFactor {
         if !self.keeps_recovery_codes {
             recovery_codes::delete_of(tx, user.id).await?;
         }
-        sessions::end(tx, user.id, self.end_sessions).await?;
+        end_logins(tx, user.id, self.end_sessions).await?;
         audit::accept(tx, &self.audit).await?;
         Ok(SetFactorOutcome::Done { user, factor })
     }
@@ -247,7 +255,7 @@ impl Execute for EnableFactor {
             None | Some(_) => {}
         }
         if tx.execute(SQL, &[self.owner.uuid().into(), self.enabled.into()]).await? == 1 {
-            sessions::end(tx, self.owner, self.end_sessions).await?;
+            end_logins(tx, self.owner, self.end_sessions).await?;
         }
         audit::accept(tx, &self.audit).await?;
         Ok(EnableFactorOutcome::Done)
