@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use countersign_testkit::{CliOutput, PostgresDatabase, Server, Storage};
 use serde_json::{Value, json};
 
-use super::support::{PASSWORD, SOON, aborted, server, sign_in};
+use super::support::{PASSWORD, aborted, ends, server, sign_in};
 
 /// Runs a command that must succeed without a word on standard error, and reads its JSON.
 async fn json(server: &Server, arguments: &[&str], stdin: &str) -> Value {
@@ -340,7 +340,7 @@ async fn a_rejected_user_loses_the_live_session_and_comes_in_again_once_approved
     server.add_user("kristen98", "frontend", PASSWORD).await;
     let session = sign_in(&server, "kristen98", PASSWORD).await.unwrap();
     text(&server, &["user", "reject", "kristen98"], "").await;
-    tokio::time::timeout(SOON, session.ended()).await.expect("the session ends soon");
+    ends(&session).await;
     aborted(sign_in(&server, "kristen98", PASSWORD).await);
     text(&server, &["user", "approve", "kristen98"], "").await;
     sign_in(&server, "kristen98", PASSWORD).await.unwrap();

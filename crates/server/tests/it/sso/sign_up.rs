@@ -162,6 +162,19 @@ async fn the_token_goes_to_the_address_and_not_into_the_answer() {
 }
 
 #[tokio::test]
+async fn the_operators_approval_sends_the_welcome() {
+    let (server, folder, _home) = with_mail("").await;
+    sign_up(&server, json!({})).await;
+    let sent = eventually("a mail", SOON, async || outbox(&folder).pop()).await;
+    assert_eq!(confirm(&server, &token_in(&sent, "cssup_")).await.status, 200);
+    assert_eq!(login(&server, "ann").await, 403);
+    server.cli(&["user", "approve", "ann"], "").await.ok();
+    let welcome = async || outbox(&folder).into_iter().find(|mail| mail.contains("Subject: Welcome to"));
+    eventually("the welcome", SOON, welcome).await;
+    assert_eq!(login(&server, "ann").await, 200);
+}
+
+#[tokio::test]
 async fn the_answer_has_the_token_as_well_where_the_settings_say_so() {
     let (server, folder, _home) = with_mail("always_return_confirm_token = true\nis_email_required = false\n").await;
     let reply = sign_up(&server, json!({})).await.json();
