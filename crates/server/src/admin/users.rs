@@ -34,7 +34,7 @@ pub struct UserFields {
     /// Whether the password is only good for setting another one
     #[arg(long, value_name = "true|false")]
     must_change: Option<bool>,
-    /// How far the sign-up has come: before_confirmation or final
+    /// How far the sign-up has come, as `user show` says it
     #[arg(long, value_name = "S")]
     sign_up_status: Option<String>,
 }
