@@ -36,6 +36,7 @@ use crate::sign_on::password_reset::operations::{
 use crate::sign_on::sign_up::operations::{
     ConfirmSignUp, ConfirmSignUpOutcome, ReapSignUps, SignUpUser, SignUpUserOutcome,
 };
+use crate::sign_on::user_search::{FoundUsers, SearchUsers};
 use crate::sign_on::{Factor, SessionChange, SignOnSession};
 use crate::standing::{ApprovalStatus, SignUpStatus, Way};
 use crate::user::{User, UserKey};
@@ -90,6 +91,7 @@ operations! {
     FindUser => Option<User>;
     FindProfile => Option<UserRecord>;
     FindByEmail => Vec<User>;
+    SearchUsers => FoundUsers;
     ListUsers => Vec<User>;
     ChangeUser => ChangeUserOutcome;
     AcceptLogin => AcceptLoginOutcome;

@@ -33,6 +33,7 @@ pub mod sign_ups;
 pub mod spending;
 pub mod tokens;
 pub mod user_keys;
+pub mod user_search;
 pub mod users;
 
 /// Calls the macro `$apply` with the path of each case within this module.
@@ -153,6 +154,9 @@ macro_rules! for_each_case {
             users::deletes_a_user_with_its_credentials;
             profiles::keeps_every_field_of_a_profile;
             profiles::finds_users_by_an_address_in_clear_or_sealed;
+            user_search::finds_users_by_what_they_are_like;
+            user_search::counts_all_and_gives_a_page_in_order;
+            user_search::finds_nobody_by_a_former_name;
             profiles::notes_who_decided_what_and_when;
             profiles::renames_a_user_to_a_free_name;
             profiles::keeps_the_session_in_which_the_password_was_changed;

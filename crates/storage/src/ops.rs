@@ -21,6 +21,7 @@ mod sessions;
 mod sign_ups;
 mod tokens;
 mod user_keys;
+mod user_search;
 mod users;
 
 pub use audit_chain::{append_linked, link_all};

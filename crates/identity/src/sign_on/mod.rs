@@ -23,6 +23,7 @@ mod reset_totp;
 mod session_list;
 mod sessions;
 pub mod sign_up;
+pub mod user_search;
 mod users;
 mod validate_code;
 

@@ -447,7 +447,7 @@ pub(super) fn actor(caller: &Caller) -> Actor {
     Actor::of(&caller.user, SessionKind::Password)
 }
 
-fn super_user(caller: &Caller) -> Result<(), UserError> {
+pub(super) fn super_user(caller: &Caller) -> Result<(), UserError> {
     if caller.is_super_user() { Ok(()) } else { Err(UserError::SuperUserOnly) }
 }
 

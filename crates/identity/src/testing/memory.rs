@@ -41,6 +41,8 @@ mod password_reset;
 mod sign_on;
 #[path = "memory_sign_up.rs"]
 mod sign_up;
+#[path = "memory_user_search.rs"]
+mod user_search;
 
 /// Everything in one place. Futures are ready at once.
 #[derive(Debug, Default)]

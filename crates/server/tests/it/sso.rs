@@ -9,6 +9,7 @@ mod flood;
 mod linked;
 mod otp;
 mod password_reset;
+mod search;
 mod sign_up;
 mod totp;
 mod users;

@@ -16,6 +16,7 @@ mod linked;
 mod otp;
 mod password_reset;
 mod peer;
+mod search;
 mod sessions;
 mod sign_up;
 mod totp;
@@ -62,6 +63,7 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
         .merge(password_reset::routes())
         .merge(sign_up::routes())
         .merge(user::routes())
+        .merge(search::routes())
         .route("/user/totp", patch(handler(|call| Box::pin(totp::reset(call)))))
         .route("/user/totp/recovery", post(handler(|call| Box::pin(totp::recovery(call)))))
         .route("/user/totp/validate", post(handler(|call| Box::pin(totp::validate(call)))))
