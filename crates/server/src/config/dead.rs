@@ -21,7 +21,6 @@ const DEAD: &[(&str, &str, &str)] = &[
     ("signup", "email_required", "the key is signup.is_email_required"),
     ("signup", "callback_service_list", "no service is called after a sign-up"),
     ("signup", "password_allow_whitespace", "blanks are allowed in every password"),
-    ("signup", "always_return_confirm_token", "a token goes to the address that is to be confirmed"),
     ("user_validation", "service", "no service is called; the rules are those of [user_validation]"),
 ];
 

@@ -88,7 +88,10 @@ async fn what_has_ended_is_reaped() {
     server.restart().await;
     eventually("reaping", Duration::from_secs(10), async || {
         let output = server.output();
-        output.lines().any(|line| line.contains("removed one-time passwords") && line.contains("count=")).then_some(())
+        output
+            .lines()
+            .any(|line| line.contains("removed what had come to its end") && line.contains("one-time passwords"))
+            .then_some(())
     })
     .await;
     assert_eq!(aborted(sign_in(&server, &login, &spent).await), denied());
