@@ -68,8 +68,8 @@ pub struct Installation {
 /// # Errors
 ///
 /// [`ConfigError`].
-pub fn load_config(named: Option<&Path>, data: &DataDir) -> Result<Config, ConfigError> {
-    let in_data = data.path().join(CONFIG_IN_DATA);
+pub fn load_config(named: Option<&Path>, data: &Path) -> Result<Config, ConfigError> {
+    let in_data = data.join(CONFIG_IN_DATA);
     let path = named.or_else(|| in_data.is_file().then_some(in_data.as_path()));
     Config::load(path)
 }

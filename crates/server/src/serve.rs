@@ -102,7 +102,7 @@ impl From<ConfigError> for ServeFailed {
 /// [`ServeFailed`], which says what to do.
 pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     let data = open_data(options.data)?;
-    let mut config = load_config(options.config, &data)?;
+    let mut config = load_config(options.config, data.path())?;
     config.auth.anonymous |= options.demo;
     let urls = listen_urls(options.listen, &config, &data)?;
     let lock = lock(&data).await?;

@@ -69,10 +69,24 @@ pub enum CliCommand {
     /// Bring users over from another system
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Show what the server offers on the bus
+    #[command(subcommand)]
+    Procedure(ProcedureCommand),
     /// Print the description of the sign-on API: an `OpenAPI` document
     Openapi,
     /// Show the version
     Version,
+}
+
+/// `procedure …`
+#[derive(Debug, Subcommand)]
+pub enum ProcedureCommand {
+    /// List the server's own procedures: arguments, result, errors, who may call them
+    List {
+        /// As the page of the manual
+        #[arg(long)]
+        markdown: bool,
+    },
 }
 
 /// `import …`

@@ -25,7 +25,7 @@ pub async fn run(data: &Path, config: Option<&Path>, command: &ImportCommand, js
     let ImportCommand::Zato { db, secrets, role, apply } = command;
     let key = zato::key(&read(secrets)?).map_err(|error| explain(&error))?;
     let data = open_data(data).map_err(|error| explain(&error))?;
-    let config = load_config(config, &data).map_err(|error| explain(&error))?;
+    let config = load_config(config, data.path()).map_err(|error| explain(&error))?;
     let lock = lock(&data).await.map_err(|error| explain(&error))?;
     let Installation { app, first } = open(&data, config, &lock).await.map_err(|error| explain(&error))?;
     if let Some(first) = first {

@@ -27,11 +27,12 @@ use crate::data_dir::{DataDir, DataLock};
 use crate::doors::openapi_document;
 use crate::open::{Installation, load_config, lock, open, open_data};
 use crate::output::say;
+use crate::procedures;
 use crate::qr;
 use crate::serve::{ServeOptions, serve};
 use arguments::{
-    AuditCommand, Cli, CliCommand, MailCommand, OtpCommand, PubkeyCommand, RoleCommand, SignOnCommand, TotpCommand,
-    UserCommand,
+    AuditCommand, Cli, CliCommand, MailCommand, OtpCommand, ProcedureCommand, PubkeyCommand, RoleCommand,
+    SignOnCommand, TotpCommand, UserCommand,
 };
 
 /// What is logged unless `RUST_LOG` says otherwise.
@@ -86,6 +87,16 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
         CliCommand::Subscribe(command) => return bus::subscribe(command).await,
         CliCommand::Openapi => {
             return say(&format!("{:#}\n", openapi_document())).map_err(|error| explain(&error));
+        }
+        CliCommand::Procedure(ProcedureCommand::List { markdown }) => {
+            let config = load_config(cli.config.as_deref(), &cli.data).map_err(|error| explain(&error))?;
+            let prefix = &config.realm.uri_prefix;
+            let text = if markdown {
+                procedures::markdown(prefix)
+            } else {
+                print::procedures(&procedures::described(prefix), json)
+            };
+            return say(&text).map_err(|error| explain(&error));
         }
         CliCommand::Import(command) => return import::run(&cli.data, cli.config.as_deref(), &command, json).await,
         CliCommand::User(command) => user(command)?,
@@ -154,7 +165,7 @@ impl Way<'_> {
 }
 
 async fn open_here(data: &DataDir, config: Option<&Path>) -> Result<(Arc<App>, DataLock), String> {
-    let config = load_config(config, data).map_err(|error| explain(&error))?;
+    let config = load_config(config, data.path()).map_err(|error| explain(&error))?;
     let lock = lock(data).await.map_err(|error| explain(&error))?;
     let Installation { app, first } = open(data, config, &lock).await.map_err(|error| explain(&error))?;
     if let Some(first) = first {

@@ -65,6 +65,27 @@ pub fn version(json: bool) -> String {
     if json { format!("{}\n", serde_json::json!({ "version": version })) } else { format!("countersign {version}\n") }
 }
 
+/// The server's own procedures, a block for each, or JSON.
+pub fn procedures(all: &[Value], json: bool) -> String {
+    if json {
+        return format!("{:#}\n", Value::from(all.to_vec()));
+    }
+    let mut blocks = String::new();
+    for procedure in all {
+        let _ = writeln!(blocks, "{}({})", cell(procedure, "name"), cell(procedure, "arguments"));
+        for field in ["summary", "uris", "result", "roles", "rule", "errors"] {
+            let text = match procedure.get(field) {
+                Some(Value::Array(texts)) => texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+                _ => cell(procedure, field),
+            };
+            if !text.is_empty() {
+                let _ = writeln!(blocks, "  {field:<8} {text}");
+            }
+        }
+    }
+    blocks
+}
+
 /// An answer, as text or JSON.
 pub fn answer(kind: Kind, value: &Value, json: bool) -> String {
     if json {

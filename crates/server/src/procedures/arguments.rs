@@ -6,6 +6,7 @@ use countersign_identity::permission::PermissionsError;
 use countersign_wamp::{Dict, Payload, Time, Value};
 
 use super::errors::Failure;
+use crate::metrics::ServerLimit;
 
 /// What a client passes along in `data_rec` without effect: the server fills these itself.
 const IGNORED_FIELDS: [&str; 4] = ["version", "uuid", "origin", "key"];
@@ -25,10 +26,11 @@ impl Arguments {
     /// Decodes them.
     pub fn read(payload: &Payload) -> Result<Self, Failure> {
         if payload.len_hint() > ARGUMENT_BYTES_MAX {
-            return Err(Failure::TooLong { bytes_max: ARGUMENT_BYTES_MAX });
+            let text = format!("the arguments have more than {ARGUMENT_BYTES_MAX} bytes");
+            return Err(Failure::argument(text).at(ServerLimit::ProcedureArguments));
         }
         let (positional, named) =
-            payload.values().map_err(|error| Failure::Argument(format!("the arguments can't be read: {error}")))?;
+            payload.values().map_err(|error| Failure::argument(format!("the arguments can't be read: {error}")))?;
         Ok(Self { positional, named })
     }
 
@@ -38,7 +40,7 @@ impl Arguments {
         let given = self.positional.len();
         if given > N {
             let takes = if N == 0 { "no arguments".into() } else { format!("at most {N} ({})", names.join(", ")) };
-            return Err(Failure::Argument(format!("{procedure} takes {takes}, {given} were given")));
+            return Err(Failure::argument(format!("{procedure} takes {takes}, {given} were given")));
         }
         for (slot, value) in values.iter_mut().zip(self.positional) {
             *slot = value;
@@ -50,8 +52,8 @@ impl Arguments {
                         *slot = value;
                     }
                 }
-                Some(_) => return Err(Failure::Argument(format!("{procedure}: {name} is given twice"))),
-                None => return Err(Failure::Argument(format!("{procedure} takes no argument {name:?}"))),
+                Some(_) => return Err(Failure::argument(format!("{procedure}: {name} is given twice"))),
+                None => return Err(Failure::argument(format!("{procedure} takes no argument {name:?}"))),
             }
         }
         Ok(values)
@@ -62,8 +64,8 @@ impl Arguments {
 pub fn text(value: Value, name: &str) -> Result<String, Failure> {
     match value {
         Value::Str(text) => Ok(text),
-        Value::Null => Err(Failure::Argument(format!("{name} is missing"))),
-        _ => Err(Failure::Argument(format!("{name} has to be a text"))),
+        Value::Null => Err(Failure::argument(format!("{name} is missing"))),
+        _ => Err(Failure::argument(format!("{name} has to be a text"))),
     }
 }
 
@@ -72,7 +74,7 @@ pub fn otp_request(value: Value) -> Result<OtpRequest, Failure> {
     let fields = match value {
         Value::Null => return Ok(OtpRequest::default()),
         Value::Dict(fields) => fields,
-        _ => return Err(Failure::Argument("data_rec has to be a dictionary".into())),
+        _ => return Err(Failure::argument("data_rec has to be a dictionary")),
     };
     let mut request = OtpRequest::default();
     for (name, value) in fields {
@@ -80,12 +82,12 @@ pub fn otp_request(value: Value) -> Result<OtpRequest, Failure> {
             "expires" => request.expires = expires(value),
             "permissions" => {
                 request.permissions =
-                    permissions(&value).ok_or_else(|| Failure::Otp(PermissionsError::Shape.into()))?;
+                    permissions(&value).ok_or_else(|| Failure::argument(PermissionsError::Shape.to_string()))?;
             }
             other if IGNORED_FIELDS.contains(&other) => {}
             other => {
                 let text = format!("data_rec has no field {other:?}; its fields are expires and permissions");
-                return Err(Failure::Argument(text));
+                return Err(Failure::argument(text));
             }
         }
     }
@@ -121,6 +123,7 @@ fn permissions(value: &Value) -> Option<Vec<(String, String)>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::errors::ErrorUris;
     use super::*;
 
     fn bind<const N: usize>(given: &[i64], more: &[(&str, i64)], parameters: [&str; N]) -> Result<Vec<Value>, String> {
@@ -130,8 +133,7 @@ mod tests {
         };
         match arguments.bind("p", parameters) {
             Ok(values) => Ok(values.to_vec()),
-            Err(Failure::Argument(text)) => Err(text),
-            Err(other) => panic!("{other:?}"),
+            Err(failure) => Err(ErrorUris::new("p").answer(&failure, "").1),
         }
     }
 
@@ -180,7 +182,7 @@ mod tests {
     #[test]
     fn unknown_fields_of_data_rec_are_named() {
         let error = otp_request(Dict::new().with("expire", 5_u32).into()).unwrap_err();
-        assert!(matches!(error, Failure::Argument(text) if text.contains("\"expire\"")));
+        assert!(format!("{error:?}").contains("expire"));
         assert!(otp_request(Dict::new().with("origin", "forged@nowhere").into()).is_ok());
     }
 }

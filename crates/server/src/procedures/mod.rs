@@ -6,6 +6,7 @@
 
 mod arguments;
 mod auth;
+mod description;
 mod errors;
 mod otp;
 
@@ -15,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use countersign_identity::RequestContext;
 use countersign_wamp::{Dict, Id, Message, MessageType, Payload, Value};
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, ready};
+use futures_util::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
@@ -23,35 +24,57 @@ use crate::cid;
 use crate::cookies;
 use crate::hub::{Hub, Job, Live};
 use arguments::Arguments;
+pub use description::{described, markdown};
 pub use errors::ErrorUris;
-use errors::Failure;
+use errors::{Failure, FailureKind};
 
-/// One procedure.
+/// One procedure: what it does, and how it is described to people.
 #[derive(Debug)]
-struct Procedure {
-    /// The short spelling; the long one has the prefix in front.
+pub struct Procedure {
+    /// Its names in the short spelling. All do the same.
     names: &'static [&'static str],
+    /// In which spellings it is there.
+    spellings: Spellings,
+    /// What it does, in a sentence.
+    summary: &'static str,
+    /// Its arguments as they are written in a call, with the defaults: `login, data_rec=null`.
+    arguments: &'static str,
+    /// What it answers.
+    result: &'static str,
+    /// How it can fail, apart from a server that can't answer at the moment.
+    errors: &'static [FailureKind],
+    /// What it demands of its caller beside the permission on its URI; empty: nothing.
+    rule: &'static str,
     run: fn(Call) -> BoxFuture<'static, Result<Value, Failure>>,
+}
+
+/// In which spellings a procedure is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spellings {
+    /// With the prefix of the bus (long), and without (short).
+    Both,
+}
+
+impl Procedure {
+    /// Its URIs under a prefix.
+    fn uris(&self, prefix: &str) -> impl Iterator<Item = String> {
+        let Spellings::Both = self.spellings;
+        self.names.iter().flat_map(move |name| [format!("{prefix}.{name}"), (*name).to_owned()])
+    }
 }
 
 /// A call of one of them.
 struct Call {
     app: Arc<App>,
+    hub: Arc<Hub>,
     caller: Arc<Live>,
     /// The caller's context, with a correlation id of this call.
     context: RequestContext,
     arguments: Arguments,
 }
 
-const PROCEDURES: &[Procedure] = &[
-    Procedure { names: &["auth.whoami"], run: |call| ready(auth::whoami(call)).boxed() },
-    Procedure { names: &["my.otp.create", "my.otps.create"], run: |call| otp::create_own(call).boxed() },
-    Procedure { names: &["my.otp.list", "my.otps.list"], run: |call| otp::list_own(call).boxed() },
-    Procedure { names: &["my.otp.delete", "my.otps.delete"], run: |call| otp::delete_own(call).boxed() },
-    Procedure { names: &["system.otp.create", "system.otps.create"], run: |call| otp::create_for(call).boxed() },
-    Procedure { names: &["system.otp.list", "system.otps.list"], run: |call| otp::list_of(call).boxed() },
-    Procedure { names: &["system.otp.delete", "system.otps.delete"], run: |call| otp::delete_any(call).boxed() },
-];
+/// Every procedure, by groups.
+const GROUPS: &[&[Procedure]] = &[auth::PROCEDURES, otp::PROCEDURES];
 
 /// The procedures, registered or ready to be.
 #[derive(Debug)]
@@ -88,8 +111,8 @@ impl Procedures {
         let prefix = &self.app.config.realm.uri_prefix;
         let mut registered = HashMap::new();
         let mut request = Id::FIRST;
-        for procedure in PROCEDURES {
-            for uri in procedure.names.iter().flat_map(|name| [format!("{prefix}.{name}"), (*name).to_owned()]) {
+        for procedure in GROUPS.iter().copied().flatten() {
+            for uri in procedure.uris(prefix) {
                 let register = Message::Register { request, options: Dict::new(), procedure: uri.into() };
                 request = request.next();
                 let answers = hub.handle(hub.service(), [register]);
@@ -116,7 +139,7 @@ impl Procedures {
             let Message::Invocation { request, registration, payload, .. } = message else { continue };
             let Some(procedure) = self.registered.get().and_then(|known| known.get(&registration)) else { continue };
             let Some(caller) = caller else { continue };
-            let mut running = Arc::clone(self).answer(procedure, request, payload, caller).boxed();
+            let mut running = Arc::clone(self).answer(procedure, request, payload, caller, Arc::clone(hub)).boxed();
             if let Some(answer) = (&mut running).now_or_never() {
                 finish(hub, answer);
             } else {
@@ -132,12 +155,13 @@ impl Procedures {
         request: Id,
         payload: Payload,
         caller: Arc<Live>,
+        hub: Arc<Hub>,
     ) -> Message {
         let context = caller.context.next_request(cid::generate());
         let cid = context.cid.clone();
         let result = match Arguments::read(&payload) {
             Ok(arguments) => {
-                let call = Call { app: Arc::clone(&self.app), caller, context, arguments };
+                let call = Call { app: Arc::clone(&self.app), hub, caller, context, arguments };
                 (procedure.run)(call).await
             }
             Err(failure) => Err(failure),
