@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** [`announced_roles`] names exactly what this crate does.
 
-use countersign_wamp::Dict;
+use countersign_wamp::{Dict, Value};
 
 /// A feature of a client that changes what the router sends to it, or takes from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,13 +49,26 @@ const ANNOUNCEMENTS: [(&str, &str, Feature); 12] = [
     ("subscriber", "payload_passthru_mode", Feature::PassthruAsSubscriber),
 ];
 
+/// All roles that a client can have.
+const CLIENT_ROLES: [&str; 4] = ["caller", "callee", "publisher", "subscriber"];
+
 /// The features that a client announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ClientFeatures(u16);
 
 impl ClientFeatures {
+    /// What [`ClientFeatures::is_plain`] looks for. No feature has this bit.
+    pub const PLAIN: Self = Self(1 << 15);
+
     /// Reads `HELLO.Details`: `roles.*.features.*`. What is missing or not `true` is absent.
     pub fn from_hello(details: &Dict) -> Self {
+        let is_bare = |role: &&str| {
+            let roles = details.get("roles").and_then(Value::as_dict);
+            roles.and_then(|roles| roles.get(role)?.as_dict()).is_some_and(Dict::is_empty)
+        };
+        if CLIENT_ROLES.iter().all(is_bare) {
+            return Self::PLAIN;
+        }
         let announces = |role: &str, name: &str| {
             let role = details.get("roles")?.as_dict()?.get(role)?.as_dict()?;
             role.get("features")?.as_dict()?.get(name)?.as_bool()
@@ -75,6 +88,12 @@ impl ClientFeatures {
     /// Whether the client announced `feature`.
     pub fn has(self, feature: Feature) -> bool {
         self.0 & feature as u16 != 0
+    }
+
+    /// Whether the client takes every role and announces no feature of any. So does swampyer, and what its programs rely
+    /// on is done for clients that show themselves so, even where the protocol would have it otherwise.
+    pub fn is_plain(self) -> bool {
+        self.0 == Self::PLAIN.0
     }
 }
 
@@ -156,6 +175,23 @@ mod tests {
         check(not_true, Feature::CallCanceling, false);
         check(Dict::new().with("roles", "callee"), Feature::CallCanceling, false);
         check(Dict::new(), Feature::CallCanceling, false);
+    }
+
+    #[test]
+    fn a_client_with_every_role_and_no_feature_is_plain() {
+        let check = |roles: &[(&str, Dict)], want| {
+            let roles: Dict =
+                roles.iter().map(|(role, content)| ((*role).to_owned(), content.clone().into())).collect();
+            assert_eq!(ClientFeatures::from_hello(&Dict::new().with("roles", roles)).is_plain(), want);
+        };
+        let none = Dict::new;
+        let three = [("callee", none()), ("publisher", none()), ("subscriber", none())];
+        check(&three, false);
+        check(&[&three[..], &[("caller", none())]].concat(), true);
+        let announcing = Dict::new().with("features", Dict::new().with("call_canceling", true));
+        check(&[&three[..], &[("caller", announcing)]].concat(), false);
+        check(&[&three[..], &[("caller", none().with("features", none()))]].concat(), false);
+        assert!(!ClientFeatures::default().is_plain());
     }
 
     /// Each of these names is tested for what it promises in the tests of the realm.

@@ -39,7 +39,7 @@ impl Dealer {
         }
         let key = InvocationKey { callee: from, request };
         let Some(invocation) = callee.calls.taken_mut(request) else {
-            return late("YIELD", callee.calls.was_taken(request), request);
+            return late("YIELD", is_forgiven(callee, request), request);
         };
         // Only `true` makes a result a partial one; anything else is final, so that no call is
         // left without an answer.
@@ -83,11 +83,11 @@ impl Dealer {
     ) -> Result<(), Violation> {
         let Some(callee) = sessions.get(&from) else { return Ok(()) };
         let Answer { request, options, payload } = answer;
-        let was_taken = callee.calls.was_taken(request);
+        let is_forgiven = is_forgiven(callee, request);
         let mut details = disclose(&CALLEE, from, &callee.details);
         let key = InvocationKey { callee: from, request };
         let Some(invocation) = self.take_answered(sessions, key) else {
-            return late("ERROR", was_taken, request);
+            return late("ERROR", is_forgiven, request);
         };
         if error.as_str() == uris::error::UNAVAILABLE {
             self.reroute(sessions, from, invocation, out);
@@ -107,10 +107,15 @@ impl Dealer {
     }
 }
 
-/// An answer to an invocation that is over is dropped; one to an invocation that never was
-/// breaks the protocol.
-fn late(message: &str, was_taken: bool, request: Id) -> Result<(), Violation> {
-    if was_taken {
+/// Whether an answer that nobody waits for is dropped: its invocation is over, or it may be of an earlier session.
+/// swampyer answers the last invocation of a broken connection once more on its next one, and takes an ABORT for final.
+fn is_forgiven(callee: &Session, request: Id) -> bool {
+    callee.calls.was_taken(request) || callee.details.features.is_plain()
+}
+
+/// An answer to an invocation that never was breaks the protocol, unless it is forgiven.
+fn late(message: &str, is_forgiven: bool, request: Id) -> Result<(), Violation> {
+    if is_forgiven {
         return Ok(());
     }
     Err(Violation(format!("{message} for invocation {request}, which was never made")))

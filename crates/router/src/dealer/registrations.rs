@@ -16,7 +16,7 @@ use crate::random::Random;
 use crate::refusal::{Gate, Refusal, revoked};
 use crate::session::Sessions;
 use crate::shard::{Node, ResourceKey};
-use crate::{Action, Effect, Feature, RealmSettings, ReservedUris, Target, options};
+use crate::{Action, ClientFeatures, Effect, Feature, RealmSettings, ReservedUris, Target, options};
 
 /// See the module.
 #[derive(Debug)]
@@ -127,7 +127,7 @@ impl Registrations {
             }
             holder => {
                 if let Some(holder) = holder {
-                    self.revoke_all(sessions, holder, revoked::REPLACED, out);
+                    self.replace(sessions, holder, from, out);
                 }
                 self.create(wanted, callee, gate.at, is_of_server)
             }
@@ -197,19 +197,36 @@ impl Registrations {
         self.of_server.get(procedure).or_else(|| self.of_clients.get(procedure))
     }
 
-    fn revoke_all(&mut self, sessions: &mut Sessions, id: Id, reason: &str, out: &mut Vec<Effect>) {
+    /// Takes a procedure from its callees for the session `by`. If that is one of them and a plain client it is told:
+    /// swampyer's own suite waits for it.
+    fn replace(&mut self, sessions: &mut Sessions, id: Id, by: Id, out: &mut Vec<Effect>) {
         let callees: Vec<Id> = self.by_id.get(&id).into_iter().flat_map(Registration::callees).collect();
         for callee in callees {
-            self.revoke(sessions, id, callee, reason, out);
+            let is_its_own = |features: ClientFeatures| callee == by && features.is_plain();
+            self.take(sessions, id, callee, revoked::REPLACED, is_its_own, out);
         }
     }
 
     /// Takes a registration from a callee and tells the callee, if it understands that.
     pub fn revoke(&mut self, sessions: &mut Sessions, id: Id, callee: Id, reason: &str, out: &mut Vec<Effect>) {
+        self.take(sessions, id, callee, reason, |_| false, out);
+    }
+
+    /// `or_told`: who is told too, beside those that understand it.
+    fn take(
+        &mut self,
+        sessions: &mut Sessions,
+        id: Id,
+        callee: Id,
+        reason: &str,
+        or_told: impl Fn(ClientFeatures) -> bool,
+        out: &mut Vec<Effect>,
+    ) {
         self.remove_callee(id, callee);
         let Some(session) = sessions.get_mut(&callee) else { return };
         session.registrations.remove(id);
-        if session.details.features.has(Feature::RegistrationRevocation) {
+        let features = session.details.features;
+        if features.has(Feature::RegistrationRevocation) || or_told(features) {
             let details = Dict::new().with("registration", id).with("reason", reason);
             let message = Message::Unregistered { request: None, details: Some(details) };
             out.push(Effect::Send { to: callee, message });

@@ -75,6 +75,20 @@ fn force_takes_the_procedure_and_tells_a_callee_that_understands() {
     check(2, 3, &[format!("2 < {revoked}"), "3 < REGISTERED 5 2".into()]);
     check(5, 3, &["3 < REGISTERED 5 2".into()]);
     check(2, 2, &[format!("2 < {revoked}"), "2 < REGISTERED 5 2".into()]);
+    check(5, 5, &["5 < REGISTERED 5 2".into()]);
+}
+
+#[test]
+fn a_plain_client_is_told_when_it_replaces_its_own_registration() {
+    let revoked = "UNREGISTERED 0 {registration: 1, reason: countersign.revoked.replaced}";
+    let check = |by: u64, want: &[String]| {
+        let mut world = World::of_five();
+        world.join(6, ClientFeatures::PLAIN);
+        world.register(6, "app.add");
+        assert_eq!(world.say(by, register(5, forced(), "app.add")), want);
+    };
+    check(6, &[format!("6 < {revoked}"), "6 < REGISTERED 5 2".into()]);
+    check(2, &["2 < REGISTERED 5 2".into()]);
 }
 
 #[test]

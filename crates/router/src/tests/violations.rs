@@ -74,6 +74,18 @@ fn an_answer_to_an_invocation_that_never_was_ends_the_session() {
 }
 
 #[test]
+fn a_plain_client_may_answer_an_invocation_that_never_was() {
+    let mut world = World::of_five();
+    world.join(6, ClientFeatures::PLAIN);
+    world.register(6, "app.add");
+    assert!(world.say(6, yields(1, none())).is_empty());
+    assert!(world.say(6, fails(9)).is_empty());
+    assert_eq!(world.say(1, call(7, none(), "app.add")), ["6 < INVOCATION 1 1"]);
+    assert!(world.say(6, yields(2, none())).is_empty());
+    assert_eq!(world.say(6, yields(1, none())), ["1 < RESULT 7"]);
+}
+
+#[test]
 fn a_second_answer_to_an_invocation_is_late_not_wrong() {
     let mut world = World::of_five();
     world.register(2, "app.add");

@@ -92,6 +92,11 @@ impl Pending {
         }
     }
 
+    /// [`ClientFeatures::is_plain`].
+    pub fn is_of_plain_client(&self) -> bool {
+        self.hello.features.is_plain()
+    }
+
     /// Whether somebody may have to look for the answer.
     pub fn needs_time(&self) -> bool {
         matches!(self.question, Asked::Code(_))

@@ -214,6 +214,12 @@ impl Session {
                 self.end(Ending::Normal);
             }
             (Message::Hello { .. }, _) => self.violation("HELLO while a login is under way"),
+            // swampyer answers the last invocation of a broken connection once more on its next one.
+            (Message::Yield { .. } | Message::Error { .. }, State::Challenged { pending, was_refused })
+                if pending.is_of_plain_client() =>
+            {
+                self.state = State::Challenged { pending, was_refused };
+            }
             (other, State::Challenged { .. }) => {
                 self.violation(&format!("{} where AUTHENTICATE belongs", other.message_type().name()));
             }

@@ -237,6 +237,46 @@ async fn a_refused_login_may_be_tried_again_but_not_for_ever() {
 }
 
 #[tokio::test]
+async fn an_answer_of_an_earlier_session_is_dropped_while_a_login_waits() {
+    let server = server().start().await;
+    server.add_user("bob", "backend", PASSWORD).await;
+    let roles = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), Dict::new().into())).collect::<Dict>();
+    let hello = |names: &[&str]| {
+        let details = Dict::new().with("roles", roles(names)).with("authid", "bob");
+        Message::Hello { realm: REALM.into(), details: details.with("authmethods", vec![Value::from("ticket")]) }
+    };
+    let request = countersign_wamp::Id::FIRST;
+    let stale = Message::Yield { request, options: Dict::new(), payload: countersign_wamp::Payload::absent() };
+    // As swampyer says HELLO, and as anybody else does.
+    for (names, is_dropped) in
+        [(&["caller", "callee", "publisher", "subscriber"][..], true), (&["caller", "callee"], false)]
+    {
+        let mut connection = RawConnection::connect(&reach(&server, Door::Http)).await.unwrap();
+        connection.send(&hello(names)).await.unwrap();
+        assert!(matches!(connection.recv().await, Ok(Message::Challenge { .. })));
+        connection.send(&stale).await.unwrap();
+        if is_dropped {
+            assert!(matches!(authenticate(&mut connection, PASSWORD).await, Message::Welcome { .. }));
+            connection.send(&stale).await.unwrap();
+        }
+        let call = Message::Call {
+            request,
+            options: Dict::new(),
+            procedure: "com.izaber.wamp.auth.whoami".into(),
+            payload: countersign_wamp::Payload::absent(),
+        };
+        connection.send(&call).await.unwrap();
+        let answer = connection.recv().await.unwrap();
+        let is_expected = match answer {
+            Message::Result { .. } => is_dropped,
+            Message::Abort { .. } => !is_dropped,
+            _ => false,
+        };
+        assert!(is_expected, "{names:?}: {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn after_a_good_bye_the_connection_carries_another_session() {
     let server = server().start().await;
     server.add_user("bob", "backend", PASSWORD).await;
