@@ -18,9 +18,11 @@ import swampyer
 pytest.register_assert_rewrite("interop")
 
 import countersign_server
+import suites.swampyer
 from autobahn_peers import Bus, public_key
 from countersign_server import Server
 
+CONFORMANCE = Path(__file__).parent
 PROGRAM_SECONDS_MAX = 60
 WAIT_SECONDS_MAX = 20
 POLL_SECONDS = 0.02
@@ -108,6 +110,26 @@ def proving_server(tmp_path_factory) -> Iterator[Server]:
     settings = "[auth]\nwampcra = true\n"
     with countersign_server.running(tmp_path_factory.mktemp("s"), None, settings) as server:
         yield with_key(with_users(server))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def suites_under_way(request, tmp_path_factory) -> Iterator[suites.swampyer.Run | None]:
+    """Starts swampyer's own suite with the first test of all, if it is to be run: it sleeps while others work."""
+    if not any("swampyer_suite" in item.fixturenames for item in request.session.items):
+        yield None
+        return
+    run = suites.swampyer.Run(lambda: tmp_path_factory.mktemp("s"))
+    try:
+        run.start()
+        yield run
+    finally:
+        run.stop()
+
+
+@pytest.fixture(scope="session")
+def swampyer_suite(suites_under_way) -> suites.swampyer.Run:
+    """swampyer's own suite, under way."""
+    return suites_under_way
 
 
 @pytest.fixture

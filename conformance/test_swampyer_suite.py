@@ -1,0 +1,34 @@
+"""swampyer's own test suite, whole, as its source distribution brings it: each of its tests is one of ours."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from conftest import CONFORMANCE
+from suites import source, swampyer
+
+TESTS = [test for lane in swampyer.LANES for test in lane]
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_of_the_suite(swampyer_suite, name):
+    outcome = swampyer_suite.outcome(name)
+    # Nothing is skipped there so far; if something ever is, it needs a reason here.
+    assert outcome.kind == "passed", outcome.text
+
+
+def test_no_test_of_the_suite_is_left_out():
+    there = source.unpacked(swampyer.REQUIREMENT) / "tests"
+    found = [
+        f"{path.name}::{name}"
+        for path in there.glob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert sorted(TESTS) == sorted(found)
+
+
+def test_the_suite_is_of_the_version_that_is_installed():
+    name, version = source.pinned(swampyer.REQUIREMENT)
+    assert f"{name}=={version}" in (CONFORMANCE / "requirements.txt").read_text(encoding="utf-8").splitlines()
