@@ -88,12 +88,8 @@ def server(request, tmp_path_factory) -> Iterator[Server]:
     """A server with the users of `USERS`, once on each database."""
     # Not below pytest's own directories: a Unix socket's path is short.
     home = tmp_path_factory.mktemp("s")
-    if request.param == "postgres":
-        with countersign_server.postgres_database() as url, countersign_server.running(home, url) as server:
-            yield with_users(server)
-    else:
-        with countersign_server.running(home, None) as server:
-            yield with_users(server)
+    with countersign_server.on_database(request.param, home) as server:
+        yield with_users(server)
 
 
 @pytest.fixture(scope="session")

@@ -123,6 +123,17 @@ def running(home: Path, storage_url: str | None, settings: str = "") -> Iterator
 
 
 @contextmanager
+def on_database(kind: str, home: Path, settings: str = "") -> Iterator[Server]:
+    """A server on `sqlite`, or on a `postgres` database of its own."""
+    if kind == "sqlite":
+        with running(home, None, settings) as server:
+            yield server
+    else:
+        with postgres_database() as url, running(home, url, settings) as server:
+            yield server
+
+
+@contextmanager
 def postgres_database() -> Iterator[str]:
     """An empty database of its own; its URL."""
     url = os.environ.get(POSTGRES_VARIABLE)

@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from interop.libraries import LIBRARIES, NOT_SENT, RUST, SERIALIZERS, TRANSPORTS, Library
+from suites import izaber_wamp, swampyer
 
 CONFORMANCE = Path(__file__).parent.parent
 PAGE = CONFORMANCE.parent / "docs" / "interoperability.md"
@@ -35,6 +36,13 @@ GROUPS = {
 }
 
 
+SUITES = """\
+What others test their own libraries with, against the built server. `cargo xtask conformance -k suite` runs it. swampyer's source
+distribution brings its tests, which are run as they are; that of izaber_wamp brings none, so what the tests in its
+repository show is written anew, under their numbers and with the real library.
+"""
+
+
 class Reasons:
     """Numbered in the order in which they are first given."""
 
@@ -55,10 +63,14 @@ def headline(library: Library) -> str:
 
 
 def version(library: Library) -> str:
-    requirements = (CONFORMANCE / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    pinned = dict(line.split("==") for line in requirements if "==" in line)
     packages = json.loads((CONFORMANCE / "package.json").read_text(encoding="utf-8"))["dependencies"]
-    return (packages if library.command[0] == "node" else pinned)[library.package]
+    return (packages if library.command[0] == "node" else pinned())[library.package]
+
+
+def pinned() -> dict[str, str]:
+    """The packages of Python, with their versions."""
+    requirements = (CONFORMANCE / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in requirements if "==" in line)
 
 
 def row(*cells: str) -> str:
@@ -105,6 +117,17 @@ def changes() -> list[list[str]]:
     return rows
 
 
+def suites() -> list[str]:
+    own = [[f"swampyer {pinned()['swampyer']}", f"`{test}`"] for lane in swampyer.LANES for test in lane]
+    ours = [[f"izaber_wamp {pinned()['izaber-wamp']}", spoken(test)] for test in izaber_wamp.SCENARIOS]
+    return table(["suite", "test"], [*sorted(own), *ours])
+
+
+def spoken(test: str) -> str:
+    """`test_020_it_signs_in` as people read it."""
+    return test.removeprefix("test_").replace("_", " ")
+
+
 def text() -> str:
     from interop.scenarios import LIST
 
@@ -123,6 +146,7 @@ def text() -> str:
     lines += ["## Values that a library changes", ""]
     lines += ["Everything else comes and goes as it is, and what is here is what the tests expect.", ""]
     lines += table(["library", "serializer", "values", "what becomes of them"], changes())
+    lines += ["## Suites of others", "", SUITES, *suites()]
     return "\n".join([*lines, "## Reasons", "", *reasons.lines(), ""])
 
 
