@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import TYPE_CHECKING, Callable, Iterator
 
 import pytest
 import swampyer
@@ -21,6 +21,9 @@ import countersign_server
 import suites.swampyer
 from autobahn_peers import Bus, public_key
 from countersign_server import Server
+
+if TYPE_CHECKING:
+    from nexus import Clients, Nexus
 
 CONFORMANCE = Path(__file__).parent
 PROGRAM_SECONDS_MAX = 60
@@ -206,6 +209,26 @@ def connect(server, monkeypatch) -> Iterator[Callable[..., swampyer.WAMPClientTi
         # Its thread ends when the connection does.
         client._request_shutdown = True
         client.disconnect()
+
+
+@pytest.fixture(scope="session")
+def nexus(tmp_path_factory) -> Iterator[Nexus]:
+    """A server with the roles of Nexus' own tests. Rules, not storage, are what those are about: on one database."""
+    from nexus import Nexus
+
+    settings = "[auth]\nanonymous = true\n"
+    with countersign_server.running(tmp_path_factory.mktemp("s"), None, settings) as server:
+        yield Nexus(server)
+
+
+@pytest.fixture
+def clients(nexus) -> Iterator[Clients]:
+    """swampyer's clients of one test of those."""
+    from nexus import Clients
+
+    clients = Clients(nexus.server)
+    yield clients
+    clients.close()
 
 
 def eventually(what: str, probe: Callable[[], object], seconds_max: float = WAIT_SECONDS_MAX) -> object:
