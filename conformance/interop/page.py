@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import groupby
 from pathlib import Path
 
@@ -37,9 +38,9 @@ GROUPS = {
 
 
 SUITES = """\
-What others test their own libraries with, against the built server. `cargo xtask conformance -k suite` runs it. swampyer's source
-distribution brings its tests, which are run as they are; that of izaber_wamp brings none, so what the tests in its
-repository show is written anew, under their numbers and with the real library.
+What others test their own work with, against the built server. `cargo xtask conformance -k "suite or nexus"` runs it. swampyer's source
+distribution brings its tests, which are run as they are; that of izaber_wamp brings none, and the bus itself is in no package
+index, so what the tests in their repositories show is written anew, under their numbers and with the real libraries.
 """
 
 
@@ -120,7 +121,12 @@ def changes() -> list[list[str]]:
 def suites() -> list[str]:
     own = [[f"swampyer {pinned()['swampyer']}", f"`{test}`"] for lane in swampyer.LANES for test in lane]
     ours = [[f"izaber_wamp {pinned()['izaber-wamp']}", spoken(test)] for test in izaber_wamp.SCENARIOS]
-    return table(["suite", "test"], [*sorted(own), *ours])
+    nexus = [["Nexus", spoken(test)] for path in CONFORMANCE.glob("test_nexus_*.py") for test in tests_of(path)]
+    return table(["suite", "test"], [*sorted(own), *ours, *sorted(nexus)])
+
+
+def tests_of(path: Path) -> list[str]:
+    return re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def spoken(test: str) -> str:
