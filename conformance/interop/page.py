@@ -119,7 +119,7 @@ def changes() -> list[list[str]]:
 
 
 def suites() -> list[str]:
-    own = [[f"swampyer {pinned()['swampyer']}", f"`{test}`"] for lane in swampyer.LANES for test in lane]
+    own = [[f"swampyer {pinned()['swampyer']}, over `{library}`", f"`{test}`"] for library, test in swampyer.TESTS]
     ours = [[f"izaber_wamp {pinned()['izaber-wamp']}", spoken(test)] for test in izaber_wamp.SCENARIOS]
     nexus = [["Nexus", spoken(test)] for path in CONFORMANCE.glob("test_nexus_*.py") for test in tests_of(path)]
     return table(["suite", "test"], [*sorted(own), *ours, *sorted(nexus)])

@@ -40,6 +40,26 @@ LANES = [
         "test_10_hide_password_debug.py::test_debug_output",
     ],
 ]
+# Those that open a WebSocket once more, with the library that swampyer takes where `websockets` isn't installed.
+AGAIN = [
+    [
+        "test_08_concurrency_events.py::test_connection",
+        "test_06_protocols.py::test_connection",
+        "test_07_packet_oversized.py::test_reconnect",
+    ],
+    [
+        "test_07_concurrency.py::test_connection",
+        "test_02_connect.py::test_connection",
+        "test_03_websockets.py::test_connection",
+        "test_07_reconnect.py::test_reconnect",
+        "test_09_windows_socket_error_10054.py::test_exception",
+    ],
+]
+LIBRARIES = {
+    "websockets": (LANES, {}),
+    "websocket_client": (AGAIN, {"SWAMPYER_DISABLE_ALT_WEBSOCKETS_LIBRARY": "1"}),
+}
+TESTS = [(library, name) for library, (lanes, _) in LIBRARIES.items() for lane in lanes for name in lane]
 
 
 @dataclass(frozen=True)
@@ -56,36 +76,38 @@ class Run:
     def __init__(self, make_directory: Callable[[], Path]) -> None:
         self._make_directory = make_directory
         self._ends = ExitStack()
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[tuple[str, str], Lane] = {}
 
     def start(self) -> None:
         tests = source.unpacked(REQUIREMENT) / "tests"
-        for names in LANES:
-            home = self._make_directory()
-            server = self._ends.enter_context(countersign_server.running(home, None))
-            lane = Lane(tests, names, server, home)
-            self._ends.callback(lane.stop)
-            self._lanes |= dict.fromkeys(names, lane)
+        for library, (lanes, environment) in LIBRARIES.items():
+            for names in lanes:
+                home = self._make_directory()
+                server = self._ends.enter_context(countersign_server.running(home, None))
+                lane = Lane(tests, names, {**environment, **environment_for(server, home)}, home)
+                self._ends.callback(lane.stop)
+                self._lanes |= {(library, name): lane for name in names}
 
     def stop(self) -> None:
         self._ends.close()
 
-    def outcome(self, name: str) -> Outcome:
-        outcomes = self._lanes[name].outcomes()
-        assert name in outcomes, f"{name} was not run\n{self._lanes[name].output()}"
+    def outcome(self, library: str, name: str) -> Outcome:
+        lane = self._lanes[library, name]
+        outcomes = lane.outcomes()
+        assert name in outcomes, f"{name} was not run\n{lane.output()}"
         return outcomes[name]
 
 
 class Lane:
     """Some of its files, one after the other, in a process of their own."""
 
-    def __init__(self, tests: Path, names: list[str], server: Server, home: Path) -> None:
+    def __init__(self, tests: Path, names: list[str], environment: dict[str, str], home: Path) -> None:
         self._report, self._log = home / "report.xml", home / "suite.log"
         files = list(dict.fromkeys(name.partition("::")[0] for name in names))
         command = [sys.executable, "-m", "pytest", "-p", "suites.swampyer_plugin", "-p", "no:cacheprovider"]
         # Not our settings, and nothing written beside its files.
         command += ["-c", os.devnull, "--rootdir", tests, "--junit-xml", self._report, *files]
-        environment = {**os.environ, **environment_for(server, home), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**os.environ, **environment, "PYTHONDONTWRITEBYTECODE": "1"}
         with self._log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen(
                 command, cwd=tests, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
