@@ -36,6 +36,10 @@ names! {
     Operation {
         /// A session was opened or refused.
         Login = "login",
+        /// A session asked whether a credential is good.
+        Authenticate = "authenticate",
+        /// A session's user showed the password again.
+        Reauthenticate = "reauthenticate",
         /// A one-time password was made or refused.
         OtpMint = "otp.mint",
         /// A one-time password was used up.
@@ -218,6 +222,8 @@ names! {
         NotAllowed = "not_allowed",
         /// A session of a one-time password can't do this.
         OtpSession = "otp_session",
+        /// A session that was opened so, or without a login, can't be elevated.
+        NotElevatable = "not_elevatable",
         /// The user has the most unspent one-time passwords that one may have.
         TooMany = "too_many",
         /// An argument was wrong.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::audit::Operation;
+use crate::login::Purpose;
 use crate::login_name::LoginName;
 use crate::password::PasswordHash;
 use crate::proof::scram::Dialect;
@@ -57,7 +58,7 @@ fn login_while(
     meddle: impl FnOnce(),
 ) -> Result<LoggedIn, LoginError> {
     let (identity, context, rng) = (&fixture.identity, context(), &mut fixture.rng());
-    let claim = Claim { login, context: &context, session: "4711", code: None };
+    let claim = Claim { login, context: &context, session: "4711", code: None, purpose: Purpose::Session };
     match method {
         Method::Wampcra => {
             let challenge = ready(identity.challenge_wampcra(login))?;
@@ -223,7 +224,7 @@ fn what_changes_between_challenge_and_answer_counts() {
 fn a_proof_is_good_for_its_own_challenge_only() {
     let fixture = fixture(KRISTEN);
     let (identity, context, rng) = (&fixture.identity, context(), &mut fixture.rng());
-    let claim = Claim { login: KRISTEN, context: &context, session: "4711", code: None };
+    let claim = Claim { login: KRISTEN, context: &context, session: "4711", code: None, purpose: Purpose::Session };
     let scram = |rng: &mut _| ready(identity.challenge_scram(first(KRISTEN, Dialect::Specification), rng)).unwrap();
     let (one, other) = (scram(rng), scram(rng));
     let nonce = one.exchange().nonce().to_owned();
@@ -252,7 +253,7 @@ fn a_proof_is_good_for_its_own_challenge_only() {
 fn another_channel_is_a_reason_of_its_own() {
     let fixture = fixture(KRISTEN);
     let (identity, context, rng) = (&fixture.identity, context(), &mut fixture.rng());
-    let claim = Claim { login: KRISTEN, context: &context, session: "4711", code: None };
+    let claim = Claim { login: KRISTEN, context: &context, session: "4711", code: None, purpose: Purpose::Session };
     let (mine, other) = (ChannelId::new([1; 32]), ChannelId::new([2; 32]));
     let first = ClientFirst { channel: Some(mine), ..first(KRISTEN, Dialect::Specification) };
     let challenge = ready(identity.challenge_scram(first.clone(), rng)).unwrap();

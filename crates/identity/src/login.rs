@@ -12,6 +12,8 @@
 mod appended;
 mod certificate;
 mod cookie;
+mod elevation;
+mod purpose;
 mod second_factor;
 mod token;
 
@@ -32,9 +34,12 @@ use crate::{Actor, Credential, Identity, LoginName, RequestContext, Secret, Sess
 
 pub use certificate::CertificateHolder;
 pub use cookie::{CookieLogin, CookieValue, KnownCookie, NewCookie};
+pub use elevation::{Elevates, ElevationError};
+pub use purpose::Purpose;
 pub use second_factor::CodeNeeded;
 
 use appended::check_ticket;
+pub(crate) use purpose::attempt_row;
 pub(crate) use second_factor::FirstFactor;
 
 /// Checks passwords somewhere with room for it, a bounded number at a time.
@@ -82,6 +87,8 @@ pub struct Claim<'a> {
     /// The code of the second factor that came along, if one did. Looked at only where the user logs in by the password, or
     /// a proof that is made of it, and has the second factor on.
     pub code: Option<&'a Secret>,
+    /// What for.
+    pub purpose: Purpose<'a>,
 }
 
 /// One attempt to log in by ticket.
@@ -303,17 +310,6 @@ impl<R: Repository> Identity<R> {
             Err(fault) => LoginError::Storage(fault),
         }
     }
-}
-
-/// A name that can't be a login stands as the target only: as the actor it could pass for
-/// somebody else.
-pub(crate) fn attempt_row(claim: &Claim<'_>, now: Timestamp) -> AuditEvent {
-    let name = LoginName::parse(claim.login);
-    let actor = name.as_ref().map_or(Actor::Anonymous.name(), LoginName::as_str);
-    let target = name.as_ref().map_or(claim.login, LoginName::as_str);
-    AuditEvent::by_name(now, claim.context, actor, Operation::Login)
-        .target(target)
-        .detail(&format!("session={}", claim.session))
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ fn a_busy_pool_is_recorded_and_nothing_is_decided() {
 fn a_refusal_before_the_ticket_was_looked_at_is_recorded() {
     let fixture = Fixture::new();
     let context = context();
-    let claim = Claim { login: "Kristen98", context: &context, session: "4711", code: None };
+    let claim = Claim { login: "Kristen98", context: &context, session: "4711", code: None, purpose: Purpose::Session };
     ready(fixture.identity.record_refused_login(&claim, Reason::Throttled, NOW)).unwrap();
     check_row(&fixture, KRISTEN, Some(Reason::Throttled));
 }
@@ -164,7 +164,7 @@ fn what_changes_while_the_password_is_checked_counts() {
         let fixture = Fixture::new();
         let (ticket, context) = (Secret::new("guess"), context());
         let attempt = Attempt {
-            claim: Claim { login, context: &context, session: "4711", code: None },
+            claim: Claim { login, context: &context, session: "4711", code: None, purpose: Purpose::Session },
             ticket: &ticket,
             cookie: None,
         };

@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use countersign_identity::audit::Reason;
 use countersign_identity::login::{
-    Attempt, CertificateHolder, Claim, CodeNeeded, CookieLogin, CookieValue, LoggedIn, LoginError,
+    Attempt, CertificateHolder, Claim, CodeNeeded, CookieLogin, CookieValue, ElevationError, LoggedIn, LoginError,
+    Purpose,
 };
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::sign_on::{SignIn, SignedIn};
 use countersign_identity::throttle::{Admission, Throttle};
-use countersign_identity::{Identity, LoginName, PeerAddress, Secret, UserId};
+use countersign_identity::{Actor, Identity, LoginName, PeerAddress, Secret, UserId};
 use countersign_storage::Store;
 use rand_core::CryptoRng;
 
@@ -157,7 +158,8 @@ impl App {
     ///
     /// [`LoginError`], by then in the trail.
     pub async fn sign_in(&self, given: &SignIn<'_>, rng: &mut (impl CryptoRng + Send)) -> Result<SignedIn, LoginError> {
-        let claim = Claim { login: given.username, context: given.context, session: "", code: None };
+        let claim =
+            Claim { login: given.username, context: given.context, session: "", code: None, purpose: Purpose::Session };
         let rules = Box::pin(async { self.identity.sign_in(given, &self.passwords, now(), rng).await });
         self.throttled(&claim, rules).await
     }
@@ -197,6 +199,33 @@ impl App {
             self.throttle().failed(Instant::now(), address, &login, *reason);
         }
         result
+    }
+
+    /// Whether a credential is good, for a session that asks: what a login by ticket looks at, slowed as a login is.
+    ///
+    /// # Errors
+    ///
+    /// [`LoginError`], by then in the trail; never that a code is needed.
+    pub async fn authenticate(&self, attempt: &Attempt<'_>) -> Result<(), LoginError> {
+        let imported = self.imported_token(attempt.ticket);
+        let attempt = Attempt { ticket: imported.as_ref().unwrap_or(attempt.ticket), ..*attempt };
+        let rules = Box::pin(async { self.identity.authenticate(&attempt, &self.passwords, now()).await.map(drop) });
+        self.throttled(&attempt.claim, rules).await
+    }
+
+    /// Whether a session's user has shown the password, slowed as a login is.
+    ///
+    /// # Errors
+    ///
+    /// [`ElevationError`], by then in the trail.
+    pub async fn reauthenticate(&self, attempt: &Attempt<'_>, actor: &Actor) -> Result<(), ElevationError> {
+        let rules = Box::pin(async {
+            match self.identity.reauthenticate(attempt, actor, &self.passwords, now()).await {
+                Err(ElevationError::Login(error)) => Err(error),
+                other => Ok(other),
+            }
+        });
+        self.throttled(&attempt.claim, rules).await?
     }
 
     /// The roles as they are stored now.

@@ -218,6 +218,8 @@ pub struct AuthConfig {
     pub scram_memory_kib: u32,
     /// Rounds of PBKDF2 for WAMP-CRA.
     pub wampcra_iterations: u32,
+    /// How long a session is elevated once its user has shown a credential.
+    pub elevation_seconds: u64,
     /// Cookies of browsers.
     pub cookie: CookieConfig,
 }
@@ -244,6 +246,7 @@ impl Default for AuthConfig {
             scram_iterations: None,
             scram_memory_kib: Kdf::ARGON2_MEMORY_KIB_DEFAULT,
             wampcra_iterations: wampcra::ITERATIONS_DEFAULT,
+            elevation_seconds: 120,
             cookie: CookieConfig::default(),
         }
     }
@@ -612,7 +615,7 @@ impl Config {
     }
 
     /// What has to be a number from 1 to a highest one.
-    fn counts(&self) -> [(&'static str, u64, u64); 24] {
+    fn counts(&self) -> [(&'static str, u64, u64); 25] {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let (otp, limits, throttle, password) = (&self.otp, &self.limits, &self.throttle, &self.password);
         let http = &self.http;
@@ -622,6 +625,7 @@ impl Config {
             ("otp.lifetime_seconds_max", otp.lifetime_seconds_max, SECONDS_MAX),
             ("otp.live_max", otp.live_max.into(), COUNT_MAX),
             ("otp.session_seconds_max", otp.session_seconds_max, SECONDS_MAX),
+            ("auth.elevation_seconds", self.auth.elevation_seconds, SECONDS_MAX),
             ("auth.cookie.max_age_seconds", self.auth.cookie.max_age_seconds, SECONDS_MAX),
             ("throttle.forget_seconds", throttle.forget_seconds.unwrap_or(1), SECONDS_MAX),
             ("password.workers", count(password.workers.unwrap_or(1)), COUNT_MAX),
@@ -773,6 +777,7 @@ mod tests {
         check("[auth]\nscram_memory_kib = 7", "auth.scram_kdf");
         check("[auth]\nscram_kdf = 'pbkdf2'\nscram_iterations = 4095", "auth.scram_kdf");
         check("[auth]\nwampcra_iterations = 999", "auth.wampcra_iterations");
+        check("[auth]\nelevation_seconds = 0", "auth.elevation_seconds");
         check("[auth.cookie]\nmax_age_seconds = 0", "auth.cookie.max_age_seconds");
         check("[auth.cookie]\nname = ''", "auth.cookie.name");
         check("[auth.cookie]\nname = 'a b'", "auth.cookie.name");

@@ -6,6 +6,7 @@
 //! writers' work.
 
 mod bound;
+mod elevation;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +22,7 @@ use countersign_router::{
 };
 use countersign_wamp::{Dict, Id, MatchPolicy, Message, uris};
 use rand_core::Rng as _;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::cid;
 use crate::clock::{now, random};
@@ -31,6 +32,7 @@ use crate::outbox::{Ending, Outbox, SharedMessage};
 use crate::roles::RoleTable;
 
 pub use bound::Bond;
+pub use elevation::Elevation;
 
 /// How long a revocation is remembered: longer than any login takes.
 const REVOCATION_KEPT: Duration = Duration::from_mins(3);
@@ -50,6 +52,10 @@ pub struct Live {
     pub context: RequestContext,
     /// The cookie with which it ends.
     pub cookie: Option<CredentialId>,
+    /// How long ago its user has shown a credential.
+    pub elevation: Elevation,
+    /// Credentials that its calls have looked at: one after the other, as on a connection that logs in.
+    pub credential_checks: Semaphore,
     /// The sign-on session with which it ends.
     bond: Option<Bond>,
     rights: ArcSwap<SessionRights>,
@@ -125,6 +131,8 @@ pub struct Hub {
     timeouts_changed: Notify,
     sign_on_changed: Notify,
     service: Id,
+    /// How long a session is elevated once its user has shown a credential.
+    elevation: Duration,
 }
 
 #[derive(Debug)]
@@ -140,8 +148,8 @@ struct Inner {
 
 impl Hub {
     /// A realm with nobody in it but the server's own session. Events of histories that are stored
-    /// go into the queue.
-    pub fn new(settings: RealmSettings, roles: RoleTable, history: Arc<HistoryQueue>) -> Self {
+    /// go into the queue. `elevation`: how long a session is elevated once its user has shown a credential.
+    pub fn new(settings: RealmSettings, roles: RoleTable, history: Arc<HistoryQueue>, elevation: Duration) -> Self {
         let mut realm = Realm::new(settings, random().next_u64());
         let service = Id::from_random(random().next_u64());
         let started = Instant::now();
@@ -158,7 +166,7 @@ impl Hub {
             history,
         };
         let (timeouts_changed, sign_on_changed) = (Notify::new(), Notify::new());
-        Self { inner: Mutex::new(inner), roles, timeouts_changed, sign_on_changed, service }
+        Self { inner: Mutex::new(inner), roles, timeouts_changed, sign_on_changed, service, elevation }
     }
 
     /// Gives back to a history what was stored of it.
@@ -221,6 +229,8 @@ impl Hub {
         let rights = SessionRights::new(self.roles.rules(&joining.authrole), joining.restriction);
         let live = Arc::new(Live {
             id: joining.id,
+            elevation: Elevation::new(&joining.actor, self.elevation, Instant::now()),
+            credential_checks: Semaphore::new(1),
             actor: joining.actor,
             authid: Arc::clone(&joining.authid),
             role: Arc::clone(&joining.authrole),
@@ -262,7 +272,7 @@ impl Hub {
         {
             let Inner { realm, sessions, effects, .. } = &mut *inner;
             for message in messages {
-                realm.handle(now, session, message, &Rights(sessions), effects);
+                realm.handle(now, session, message, &Rights::of(sessions), effects);
             }
         }
         let jobs = inner.deliver(self.service);
@@ -316,7 +326,8 @@ impl Hub {
     }
 
     /// Gives every live session the rules that its role has now, and takes from it what it has
-    /// subscribed to and registered and may not have any more.
+    /// subscribed to and registered and may not have any more. What was got while a session was elevated stays its
+    /// own when that is over.
     pub fn apply_roles(&self) {
         let mut inner = self.lock();
         let now = Instant::now();
@@ -326,7 +337,7 @@ impl Hub {
             live.rights.store(Arc::new(rights));
         }
         for id in sessions.keys() {
-            realm.recheck(now, *id, &Rights(sessions), effects);
+            realm.recheck(now, *id, &Rights { asks_elevation: false, ..Rights::of(sessions) }, effects);
         }
         inner.deliver(self.service);
     }
@@ -384,7 +395,7 @@ impl Inner {
     /// its rights.
     fn leave(&mut self, session: Id, service: Id) {
         let Self { realm, sessions, effects, .. } = self;
-        realm.leave(Instant::now(), session, &Rights(sessions), effects);
+        realm.leave(Instant::now(), session, &Rights::of(sessions), effects);
         sessions.remove(&session);
         self.deliver(service);
     }
@@ -454,11 +465,21 @@ fn caller_of(message: &Message) -> Option<Id> {
 }
 
 /// Answers the realm's questions from the sessions' rights.
-struct Rights<'a>(&'a HashMap<Id, Arc<Live>>);
+struct Rights<'a> {
+    sessions: &'a HashMap<Id, Arc<Live>>,
+    /// Whether `+` asks for an elevated session.
+    asks_elevation: bool,
+}
+
+impl<'a> Rights<'a> {
+    fn of(sessions: &'a HashMap<Id, Arc<Live>>) -> Self {
+        Self { sessions, asks_elevation: true }
+    }
+}
 
 impl Authorizer for Rights<'_> {
     fn decide(&self, session: Id, _: &SessionDetails, action: Action, target: Target<'_>) -> Decision {
-        let Some(live) = self.0.get(&session) else { return Decision::Failed };
+        let Some(live) = self.sessions.get(&session) else { return Decision::Failed };
         let action = match action {
             Action::Call => permission::Action::Call,
             Action::Register => permission::Action::Register,
@@ -470,10 +491,18 @@ impl Authorizer for Rights<'_> {
             MatchPolicy::Prefix => UriMatch::Prefix(target.as_str()),
             MatchPolicy::Wildcard => UriMatch::Wildcard(target.as_str()),
         };
-        match live.rights.load().decide(action, uri) {
-            Ok(()) => Decision::Allow,
-            Err(refusal) => Decision::Deny { missing: missing(refusal, action, &live.role) },
+        let right = match live.rights.load().decide(action, uri) {
+            Ok(right) => right,
+            Err(refusal) => return Decision::Deny { missing: missing(refusal, action, &live.role) },
+        };
+        if right.documented {
+            let missing = "it needs a documented URI, which this server does not offer yet".into();
+            return Decision::Deny { missing };
         }
+        if right.elevated && self.asks_elevation && live.elevation.left(Instant::now()).is_none() {
+            return Decision::Deny { missing: live.elevation.advice() };
+        }
+        Decision::Allow
     }
 }
 
@@ -483,7 +512,5 @@ fn missing(refusal: Refusal, action: permission::Action, role: &str) -> String {
         Refusal::NoRule => format!("role {role:?} lacks the permission {} ({})", action.letter(), action.verb()),
         Refusal::Conflict => format!("two rules of role {role:?} match it equally well"),
         Refusal::Restricted => "the credential that opened the session does not reach this far".into(),
-        Refusal::NeedsElevation => "it needs an elevated session, which this server does not offer yet".into(),
-        Refusal::NeedsDocumentation => "it needs a documented URI, which this server does not offer yet".into(),
     }
 }

@@ -198,7 +198,8 @@ async fn hub(app: &App) -> Result<(Arc<Hub>, Recording), ServeFailed> {
     let queue = Arc::new(HistoryQueue::new(limits, Arc::clone(&app.metrics)));
     let roles = RoleTable::default();
     app.load_roles(&roles).await?;
-    let hub = Hub::new(settings, roles, Arc::clone(&queue));
+    let elevation = Duration::from_secs(app.config.auth.elevation_seconds);
+    let hub = Hub::new(settings, roles, Arc::clone(&queue), elevation);
     for history in &histories {
         let events = history::load(app.identity.repository(), history, uri_rules).await?;
         hub.restore_history(history.place, events);

@@ -51,6 +51,7 @@ impl<R: Repository> Identity<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::login::Purpose;
     use crate::testing::{Fixture, KRISTEN, LOCKED, NOW, ZOE, context, ready};
 
     /// A login of `login` with a certificate of this name: the reason of a refusal, and that the
@@ -58,7 +59,7 @@ mod tests {
     #[track_caller]
     fn check(login: &str, name: Option<&str>, want: Option<Reason>) {
         let (fixture, context) = (Fixture::new(), context());
-        let claim = Claim { login, context: &context, session: "4711", code: None };
+        let claim = Claim { login, context: &context, session: "4711", code: None, purpose: Purpose::Session };
         let holder = CertificateHolder { name: name.map(str::to_owned), serial: "01:02".into() };
         let refused = match ready(fixture.identity.login_by_certificate(&claim, &holder, NOW)) {
             Ok(session) => {

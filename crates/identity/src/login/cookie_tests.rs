@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::login::Attempt;
+use crate::login::{Attempt, Purpose};
 use crate::repository::UserChange;
 use crate::testing::{Fixture, KRISTEN, NOW, ZOE, context, password_of, ready};
 
@@ -19,7 +19,7 @@ fn new_cookie(fixture: &Fixture) -> NewCookie {
 /// A login with a ticket that may leave this cookie.
 fn leave(fixture: &Fixture, login: &str, ticket: &str, cookie: &NewCookie) -> SessionKind {
     let (context, ticket) = (context(), Secret::new(ticket));
-    let claim = Claim { login, context: &context, session: "4711", code: None };
+    let claim = Claim { login, context: &context, session: "4711", code: None, purpose: Purpose::Session };
     let attempt = Attempt { claim, ticket: &ticket, cookie: Some(cookie) };
     ready(fixture.identity.login(&attempt, &fixture.pool, NOW)).unwrap().kind()
 }
@@ -28,7 +28,7 @@ fn leave(fixture: &Fixture, login: &str, ticket: &str, cookie: &NewCookie) -> Se
 fn check(fixture: &Fixture, login: &str, cookie: &NewCookie, at: Timestamp, want: Result<&str, Reason>) {
     fixture.memory().forget();
     let context = context();
-    let claim = Claim { login, context: &context, session: "4712", code: None };
+    let claim = Claim { login, context: &context, session: "4712", code: None, purpose: Purpose::Session };
     let got = match ready(fixture.identity.login_by_cookie(&claim, &cookie.value, at)) {
         Ok(entered) => {
             assert_eq!((entered.cookie, entered.expires), (cookie.id, cookie.expires));
@@ -85,7 +85,7 @@ fn a_refused_login_leaves_no_cookie() {
     let fixture = Fixture::new();
     let cookie = new_cookie(&fixture);
     let (context, ticket) = (context(), Secret::new("guess"));
-    let claim = Claim { login: KRISTEN, context: &context, session: "4711", code: None };
+    let claim = Claim { login: KRISTEN, context: &context, session: "4711", code: None, purpose: Purpose::Session };
     let attempt = Attempt { claim, ticket: &ticket, cookie: Some(&cookie) };
     assert!(ready(fixture.identity.login(&attempt, &fixture.pool, NOW)).is_err());
     check(&fixture, "", &cookie, NOW, Err(Reason::WrongCookie));

@@ -1,6 +1,6 @@
 use super::*;
 use crate::audit::{AuditEvent, Operation};
-use crate::login::Attempt;
+use crate::login::{Attempt, Purpose};
 use crate::repository::{Run as _, UserChange};
 use crate::sign_on::operations::{EnableFactor, EndSessions, SetFactor};
 use crate::testing::{Fixture, KRISTEN, LOCKED, NOW, TestRng, ZOE, context, password_of, prover, ready};
@@ -36,13 +36,13 @@ fn code(totp: &Totp, steps: u64) -> Secret {
 
 fn ticket(fixture: &Fixture, login: &str, ticket: &str, code: Option<&Secret>) -> Result<LoggedIn, LoginError> {
     let (ticket, context) = (Secret::new(ticket), context());
-    let claim = Claim { login, context: &context, session: "4711", code };
+    let claim = Claim { login, context: &context, session: "4711", code, purpose: Purpose::Session };
     ready(fixture.identity.login(&Attempt { claim, ticket: &ticket, cookie: None }, &fixture.pool, NOW))
 }
 
 fn second_round(fixture: &Fixture, needed: CodeNeeded, code: &Secret) -> Result<LoggedIn, LoginError> {
     let context = context();
-    let claim = Claim { login: KRISTEN, context: &context, session: "4711", code: None };
+    let claim = Claim { login: KRISTEN, context: &context, session: "4711", code: None, purpose: Purpose::Session };
     ready(fixture.identity.login_by_code(needed, code, &claim, NOW))
 }
 
@@ -79,7 +79,7 @@ fn the_code_comes_along_or_in_a_second_round() {
         let waiting = needed(ticket(&fixture, KRISTEN, &password, none));
         assert!(trail(&fixture).is_empty(), "the login is under way");
         let context = context();
-        let claim = Claim { login: KRISTEN, context: &context, session: "4711", code: None };
+        let claim = Claim { login: KRISTEN, context: &context, session: "4711", code: None, purpose: Purpose::Session };
         let given_up = ready(fixture.identity.give_up_code(&waiting, &claim, NOW));
         assert_eq!(refused(Err(given_up)), Reason::CodeMissing);
         assert_eq!(trail(&fixture), [(Some(Reason::CodeMissing), "password session=4711".to_owned())]);
@@ -200,7 +200,7 @@ fn proofs_of_the_password_need_a_code_and_those_of_a_key_do_not() {
     let wampcra = |code: Option<&Secret>| {
         let challenge = ready(fixture.identity.challenge_wampcra(KRISTEN)).unwrap();
         let signature = prover::wampcra(&password_of(KRISTEN), challenge.salt(), challenge.iterations(), text);
-        let claim = Claim { login: KRISTEN, context: &context, session: "4711", code };
+        let claim = Claim { login: KRISTEN, context: &context, session: "4711", code, purpose: Purpose::Session };
         ready(fixture.identity.login_by_wampcra(challenge, text, &signature, &claim, NOW))
     };
     let waiting = needed(wampcra(None));
@@ -214,6 +214,6 @@ fn proofs_of_the_password_need_a_code_and_those_of_a_key_do_not() {
     ready(fixture.identity.add_user_key(KRISTEN, &key.to_hex(), "", &Actor::Operator, &context, NOW)).unwrap();
     let challenge = ready(fixture.identity.challenge_cryptosign(KRISTEN, key, None, &mut fixture.rng())).unwrap();
     let answer = prover::cryptosign(1, &challenge.to_hex(), None);
-    let claim = Claim { login: KRISTEN, context: &context, session: "4711", code: None };
+    let claim = Claim { login: KRISTEN, context: &context, session: "4711", code: None, purpose: Purpose::Session };
     assert!(ready(fixture.identity.login_by_cryptosign(challenge, &answer, &claim, NOW)).is_ok());
 }

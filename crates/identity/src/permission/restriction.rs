@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Action, Refusal, Rights, Rule, RuleSet, UriMatch};
+use super::{Action, Refusal, Right, Rights, Rule, RuleSet, UriMatch};
 use crate::role::rule;
 
 /// What a session opened with a key never gets from a rule that doesn't name it exactly:
@@ -88,7 +88,7 @@ impl SessionRights {
         Self { role, restriction: self.restriction.clone() }
     }
 
-    /// Whether the session may do `action` on everything that `uri` stands for.
+    /// Whether the session may do `action` on everything that `uri` stands for, and under which marks.
     ///
     /// Marks count in the role's rules only; in a credential's they mean nothing (contract of
     /// the bus, section 3.5).
@@ -96,18 +96,12 @@ impl SessionRights {
     /// # Errors
     ///
     /// [`Refusal`]: what is missing.
-    pub fn decide(&self, action: Action, uri: UriMatch<'_>) -> Result<(), Refusal> {
+    pub fn decide(&self, action: Action, uri: UriMatch<'_>) -> Result<Right, Refusal> {
         let right = self.role.decide(action, uri)?;
         if let Some(restriction) = &self.restriction {
             restriction.decide(action, uri)?;
         }
-        if right.documented {
-            return Err(Refusal::NeedsDocumentation);
-        }
-        if right.elevated {
-            return Err(Refusal::NeedsElevation);
-        }
-        Ok(())
+        Ok(right)
     }
 }
 
@@ -127,7 +121,7 @@ mod tests {
         let role = Arc::new(RuleSet::new(parse_rules(role.iter().copied()).unwrap()));
         let denials = KeySessionDenials::new("com.izaber.wamp");
         let own = parse_rules(own.iter().copied()).unwrap();
-        SessionRights::new(role, Some(denials.restriction(&own))).decide(Action::Call, UriMatch::Exact(uri))
+        SessionRights::new(role, Some(denials.restriction(&own))).decide(Action::Call, UriMatch::Exact(uri)).map(drop)
     }
 
     const ALL: &[(&str, &str)] = &[("*", "crspoq")];
@@ -165,8 +159,19 @@ mod tests {
     }
 
     #[test]
-    fn marks_of_the_role_are_not_granted_yet() {
-        assert_eq!(may(&[("a.b", "c+")], &[], "a.b"), Err(Refusal::NeedsElevation));
-        assert_eq!(may(&[("a.b", "c!")], &[], "a.b"), Err(Refusal::NeedsDocumentation));
+    fn marks_of_the_role_hold_and_those_of_a_credential_mean_nothing() {
+        let check = |role: &str, own: &str, elevated, documented| {
+            let rules = |perms| parse_rules([("a.b", perms)]).unwrap();
+            let restriction = KeySessionDenials::new("com.izaber.wamp").restriction(&rules(own));
+            let rights = SessionRights::new(Arc::new(RuleSet::new(rules(role))), Some(restriction));
+            let right = rights.decide(Action::Call, UriMatch::Exact("a.b"));
+            assert_eq!(right, Ok(Right { elevated, documented }), "{role} {own}");
+        };
+        check("c", "c", false, false);
+        check("c", "c!+", false, false);
+        check("c+", "c", true, false);
+        check("c!", "c+", false, true);
+        check("c!+", "c", true, true);
+        check("c+!", "c", true, true);
     }
 }

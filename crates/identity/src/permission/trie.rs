@@ -32,10 +32,6 @@ pub enum Refusal {
     Conflict,
     /// The credential with which the session was opened doesn't reach so far.
     Restricted,
-    /// A rule grants it to sessions that have just shown a credential again (`+`).
-    NeedsElevation,
-    /// A rule grants it for URIs that are documented (`!`).
-    NeedsDocumentation,
 }
 
 /// The rules of a role or of a credential, ready for questions.

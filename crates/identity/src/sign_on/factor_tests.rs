@@ -4,7 +4,7 @@ use super::*;
 use crate::admin::AdminError;
 use crate::audit::Reason;
 use crate::code_throttle::CodeThrottleSettings;
-use crate::login::{Attempt, Claim, LoginError};
+use crate::login::{Attempt, Claim, LoginError, Purpose};
 use crate::sign_on::tests::{after, caller, id_of, refused, reset, sign_in_at, with_factor};
 use crate::testing::{Fixture, KRISTEN, NOW, TRUST, ZOE, context, password_of, ready};
 use crate::{Actor, PeerAddress, RequestContext, Secret};
@@ -172,7 +172,8 @@ fn the_bus_and_sign_on_count_wrong_codes_together_and_take_the_same_recovery_cod
     let codes = recovery(&fixture, &caller(&fixture, TRUST), Some(&id_of(&fixture, KRISTEN))).unwrap();
     let (ticket, context) = (Secret::new(password_of(KRISTEN)), context());
     let on_the_bus = |code: &Secret| {
-        let claim = Claim { login: KRISTEN, context: &context, session: "4711", code: Some(code) };
+        let claim =
+            Claim { login: KRISTEN, context: &context, session: "4711", code: Some(code), purpose: Purpose::Session };
         let attempt = Attempt { claim, ticket: &ticket, cookie: None };
         match ready(fixture.identity.login(&attempt, &fixture.pool, NOW)) {
             Ok(_) => None,

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::{Memory, TestRng, ready};
 use crate::audit::{AuditEvent, Outcome, Reason};
-use crate::login::{Attempt, Claim, LoggedIn, LoginError, PasswordPool, PoolBusy};
+use crate::login::{Attempt, Claim, LoggedIn, LoginError, PasswordPool, PoolBusy, Purpose};
 use crate::otp::{MintedOtp, OtpError, OtpRequest};
 use crate::password::{NewPassword, PasswordHash, PasswordRules, PasswordSecrets};
 use crate::permission::KeySessionDenials;
@@ -158,7 +158,7 @@ impl Fixture {
 
     pub fn login_at(&self, login: &str, ticket: &str, now: Timestamp) -> Result<LoggedIn, LoginError> {
         let (ticket, context) = (Secret::new(ticket), context());
-        let claim = Claim { login, context: &context, session: "4711", code: None };
+        let claim = Claim { login, context: &context, session: "4711", code: None, purpose: Purpose::Session };
         let attempt = Attempt { claim, ticket: &ticket, cookie: None };
         ready(self.identity.login(&attempt, &self.pool, now))
     }

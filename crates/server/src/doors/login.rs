@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use countersign_identity::audit::Reason;
-use countersign_identity::login::{Attempt, Claim, CookieLogin, KnownCookie, LoggedIn, LoginError, NewCookie};
+use countersign_identity::login::{Attempt, Claim, CookieLogin, KnownCookie, LoggedIn, LoginError, NewCookie, Purpose};
 use countersign_identity::permission::Restriction;
 use countersign_identity::repository::{RepositoryError, WhichCookies};
 use countersign_identity::role::RoleName;
@@ -154,7 +154,7 @@ impl Try {
     }
 
     pub fn claim<'a>(&'a self, login: &'a str, code: Option<&'a Secret>) -> Claim<'a> {
-        Claim { login, context: &self.context, session: &self.session, code }
+        Claim { login, context: &self.context, session: &self.session, code, purpose: Purpose::Session }
     }
 }
 
@@ -376,7 +376,13 @@ fn settle(doors: &Arc<Doors>, settled: Settled<'_>, decided: Result<LoggedIn, Lo
 
 /// Writes into the trail that a login was through, but its user was locked or changed meanwhile.
 pub async fn revoked(doors: &Doors, entry: &Entry) -> Abort {
-    let claim = Claim { login: &entry.authid, context: &entry.context, session: &entry.id.to_string(), code: None };
+    let claim = Claim {
+        login: &entry.authid,
+        context: &entry.context,
+        session: &entry.id.to_string(),
+        code: None,
+        purpose: Purpose::Session,
+    };
     if let Err(fault) = doors.app.identity.record_refused_login(&claim, Reason::Revoked, now()).await {
         tracing::error!(cid = entry.context.cid, error = ?fault, "a refused login is missing in the trail");
     }

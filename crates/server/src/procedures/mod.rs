@@ -7,6 +7,7 @@
 mod arguments;
 mod auth;
 mod description;
+mod elevation;
 mod errors;
 mod otp;
 
@@ -53,13 +54,16 @@ pub struct Procedure {
 enum Spellings {
     /// With the prefix of the bus (long), and without (short).
     Both,
+    /// With the prefix only.
+    LongOnly,
 }
 
 impl Procedure {
     /// Its URIs under a prefix.
     fn uris(&self, prefix: &str) -> impl Iterator<Item = String> {
-        let Spellings::Both = self.spellings;
-        self.names.iter().flat_map(move |name| [format!("{prefix}.{name}"), (*name).to_owned()])
+        let has_short = self.spellings == Spellings::Both;
+        let short = move |name: &str| has_short.then(|| name.to_owned());
+        self.names.iter().flat_map(move |name| std::iter::once(format!("{prefix}.{name}")).chain(short(name)))
     }
 }
 
@@ -74,7 +78,7 @@ struct Call {
 }
 
 /// Every procedure, by groups.
-const GROUPS: &[&[Procedure]] = &[auth::PROCEDURES, otp::PROCEDURES];
+const GROUPS: &[&[Procedure]] = &[auth::PROCEDURES, elevation::PROCEDURES, otp::PROCEDURES];
 
 /// The procedures, registered or ready to be.
 #[derive(Debug)]

@@ -400,3 +400,52 @@ async fn killing_a_users_sessions_ends_the_users_cookies() {
     .await;
     assert!(rows.iter().all(|row| row["actor"] == "zoe" && row["detail"] == "killed"), "{rows:?}");
 }
+
+/// What a call answers on a page.
+async fn calls(page: &mut Page, request: u64, name: &str, args: Value) -> Value {
+    page.send(json!([48, request, {}, format!("{PREFIX}.auth.{name}"), args])).await;
+    let answer = page.recv().await;
+    assert_eq!((&answer[0], &answer[1]), (&json!(50), &json!(request)), "{answer}");
+    answer[3][0].clone()
+}
+
+#[tokio::test]
+async fn w14_a_cookie_shares_no_elevation_and_is_none() {
+    let server = with_users(server("")).await;
+    let (mut first, cookie) = browser(&server, "kristen98").await;
+    let mut second = Page::with(&server, &cookie).await;
+    is_in(&second.hello("", &["cookie"]).await, "kristen98");
+    assert!(calls(&mut first, 1, "is_reauthenticated", json!([])).await.is_f64(), "it has shown the password");
+    assert_eq!(calls(&mut second, 1, "is_reauthenticated", json!([])).await, json!(false));
+    assert_eq!(calls(&mut first, 2, "reauthenticate", json!([PASSWORD])).await, json!(120));
+    assert_eq!(calls(&mut second, 2, "is_reauthenticated", json!([])).await, json!(false));
+    assert_eq!(calls(&mut second, 3, "reauthenticate", json!([PASSWORD])).await, json!(120));
+    assert!(calls(&mut second, 4, "is_reauthenticated", json!([])).await.is_f64());
+    assert_eq!(calls(&mut first, 3, "reauthenticate_expire", json!([])).await, json!(null));
+    assert!(calls(&mut second, 5, "is_reauthenticated", json!([])).await.is_f64());
+    // The cookie's value is no password.
+    let value = cookie.split_once('=').unwrap().1;
+    assert_eq!(calls(&mut first, 4, "reauthenticate", json!([value])).await, json!(false));
+}
+
+#[tokio::test]
+async fn w14_a_login_by_password_on_a_cookie_is_not_limited_by_an_earlier_one_time_password() {
+    let server = with_users(server("")).await;
+    let (mut page, cookie) = browser(&server, "kristen98").await;
+    page.send(json!([48, 1, {}, format!("{PREFIX}.my.otp.create")])).await;
+    let key = page.recv().await[3][0]["plaintext_key"].as_str().unwrap().to_owned();
+    let mut limited = Page::with(&server, &cookie).await;
+    let methods = &["ticket"];
+    assert_eq!(limited.hello("kristen98", methods).await[1], "ticket");
+    limited.send(json!([5, key, {}])).await;
+    assert_eq!(limited.recv().await[0], 2);
+    let create = json!([48, 1, {}, format!("{PREFIX}.my.otp.create")]);
+    limited.send(create.clone()).await;
+    assert_eq!(limited.recv().await[0], 8, "a one-time password makes no other");
+    let mut whole = Page::with(&server, &cookie).await;
+    assert_eq!(whole.hello("kristen98", methods).await[1], "ticket");
+    whole.send(json!([5, PASSWORD, {}])).await;
+    assert_eq!(whole.recv().await[0], 2);
+    whole.send(create).await;
+    assert_eq!(whole.recv().await[0], 50);
+}

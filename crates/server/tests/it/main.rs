@@ -10,6 +10,7 @@ mod client;
 mod cookies;
 mod crash;
 mod doors;
+mod elevation;
 mod history;
 mod http_client;
 mod import;

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use countersign_identity::RequestContext;
 use countersign_identity::audit::Reason;
-use countersign_identity::login::{Attempt, Claim, LoggedIn, LoginError};
+use countersign_identity::login::{Attempt, Claim, LoggedIn, LoginError, Purpose};
 use countersign_identity::repository::RepositoryError;
 use countersign_router::ClientFeatures;
 use countersign_wamp::{Dict, Encoding, Message, Payload, uris};
@@ -76,6 +76,7 @@ impl Visit {
             context: &context,
             session: &session,
             code: credentials.code.as_ref(),
+            purpose: Purpose::Session,
         };
         let attempt = Attempt { claim: claim(), ticket: &credentials.ticket, cookie: None };
         let (metrics, method) = (&doors.app.metrics, AuthMethod::Ticket.name());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{delete, get, patch, post};
-use countersign_identity::login::{Claim, LoginError};
+use countersign_identity::login::{Claim, LoginError, Purpose};
 use countersign_identity::profile::{Names, Profile, RateLimit, Stamp, UserRecord};
 use countersign_identity::repository::{FindUser, Run as _, UserChange};
 use countersign_identity::sign_on::{Caller, ChangePassword, EnableTotp, NewUser, UserError, checked_name, spelling};
@@ -309,7 +309,13 @@ async fn change_password(call: &Call) -> Result<Value, Refusal> {
     let wish = ChangePassword { user_id: user_id.as_deref(), old: old.as_ref(), new: &new, days, must_change };
     let (identity, pool) = (&call.app.identity, &call.app.passwords);
     // Whoever guesses the old password is slowed as at a login.
-    let claim = Claim { login: caller.user().login.as_str(), context: &call.context, session: "", code: None };
+    let claim = Claim {
+        login: caller.user().login.as_str(),
+        context: &call.context,
+        session: "",
+        code: None,
+        purpose: Purpose::Session,
+    };
     let rules = Box::pin(async {
         match identity.change_password_by(&caller, wish, pool, &call.context, now()).await {
             Err(UserError::OwnPassword(reason)) => Err(LoginError::Refused(reason)),
