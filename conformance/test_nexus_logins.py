@@ -94,3 +94,16 @@ def test_30_who_asks_hears_its_name_and_role(nexus, clients):
     for role in ("frontend", "backend", "trust"):
         user = nexus.user(role)
         assert clients.connect(user).call(WHOAMI) == who(user)
+
+
+def test_30_a_password_is_right_or_wrong(nexus, clients):
+    user, other = nexus.user(), nexus.user()
+    client = clients.connect(user)
+    for login, password, is_right in [
+        (user.login, user.password, True),
+        (user.login, user.password + "broken", False),
+        (user.login, "", False),
+        ("nobody", user.password, False),
+        (user.login, other.password, False),
+    ]:
+        assert client.call(f"{BASE}.auth.authenticate", login, password) is is_right
