@@ -8,6 +8,7 @@ use countersign_wamp::{
     DecodeError, Dict, Encoding, Id, Message, MessageType, Payload, Subprotocol, Value, decode, uris,
 };
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
 use super::Doors;
@@ -44,27 +45,40 @@ impl Visitor {
 }
 
 /// Carries a connection to its end whose frames are messages or batches of them.
-pub async fn run_as(
+pub fn run_as(
     subprotocol: Subprotocol,
     doors: Arc<Doors>,
-    source: impl Source,
-    sink: impl Sink,
+    source: impl Source + 'static,
+    sink: impl Sink + 'static,
     visitor: Visitor,
-) {
+) -> BoxFuture<'static, ()> {
     let Subprotocol { encoding, is_batched } = subprotocol;
     if is_batched {
         let (source, sink) = batched(source, sink, encoding);
-        run(doors, source, sink, encoding, visitor).await;
+        run(doors, source, sink, encoding, visitor)
     } else {
-        run(doors, source, sink, encoding, visitor).await;
+        run(doors, source, sink, encoding, visitor)
     }
 }
 
 /// Carries one connection to its end.
-pub async fn run<S: Sink>(
+///
+/// Boxed, and no `async fn`: what waits for a connection to be ready for this, and the arguments of a function that waits,
+/// would each keep a second room for all of it as long as the connection lasts.
+pub fn run<S: Sink + 'static>(
     doors: Arc<Doors>,
-    mut source: impl Source,
+    mut source: impl Source + 'static,
     mut sink: S,
+    encoding: Encoding,
+    visitor: Visitor,
+) -> BoxFuture<'static, ()> {
+    async move { carry(&doors, &mut source, &mut sink, encoding, visitor).await }.boxed()
+}
+
+async fn carry<S: Sink>(
+    doors: &Arc<Doors>,
+    source: &mut impl Source,
+    sink: &mut S,
     encoding: Encoding,
     visitor: Visitor,
 ) {
@@ -74,10 +88,10 @@ pub async fn run<S: Sink>(
     let Visitor { peer, pass, current } = visitor;
     let via = Via { transport: S::TRANSPORT, encoding };
     let address = peer.address;
-    let mut session = Session::new(Arc::clone(&doors), peer, Arc::clone(&outbox), pass, current.clone(), via);
-    let reading = read(&doors, &mut source, encoding, &mut session, &outbox, &traffic);
+    let mut session = Session::new(Arc::clone(doors), peer, Arc::clone(&outbox), pass, current.clone(), via);
+    let reading = read(doors, source, encoding, &mut session, &outbox, &traffic);
     let patience = Duration::from_secs(doors.app.config.limits.write_seconds_max);
-    let writing = write(&mut sink, encoding, &outbox, &traffic, patience, |unsendable| {
+    let writing = write(sink, encoding, &outbox, &traffic, patience, |unsendable| {
         if let (Some(id), Some(answer)) = (current.get(), answer_for(unsendable)) {
             doors.procedures.start(&doors.hub, doors.hub.handle(id, [answer]));
         }
@@ -110,7 +124,7 @@ pub async fn run<S: Sink>(
     drop(session);
     metrics.ended(how);
     if may_still_send {
-        linger(&doors, source.discard()).await;
+        linger(doors, source.discard()).await;
     }
 }
 

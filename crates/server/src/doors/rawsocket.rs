@@ -21,7 +21,7 @@ use crate::outbox::Ending;
 const WRITE_BYTES_MAX: usize = 16 * 1024;
 
 /// Carries one RawSocket connection to its end.
-pub async fn serve(doors: Arc<Doors>, stream: impl AsyncRead + AsyncWrite + Send + Unpin, visitor: Visitor) {
+pub async fn serve(doors: Arc<Doors>, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, visitor: Visitor) {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let limit = FrameLimit::at_most(doors.app.config.limits.message_bytes_max);
     let shaking = tokio::time::timeout(doors.hello_deadline(), shake_hands(&mut reader, &mut writer, limit));

@@ -66,7 +66,11 @@ enum State {
     /// Waits for AUTHENTICATE; after a refusal for another one, or for a new HELLO.
     Challenged { pending: Pending, was_refused: bool },
     /// In the realm.
-    Joined { live: Arc<Live>, welcome: Message },
+    Joined {
+        live: Arc<Live>,
+        /// The details of its WELCOME, but for what is the same for all.
+        details: Box<Dict>,
+    },
     /// Nothing more is taken.
     Over,
 }
@@ -113,8 +117,9 @@ impl Session {
                     let calls = self.doors.hub.handle(id, std::iter::once(message).chain(more));
                     self.doors.procedures.start(&self.doors.hub, calls);
                 }
+                // Boxed: a connection that is idle keeps no room for what opens and closes sessions.
                 State::Joined { .. } => Box::pin(self.handle_joined(message)).await,
-                State::Opening | State::Challenged { .. } => self.handle_opening(message).await,
+                State::Opening | State::Challenged { .. } => Box::pin(self.handle_opening(message)).await,
             }
         }
     }
@@ -170,8 +175,8 @@ impl Session {
             // The bus that this replaces answers so, and its clients' tests ask for it. The
             // ticket is not looked at: this must not become an oracle.
             Message::Authenticate { .. } => {
-                if let State::Joined { welcome, .. } = &self.state {
-                    self.outbox.send(welcome.clone());
+                if let State::Joined { live, details } = &self.state {
+                    self.outbox.send(welcome(live.id, Dict::clone(details)));
                 }
             }
             Message::Abort { .. } => {
@@ -205,7 +210,6 @@ impl Session {
                 self.hello(realm.as_str(), &details).await;
             }
             (Message::Authenticate { signature, extra }, State::Challenged { pending, .. }) => {
-                // Boxed, as below: a connection that is idle doesn't keep room for it.
                 let step = Box::pin(login::authenticate(&self.doors, &self.peer, pending, &signature, &extra)).await;
                 self.go_on(step).await;
             }
@@ -274,18 +278,13 @@ impl Session {
 
     /// Joins the realm; gives the entry back if its user was locked or changed meanwhile.
     fn join(&mut self, mut entry: Box<Entry>) -> Result<(), Box<Entry>> {
-        let welcome = Message::Welcome {
-            session: entry.id,
-            details: Dict::new()
-                .with("realm", &*self.doors.app.config.realm.name)
-                .with("authid", &*entry.authid)
-                .with("authrole", &*entry.authrole)
-                .with("authmethod", entry.method.name())
-                .with("authprovider", entry.method.provider())
-                .with("authextra", entry.extra.clone())
-                .with("roles", announced_roles())
-                .with("agent", AGENT),
-        };
+        let details = Dict::new()
+            .with("realm", &*self.doors.app.config.realm.name)
+            .with("authid", &*entry.authid)
+            .with("authrole", &*entry.authrole)
+            .with("authmethod", entry.method.name())
+            .with("authprovider", entry.method.provider())
+            .with("authextra", entry.extra.clone());
         let joining = Joining {
             id: entry.id,
             actor: entry.actor.clone(),
@@ -299,7 +298,7 @@ impl Session {
             bond: entry.bond.take(),
             features: entry.features,
             login_began: entry.began,
-            welcome: welcome.clone(),
+            welcome: welcome(entry.id, details.clone()),
         };
         let Ok(live) = self.doors.hub.join(joining, &self.outbox) else { return Err(entry) };
         self.current.set(Some(live.id));
@@ -309,7 +308,7 @@ impl Session {
             self.attempts = 0;
         }
         self.deadline = entry.longest.map(|longest| tokio::time::Instant::now() + longest);
-        self.state = State::Joined { live, welcome };
+        self.state = State::Joined { live, details: Box::new(details) };
         Ok(())
     }
 
@@ -354,6 +353,11 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.leave();
     }
+}
+
+/// WELCOME with these details, and those that every session gets.
+fn welcome(session: Id, details: Dict) -> Message {
+    Message::Welcome { session, details: details.with("roles", announced_roles()).with("agent", AGENT) }
 }
 
 fn is_about_the_session(message: &Message) -> bool {

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use countersign_wamp::Subprotocol;
 use countersign_websocket::deflate::Agreement;
 use countersign_websocket::{CloseCode, CloseFrame, Event, Kind, Limits};
+use futures_util::future::BoxFuture;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{ReadHalf, WriteHalf};
@@ -45,13 +46,13 @@ enum HowItEnded {
 }
 
 /// Carries one WebSocket connection to its end.
-pub async fn serve(
+pub fn serve(
     doors: Arc<Doors>,
     upgraded: Upgraded,
     subprotocol: Subprotocol,
     agreement: Option<Agreement>,
     visitor: Visitor,
-) {
+) -> BoxFuture<'static, ()> {
     let (reader, writer) = halves(&doors, upgraded, agreement);
     let limits = &doors.app.config.limits;
     let source = WsSource {
@@ -63,7 +64,7 @@ pub async fn serve(
     };
     let kind = if subprotocol.encoding.is_text() { Kind::Text } else { Kind::Binary };
     let sink = WsSink { writer, kind, current: visitor.current.clone() };
-    connection::run_as(subprotocol, doors, source, sink, visitor).await;
+    connection::run_as(subprotocol, doors, source, sink, visitor)
 }
 
 /// Both halves of a connection, which at first takes what a login may have.
