@@ -5,11 +5,12 @@
 //! it can't hold up the others.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use countersign_wamp::{Dict, Encoding, Message, MessageType, encode};
-use tokio::sync::Notify;
 
 use crate::metrics::ServerLimit;
 
@@ -136,8 +137,6 @@ pub struct Batch {
 #[derive(Debug)]
 pub struct Outbox {
     state: Mutex<State>,
-    filled: Notify,
-    cut: Notify,
     limits: OutboxLimits,
 }
 
@@ -147,12 +146,29 @@ struct State {
     bytes: usize,
     ending: Option<Ending>,
     cut: Option<CutBy>,
+    /// Who waits for something to send. There is one writer, so one place is enough.
+    taker: Option<Waker>,
+    /// Who waits for the cut.
+    watcher: Option<Waker>,
+}
+
+/// Remembers whom to wake.
+fn wait(place: &mut Option<Waker>, cx: &Context<'_>) {
+    if !place.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+        *place = Some(cx.waker().clone());
+    }
+}
+
+fn wake(waiting: Option<Waker>) {
+    if let Some(waker) = waiting {
+        waker.wake();
+    }
 }
 
 impl Outbox {
     /// An empty queue.
     pub fn new(limits: OutboxLimits) -> Self {
-        Self { state: Mutex::default(), filled: Notify::new(), cut: Notify::new(), limits }
+        Self { state: Mutex::default(), limits }
     }
 
     /// Appends a message. After [`Outbox::end`] or a cut it is dropped.
@@ -186,33 +202,45 @@ impl Outbox {
 
     /// Ends the connection behind what waits. The first call counts.
     pub fn end(&self, ending: Ending) {
-        self.lock().ending.get_or_insert(ending);
-        self.filled.notify_one();
+        let mut state = self.lock();
+        state.ending.get_or_insert(ending);
+        let taker = state.taker.take();
+        drop(state);
+        wake(taker);
     }
 
-    /// Everything that waits; waits itself while nothing does.
-    pub async fn take(&self) -> Batch {
-        loop {
-            {
-                let mut state = self.lock();
-                if !state.queue.is_empty() || state.ending.is_some() {
-                    state.bytes = 0;
-                    return Batch { outgoing: std::mem::take(&mut state.queue), ending: state.ending };
-                }
+    /// Everything that waits; waits itself while nothing does. Only the connection's writer may ask.
+    ///
+    /// # Errors
+    ///
+    /// The session was cut off for reading too slowly.
+    pub async fn take(&self) -> Result<Batch, CutBy> {
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if let Some(by) = state.cut {
+                return Poll::Ready(Err(by));
             }
-            self.filled.notified().await;
-        }
+            if !state.queue.is_empty() || state.ending.is_some() {
+                state.bytes = 0;
+                return Poll::Ready(Ok(Batch { outgoing: std::mem::take(&mut state.queue), ending: state.ending }));
+            }
+            wait(&mut state.taker, cx);
+            Poll::Pending
+        })
+        .await
     }
 
-    /// Waits until the session was cut off for reading too slowly.
+    /// Waits until the session was cut off for reading too slowly. Only the connection's writer may ask.
     pub async fn cut(&self) -> CutBy {
-        loop {
-            let cut = self.lock().cut;
-            match cut {
-                Some(by) => return by,
-                None => self.cut.notified().await,
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if let Some(by) = state.cut {
+                return Poll::Ready(by);
             }
-        }
+            wait(&mut state.watcher, cx);
+            Poll::Pending
+        })
+        .await
     }
 
     fn push(&self, outgoing: Outgoing, bytes: usize) {
@@ -229,17 +257,17 @@ impl Outbox {
             // What waits is lost with the connection; keeping it would only hold memory.
             state.queue.clear();
             state.cut = passed;
+            let (taker, watcher) = (state.taker.take(), state.watcher.take());
             drop(state);
-            self.cut.notify_one();
+            wake(taker);
+            wake(watcher);
             return;
         }
         state.bytes += bytes;
-        let was_empty = state.queue.is_empty();
         state.queue.push_back(outgoing);
+        let taker = state.taker.take();
         drop(state);
-        if was_empty {
-            self.filled.notify_one();
-        }
+        wake(taker);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -249,6 +277,9 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+
     use countersign_wamp::{Id, Payload};
     use futures_util::FutureExt as _;
 
@@ -271,7 +302,7 @@ mod tests {
         outbox.send(event(1));
         outbox.pong(Bytes::from_static(b"p"));
         outbox.end(Ending::Normal);
-        let batch = outbox.take().now_or_never().unwrap();
+        let batch = outbox.take().now_or_never().unwrap().unwrap();
         assert_eq!(batch.outgoing.len(), 2);
         assert!(matches!(batch.outgoing[1], Outgoing::Pong(_)));
         assert_eq!(batch.ending, Some(Ending::Normal));
@@ -285,6 +316,36 @@ mod tests {
         assert!(outbox.cut().now_or_never().is_none());
         outbox.send(event(1));
         assert_eq!(outbox.cut().now_or_never(), Some(CutBy::Messages));
+        assert!(matches!(outbox.take().now_or_never(), Some(Err(CutBy::Messages))));
+    }
+
+    #[test]
+    fn wakes_the_writer_for_the_first_message_and_for_the_end_and_for_a_cut() {
+        let fills: [fn(&Outbox); 3] = [
+            |outbox| outbox.send(event(1)),
+            |outbox| outbox.end(Ending::Normal),
+            |outbox| outbox.pong(Bytes::from(vec![0; 301])),
+        ];
+        for fill in fills {
+            let outbox = outbox(100, 300);
+            let woken = Arc::new(Woken::default());
+            let waker = Waker::from(Arc::clone(&woken));
+            let mut cx = Context::from_waker(&waker);
+            let mut taking = std::pin::pin!(outbox.take());
+            assert!(taking.as_mut().poll(&mut cx).is_pending());
+            fill(&outbox);
+            assert!(woken.0.load(Ordering::Relaxed));
+            assert!(taking.poll(&mut cx).is_ready());
+        }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 
     #[test]
@@ -302,7 +363,7 @@ mod tests {
         outbox.end(Ending::ProtocolError);
         outbox.end(Ending::Normal);
         outbox.send(event(1));
-        let batch = outbox.take().now_or_never().unwrap();
+        let batch = outbox.take().now_or_never().unwrap().unwrap();
         assert!(batch.outgoing.is_empty());
         assert_eq!(batch.ending, Some(Ending::ProtocolError));
     }

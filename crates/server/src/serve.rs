@@ -160,8 +160,9 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
         _ = vital.join_next() => Err(ServeFailed::PartEnded),
     };
     tracing::info!("stopping");
-    hub.shut_down();
+    // In this order: who is in the realm is told by it, who joins after that sees that the doors are closing.
     stop.cancel();
+    hub.shut_down();
     while vital.join_next().await.is_some() {}
     tasks.close();
     if tokio::time::timeout(SHUTDOWN_GRACE, tasks.wait()).await.is_err() {

@@ -1,6 +1,7 @@
 //! One connection: frames in, messages to its session; messages out, frames to the peer.
 
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::peer::Peer;
 use super::session::{CurrentSession, Session};
 use super::transport::{Incoming, ReadError, Sink, Source, WriteError};
 use crate::metrics::{ServerLimit, Traffic, Via};
-use crate::outbox::{Batch, Ending, Outbox, Outgoing, frame};
+use crate::outbox::{Batch, CutBy, Ending, Outbox, Outgoing, frame};
 
 /// Most messages that are handed to the realm under one lock.
 const BATCH_MESSAGES_MAX: usize = 64;
@@ -99,6 +100,7 @@ async fn carry<S: Sink>(
     let (how, may_still_send) = {
         tokio::pin!(reading, writing);
         tokio::select! {
+            biased;
             // The peer went or broke the framing: say what is left to say, then go.
             read = &mut reading => {
                 let written = tokio::time::timeout(CLOSE_SECONDS_MAX, &mut writing).await;
@@ -106,18 +108,20 @@ async fn carry<S: Sink>(
                 (written.map_or("peer_closed", |written| if is_lost { "peer_closed" } else { written.name() }), !is_lost)
             }
             written = &mut writing => {
-                if written == Written::TooSlow {
-                    metrics.limit_reached(ServerLimit::WriteSeconds);
-                    tracing::info!(peer = %address, "session cut off: its peer takes nothing any more");
+                match written {
+                    Written::Closed(_) | Written::Lost => {}
+                    Written::TooSlow => {
+                        metrics.limit_reached(ServerLimit::WriteSeconds);
+                        tracing::info!(peer = %address, "session cut off: its peer takes nothing any more");
+                    }
+                    Written::CutOff(by) => {
+                        let limit = ServerLimit::from(by);
+                        metrics.limit_reached(limit);
+                        let session = current.get().map(Id::get);
+                        tracing::info!(peer = %address, session, limit = limit.name(), "session cut off: its peer reads too slowly");
+                    }
                 }
-                (written.name(), true)
-            }
-            by = outbox.cut() => {
-                let limit = ServerLimit::from(by);
-                metrics.limit_reached(limit);
-                let session = current.get().map(Id::get);
-                tracing::info!(peer = %address, session, limit = limit.name(), "session cut off: its peer reads too slowly");
-                ("cut_off", false)
+                (written.name(), !matches!(written, Written::CutOff(_)))
             }
         }
     };
@@ -145,14 +149,18 @@ async fn read(
     let (limits, metrics) = (doors.decode_limits(), &doors.app.metrics);
     // Empty at first: most connections are idle most of the time.
     let mut messages = Vec::new();
+    let mut stopped = pin!(doors.stop.cancelled());
     while !session.is_over() {
+        let is_joined = session.is_joined();
         let first = tokio::select! {
+            biased;
             first = source.next() => first,
             () = deadline(session.deadline()) => {
                 session.time_is_up();
                 continue;
             }
-            () = doors.stop.cancelled() => {
+            // Who is in the realm hears it there.
+            () = &mut stopped, if !is_joined => {
                 session.lost(Ending::GoingAway, "the server is going down");
                 continue;
             }
@@ -190,6 +198,10 @@ async fn read(
             }
         }
         session.handle(&mut messages).await;
+        // Who joins when the realm has said good-bye to all has to be told here.
+        if session.is_joined() && !is_joined && doors.stop.is_cancelled() {
+            session.lost(Ending::GoingAway, "the server is going down");
+        }
         if let Some(error) = unreadable {
             session.lost(Ending::ProtocolError, &error.to_string());
         }
@@ -234,6 +246,8 @@ enum Written {
     Lost,
     /// The peer took too long.
     TooSlow,
+    /// Too much waited for the peer.
+    CutOff(CutBy),
 }
 
 impl Written {
@@ -241,7 +255,7 @@ impl Written {
         match self {
             Self::Closed(ending) => ending.name(),
             Self::Lost => "peer_closed",
-            Self::TooSlow => "cut_off",
+            Self::TooSlow | Self::CutOff(_) => "cut_off",
         }
     }
 }
@@ -255,23 +269,36 @@ async fn write(
     mut unsendable: impl FnMut(&Message),
 ) -> Written {
     loop {
-        let Batch { outgoing, ending } = outbox.take().await;
-        let sending = async {
-            let mut early = None;
-            for one in outgoing {
-                if let ControlFlow::Break(ending) = send(sink, encoding, one, traffic, &mut unsendable).await? {
-                    early = Some(ending);
-                    break;
+        let Batch { outgoing, ending } = match outbox.take().await {
+            Ok(batch) => batch,
+            Err(by) => return Written::CutOff(by),
+        };
+        let sent = {
+            let mut sending = pin!(async {
+                let mut early = None;
+                for one in outgoing {
+                    if let ControlFlow::Break(ending) = send(sink, encoding, one, traffic, &mut unsendable).await? {
+                        early = Some(ending);
+                        break;
+                    }
+                }
+                sink.flush().await?;
+                Ok::<_, WriteError>(early)
+            });
+            // Nearly always it goes through at once, and nobody has to look at the clock.
+            if let Some(sent) = sending.as_mut().now_or_never() {
+                sent
+            } else {
+                tokio::select! {
+                    by = outbox.cut() => return Written::CutOff(by),
+                    sent = tokio::time::timeout(patience, sending) => match sent {
+                        Ok(sent) => sent,
+                        Err(_) => return Written::TooSlow,
+                    },
                 }
             }
-            sink.flush().await?;
-            Ok(early)
         };
-        let early = match tokio::time::timeout(patience, sending).await {
-            Ok(Ok(early)) => early,
-            Ok(Err(WriteError)) => return Written::Lost,
-            Err(_) => return Written::TooSlow,
-        };
+        let Ok(early) = sent else { return Written::Lost };
         if let Some(ending) = early.or(ending) {
             let _ = tokio::time::timeout(CLOSE_SECONDS_MAX, sink.close(ending)).await;
             return Written::Closed(ending);

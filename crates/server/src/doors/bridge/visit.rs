@@ -106,10 +106,10 @@ impl Visit {
         let Doors { hub, procedures, .. } = &*self.doors;
         procedures.start(hub, hub.handle(self.live.id, [message]));
         loop {
-            let Batch { outgoing, ending } = tokio::select! {
-                batch = self.outbox.take() => batch,
+            let Batch { outgoing, ending } = match self.outbox.take().await {
+                Ok(batch) => batch,
                 // Longer than what may wait for any session.
-                by = self.outbox.cut() => {
+                Err(by) => {
                     self.doors.app.metrics.limit_reached(by.into());
                     return error(uris::error::PAYLOAD_SIZE_EXCEEDED, "the answer is too long");
                 }
