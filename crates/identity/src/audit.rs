@@ -116,6 +116,10 @@ names! {
         AttributeExpire = "attr.expire",
         /// Attributes were removed.
         AttributeDelete = "attr.delete",
+        /// An entry of a user's metadata was set.
+        MetadataSet = "metadata.set",
+        /// An entry of a user's metadata was removed.
+        MetadataDelete = "metadata.delete",
         /// Somebody signed up.
         SignUp = "sign_up",
         /// A sign-up was confirmed.

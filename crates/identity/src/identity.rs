@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::code_throttle::CodeThrottle;
+use crate::metadata::MetadataLimits;
 use crate::password::PasswordRules;
 use crate::permission::KeySessionDenials;
 use crate::proof::SecretSettings;
@@ -38,6 +39,8 @@ pub struct IdentitySettings {
     pub sign_on: SignOnSettings,
     /// What sessions of keys never get.
     pub denials: KeySessionDenials,
+    /// How much metadata users may have.
+    pub metadata: MetadataLimits,
 }
 
 impl IdentitySettings {

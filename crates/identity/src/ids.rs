@@ -121,6 +121,10 @@ id! {
     CredentialId
 }
 id! {
+    /// Identifies an entry of a user's metadata.
+    MetadataId
+}
+id! {
     /// Identifies a linked account: `auth_id` in the sign-on API.
     LinkId
 }

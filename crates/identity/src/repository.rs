@@ -9,6 +9,10 @@ use std::future::Future;
 use crate::audit::{AuditEvent, AuditRow, Operation as AuditedOperation, Outcome, Reason};
 use crate::audit_chain::{Checkpoint, FoundRow, Position, Stub};
 use crate::import::{ImportUser, ImportUserOutcome};
+use crate::metadata::MetadataEntry;
+use crate::metadata::operations::{
+    DeleteMetadata, DeleteMetadataOutcome, FindMetadata, ListMetadata, SetMetadata, SetMetadataOutcome,
+};
 use crate::password::{PasswordHash, PasswordSecrets};
 use crate::permission::{Pattern, Rule};
 use crate::profile::{Profile, UserRecord};
@@ -134,6 +138,10 @@ operations! {
     FindAttributes => Vec<Attribute>;
     ListAttributeNames => Vec<AttributeName>;
     ReapAttributes => u64;
+    SetMetadata => SetMetadataOutcome;
+    FindMetadata => Option<MetadataEntry>;
+    ListMetadata => Vec<MetadataEntry>;
+    DeleteMetadata => DeleteMetadataOutcome;
     RefuseCode => ();
     SpendCode => SpendCodeOutcome;
     SetRecoveryCodes => bool;

@@ -10,6 +10,7 @@ mod factors;
 mod history;
 mod import;
 mod linked;
+mod metadata;
 mod password_resets;
 mod profiles;
 mod proofs;

@@ -58,6 +58,7 @@ const MIGRATIONS: Migrations = Migrations {
             name: "user_spelling",
             sql: include_str!("../migrations/sqlite/0013_user_spelling.sql"),
         },
+        Migration { version: 14, name: "metadata", sql: include_str!("../migrations/sqlite/0014_metadata.sql") },
     ],
 };
 

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::{Memory, TestRng, ready};
 use crate::audit::{AuditEvent, Outcome, Reason};
 use crate::login::{Attempt, Claim, LoggedIn, LoginError, PasswordPool, PoolBusy, Purpose};
+use crate::metadata::MetadataLimits;
 use crate::otp::{MintedOtp, OtpError, OtpRequest};
 use crate::password::{NewPassword, PasswordHash, PasswordRules, PasswordSecrets};
 use crate::permission::KeySessionDenials;
@@ -71,6 +72,9 @@ pub struct Fixture {
 impl Fixture {
     /// One-time passwords that a user may have here.
     pub const OTPS_LIVE_MAX: u32 = 3;
+    /// Metadata that a user may have here.
+    pub const METADATA: MetadataLimits =
+        MetadataLimits { key_bytes_max: 8, value_bytes_max: 20, entries_max: 3, bytes_max: 40 };
 
     pub fn new() -> Self {
         Self::with_sign_on(SignOnSettings::default())
@@ -107,6 +111,7 @@ impl Fixture {
             secrets: SECRETS,
             sign_on: SignOnSettings::default(),
             denials: KeySessionDenials::new("com.izaber.wamp"),
+            metadata: Self::METADATA,
         };
         let identity = Identity::new(Memory::default(), settings);
         Self { identity, pool: FakePool::default(), seed: AtomicU64::new(0) }

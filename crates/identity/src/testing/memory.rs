@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::audit::{AuditEvent, AuditRow, Reason};
 use crate::audit_chain::{Checkpoint, Stub};
+use crate::metadata::{MetadataEntry, MetadataKey};
 use crate::permission::Rule;
 use crate::profile::{Profile, Stamp, UserRecord};
 use crate::proof::Secrets;
@@ -35,6 +36,8 @@ mod attributes;
 mod audit;
 #[path = "memory_linked.rs"]
 mod linked;
+#[path = "memory_metadata.rs"]
+mod metadata;
 #[path = "memory_password_reset.rs"]
 mod password_reset;
 #[path = "memory_sign_on.rs"]
@@ -76,6 +79,7 @@ struct State {
     session_changes: Vec<(SessionId, SessionChange)>,
     links: Vec<Link>,
     attributes: BTreeMap<(AttributeOwner, AttributeName), Attribute>,
+    metadata: BTreeMap<(UserId, MetadataKey), MetadataEntry>,
     trail: Vec<AuditRow>,
     stub: Option<Stub>,
     checkpoints: Vec<Checkpoint>,

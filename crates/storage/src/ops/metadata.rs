@@ -1,0 +1,112 @@
+//! Metadata of users.
+//!
+//! **Invariant:** whoever sets an entry holds its owner's row first, so that what is counted in the transaction stays so until
+//! its end.
+
+use countersign_identity::audit::Reason;
+use countersign_identity::metadata::operations::{
+    DeleteMetadata, DeleteMetadataOutcome, FindMetadata, ListMetadata, SetMetadata, SetMetadataOutcome,
+};
+use countersign_identity::metadata::{MetadataEntry, MetadataKey, MetadataValue};
+use countersign_identity::{MetadataId, Secret};
+
+use super::{audit, first, users};
+use crate::error::TxError;
+use crate::record::Record;
+use crate::tx::{Execute, Tx};
+use crate::value::{Param, Row};
+
+const COLUMNS: &str = "id, key, value, yaml, created_at, modified_at";
+
+fn entry(row: Row) -> Result<MetadataEntry, TxError> {
+    let mut record = Record::new("metadata", row);
+    Ok(MetadataEntry {
+        id: MetadataId::from_uuid(record.key_uuid()?),
+        key: record.parsed("key", MetadataKey::parse)?,
+        value: MetadataValue {
+            json: Secret::new(record.text("value")?),
+            yaml: record.optional_text("yaml")?.map(Secret::new),
+        },
+        created: record.time("created_at")?,
+        modified: record.time("modified_at")?,
+    })
+}
+
+/// The owner's entries but the one with this key: how many, and how many bytes.
+async fn others<T: Tx>(tx: &mut T, set: &SetMetadata) -> Result<(u64, u64), TxError> {
+    const SQL: &str =
+        "SELECT COUNT(*), CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM metadata WHERE owner = $1 AND key <> $2";
+    let row = first(tx, SQL, &[set.owner.uuid().into(), set.entry.key.as_str().into()]).await?;
+    let mut record = Record::new("metadata", row.unwrap_or_default());
+    let count = record.key_int()?;
+    let bytes = record.int("bytes")?;
+    let number = |field, value| u64::try_from(value).map_err(|error| record.corrupt(field, error));
+    Ok((number("count", count)?, number("bytes", bytes)?))
+}
+
+impl Execute for SetMetadata {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<SetMetadataOutcome, TxError> {
+        const SET: &str = "INSERT INTO metadata (owner, key, id, value, yaml, bytes, created_at, modified_at) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (owner, key) DO UPDATE SET value = excluded.value, \
+            yaml = excluded.yaml, bytes = excluded.bytes, modified_at = excluded.modified_at RETURNING id";
+        if users::hold_by_id(tx, self.owner).await?.is_none() {
+            audit::refuse(tx, &self.audit, Reason::NotFound).await?;
+            return Ok(SetMetadataOutcome::NoSuchUser);
+        }
+        let entry = &self.entry;
+        let bytes = u64::try_from(entry.value.bytes()).unwrap_or(u64::MAX);
+        let (count, others) = others(tx, self).await?;
+        let over = if count >= u64::from(self.entries_max) {
+            Some(SetMetadataOutcome::TooMany)
+        } else {
+            (others.saturating_add(bytes) > self.bytes_max).then_some(SetMetadataOutcome::TooMuch)
+        };
+        if let Some(outcome) = over {
+            audit::refuse(tx, &self.audit, Reason::TooMany).await?;
+            return Ok(outcome);
+        }
+        let params = [
+            self.owner.uuid().into(),
+            entry.key.as_str().into(),
+            entry.id.uuid().into(),
+            entry.value.json.expose().into(),
+            entry.value.yaml.as_ref().map_or(Param::Null, |yaml| yaml.expose().into()),
+            i64::try_from(bytes).unwrap_or(i64::MAX).into(),
+            entry.created.micros().into(),
+            entry.modified.micros().into(),
+        ];
+        let row = first(tx, SET, &params).await?.unwrap_or_default();
+        audit::accept(tx, &self.audit).await?;
+        Ok(SetMetadataOutcome::Set(MetadataId::from_uuid(Record::new("metadata", row).key_uuid()?)))
+    }
+}
+
+impl Execute for FindMetadata {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<MetadataEntry>, TxError> {
+        let sql = format!("SELECT {COLUMNS} FROM metadata WHERE owner = $1 AND key = $2");
+        first(tx, &sql, &[self.owner.uuid().into(), self.key.as_str().into()]).await?.map(entry).transpose()
+    }
+}
+
+impl Execute for ListMetadata {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<MetadataEntry>, TxError> {
+        let sql = format!("SELECT {COLUMNS} FROM metadata WHERE owner = $1 ORDER BY key");
+        tx.query(&sql, &[self.owner.uuid().into()]).await?.into_iter().map(entry).collect()
+    }
+}
+
+impl Execute for DeleteMetadata {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<DeleteMetadataOutcome, TxError> {
+        const SQL: &str = "DELETE FROM metadata WHERE owner = $1 AND key = $2";
+        if tx.execute(SQL, &[self.owner.uuid().into(), self.key.as_str().into()]).await? == 1 {
+            audit::accept(tx, &self.audit).await?;
+            return Ok(DeleteMetadataOutcome::Deleted);
+        }
+        audit::refuse(tx, &self.audit, Reason::NotFound).await?;
+        Ok(DeleteMetadataOutcome::NotFound)
+    }
+}
