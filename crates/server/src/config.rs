@@ -6,6 +6,7 @@
 mod audit;
 mod dead;
 mod mail;
+mod metadata;
 mod password;
 mod password_reset;
 mod sign_up;
@@ -30,6 +31,7 @@ use serde::Deserialize;
 
 pub use self::audit::AuditConfig;
 pub use self::mail::{MailConfig, SmtpConfig, SmtpTls, mailbox};
+pub use self::metadata::MetadataConfig;
 pub use self::password::PasswordConfig;
 pub use self::password_reset::PasswordResetConfig;
 pub use self::sign_up::{SignupConfig, UserValidationConfig};
@@ -64,6 +66,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// One-time passwords.
     pub otp: OtpConfig,
+    /// What users note.
+    pub metadata: MetadataConfig,
     /// Failed logins.
     pub throttle: ThrottleConfig,
     /// Proxies in front of the server.
@@ -602,6 +606,7 @@ impl Config {
         self.websocket.check()?;
         self.check_sign_on()?;
         self.mail.check()?;
+        self.metadata.check()?;
         self.password_reset.check()?;
         self.check_sign_up()?;
         self.totp.factor(&self.compat.zato)?;
@@ -682,6 +687,7 @@ impl Config {
             secrets: self.auth.secrets()?,
             sign_on: self.sign_on()?,
             denials: KeySessionDenials::new(&self.realm.uri_prefix),
+            metadata: self.metadata.limits(),
         })
     }
 

@@ -39,3 +39,4 @@ mod roles;
 mod serve;
 mod trail;
 mod welcome;
+mod yaml;

@@ -1,8 +1,12 @@
 //! Records as their users' programs see them, the same through every door.
 
+use countersign_identity::metadata::{MetadataEntry, MetadataValue};
 use countersign_identity::permission::Rule;
-use countersign_identity::{Credential, LoginName, Secret};
+use countersign_identity::repository::RepositoryError;
+use countersign_identity::{Credential, LoginName, Secret, UserId};
 use countersign_wamp::{Dict, Value};
+
+use crate::yaml;
 
 /// A one-time password: the dict of the seed, its eight fields in the order of the bus that
 /// this replaces. The key in the clear is there once, when it was made.
@@ -23,4 +27,33 @@ pub fn rules(rules: &[Rule]) -> Vec<Value> {
     let rule =
         |rule: &Rule| Dict::new().with("uri", rule.pattern.as_str()).with("perms", rule.rights.to_string()).into();
     rules.iter().map(rule).collect()
+}
+
+/// Metadata of a user: a dictionary of the keys.
+///
+/// # Errors
+///
+/// [`RepositoryError::Corrupt`].
+pub fn metadata(entries: &[MetadataEntry], owner: UserId, yaml: bool) -> Result<Value, RepositoryError> {
+    let mut all = Dict::new();
+    for entry in entries {
+        let record = Dict::new().with("uuid", entry.id.to_bus()).with("value", metadata_value(&entry.value, yaml)?);
+        all.push(entry.key.as_str(), if yaml { record } else { record.with("owner", owner.to_bus()) });
+    }
+    Ok(all.into())
+}
+
+/// A value of metadata; with `yaml` as YAML text: as it was given, or made of the value.
+///
+/// # Errors
+///
+/// [`RepositoryError::Corrupt`].
+pub fn metadata_value(value: &MetadataValue, yaml: bool) -> Result<Value, RepositoryError> {
+    let corrupt = |error: &dyn std::fmt::Display| RepositoryError::Corrupt(format!("metadata: value: {error}"));
+    let json = value.json.expose();
+    match &value.yaml {
+        Some(given) if yaml => Ok(given.expose().into()),
+        None if yaml => yaml::from_json(json).map(Value::Str).map_err(|error| corrupt(&error)),
+        _ => Value::from_json(json).map_err(|error| corrupt(&error)),
+    }
 }

@@ -129,6 +129,31 @@ impl Value {
         size_of::<Self>() + content
     }
 
+    /// As JSON text, in the forms that JSON messages have: binary data is text behind U+0000, a time is text, and a number
+    /// that is none or infinite is null. As deep as the value is nested.
+    pub fn to_json(&self) -> String {
+        crate::codec::value_to_json(self)
+    }
+
+    /// The value of JSON text, in the forms of [`Value::to_json`].
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`](crate::DecodeError): it isn't JSON, or nested deeper than
+    /// [`DecodeLimits::DEPTH_MAX_CEILING`](crate::DecodeLimits::DEPTH_MAX_CEILING).
+    pub fn from_json(text: &str) -> Result<Self, crate::DecodeError> {
+        crate::codec::value_from_json(text)
+    }
+
+    /// Lists and dictionaries within each other; 0 for a value that is neither.
+    pub fn depth(&self) -> usize {
+        match self {
+            Self::List(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),
+            Self::Dict(dict) => 1 + dict.iter().map(|(_, value)| value.depth()).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
     /// The text, if this is text.
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -211,5 +236,36 @@ impl From<crate::Id> for Value {
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_text_is_read_back() {
+        let check = |value: Value, text: &str| {
+            assert_eq!(value.to_json(), text);
+            assert_eq!(Value::from_json(text).unwrap(), value, "{text}");
+        };
+        check(Value::Null, "null");
+        check(Value::UInt(u64::MAX), "18446744073709551615");
+        check(Value::Float(1.0), "1.0");
+        check(Value::Bytes(vec![0, 255]), "\"\\u0000AP8=\"");
+        check(Dict::new().with("é\0", vec![Value::Bool(true)]).into(), "{\"é\\u0000\":[true]}");
+        assert_eq!(Value::Time(Time::Text("2023-10-17T10:17:30Z".into())).to_json(), "\"2023-10-17T10:17:30Z\"");
+        assert_eq!(Value::Float(f64::NAN).to_json(), "null");
+        for wrong in ["", "{", "1 2", "[1]]"] {
+            assert!(Value::from_json(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn depth_counts_lists_and_dictionaries() {
+        let list = |item: Value| Value::List(vec![Value::Null, item]);
+        assert_eq!(Value::from(5_u32).depth(), 0);
+        assert_eq!(Value::List(vec![]).depth(), 1);
+        assert_eq!(list(Dict::new().with("a", list(Value::Null)).into()).depth(), 3);
     }
 }

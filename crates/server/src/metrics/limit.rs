@@ -35,6 +35,18 @@ pub enum ServerLimit {
     OtpLifetime,
     /// Arguments of a procedure of the server's own.
     ProcedureArguments,
+    /// Calls with long arguments that are under way.
+    LongCalls,
+    /// Bytes of a key of metadata.
+    MetadataKeyBytes,
+    /// Bytes of a value of metadata.
+    MetadataValueBytes,
+    /// Entries of metadata of a user.
+    MetadataEntries,
+    /// Bytes of all metadata of a user.
+    MetadataBytes,
+    /// Nesting of a value that is stored.
+    ValueDepth,
     /// Password checks that run or wait.
     PasswordQueue,
     /// Time that a password check waits.
@@ -61,7 +73,7 @@ pub enum ServerLimit {
 
 impl ServerLimit {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 31] = [
         Self::MessageBytes,
         Self::LoginBytes,
         Self::MessageDepth,
@@ -76,6 +88,12 @@ impl ServerLimit {
         Self::OtpsLive,
         Self::OtpLifetime,
         Self::ProcedureArguments,
+        Self::LongCalls,
+        Self::MetadataKeyBytes,
+        Self::MetadataValueBytes,
+        Self::MetadataEntries,
+        Self::MetadataBytes,
+        Self::ValueDepth,
         Self::PasswordQueue,
         Self::PasswordQueueSeconds,
         Self::PingSeconds,
@@ -106,6 +124,12 @@ impl ServerLimit {
             Self::OtpsLive => "otp.live_max",
             Self::OtpLifetime => "otp.lifetime_seconds_max",
             Self::ProcedureArguments => "procedure_arguments_bytes_max",
+            Self::LongCalls => "long_calls_max",
+            Self::MetadataKeyBytes => "metadata.key_bytes_max",
+            Self::MetadataValueBytes => "metadata.value_bytes_max",
+            Self::MetadataEntries => "metadata.entries_max",
+            Self::MetadataBytes => "metadata.bytes_max",
+            Self::ValueDepth => "value_depth_max",
             Self::PasswordQueue => "password.queue_max",
             Self::PasswordQueueSeconds => "password.queue_seconds_max",
             Self::PingSeconds => "websocket.ping_seconds",

@@ -6,14 +6,9 @@ use countersign_identity::permission::PermissionsError;
 use countersign_wamp::{Dict, Payload, Time, Value};
 
 use super::errors::Failure;
-use crate::metrics::ServerLimit;
 
 /// What a client passes along in `data_rec` without effect: the server fills these itself.
 const IGNORED_FIELDS: [&str; 4] = ["version", "uuid", "origin", "key"];
-
-/// Longest arguments of a procedure of the server's own, in bytes as they were sent. Decoded
-/// they can take many times as much.
-const ARGUMENT_BYTES_MAX: usize = 256 * 1024;
 
 /// The arguments of one call.
 #[derive(Debug)]
@@ -25,10 +20,6 @@ pub struct Arguments {
 impl Arguments {
     /// Decodes them.
     pub fn read(payload: &Payload) -> Result<Self, Failure> {
-        if payload.len_hint() > ARGUMENT_BYTES_MAX {
-            let text = format!("the arguments have more than {ARGUMENT_BYTES_MAX} bytes");
-            return Err(Failure::argument(text).at(ServerLimit::ProcedureArguments));
-        }
         let (positional, named) =
             payload.values().map_err(|error| Failure::argument(format!("the arguments can't be read: {error}")))?;
         Ok(Self { positional, named })
@@ -66,6 +57,15 @@ pub fn text(value: Value, name: &str) -> Result<String, Failure> {
         Value::Str(text) => Ok(text),
         Value::Null => Err(Failure::argument(format!("{name} is missing"))),
         _ => Err(Failure::argument(format!("{name} has to be a text"))),
+    }
+}
+
+/// An argument that is true or false; false if it is missing.
+pub fn truth(value: &Value, name: &str) -> Result<bool, Failure> {
+    match value {
+        Value::Null => Ok(false),
+        Value::Bool(truth) => Ok(*truth),
+        _ => Err(Failure::argument(format!("{name} has to be true or false"))),
     }
 }
 

@@ -2,6 +2,7 @@
 //! from those to a [`Failure`], and [`ErrorUris`] knows the URI of each kind.
 
 mod elevation;
+mod metadata;
 mod otp;
 
 use countersign_identity::repository::RepositoryError;

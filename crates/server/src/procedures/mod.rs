@@ -9,25 +9,30 @@ mod auth;
 mod description;
 mod elevation;
 mod errors;
+mod long;
+mod metadata;
 mod otp;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use countersign_identity::RequestContext;
-use countersign_wamp::{Dict, Id, Message, MessageType, Payload, Value};
+use countersign_wamp::{Dict, Encoding, Id, Message, MessageType, Payload, Value};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::cid;
+use crate::config::Config;
 use crate::cookies;
 use crate::hub::{Hub, Job, Live};
+use crate::metrics::ServerLimit;
 use arguments::Arguments;
 pub use description::{described, markdown};
 pub use errors::ErrorUris;
 use errors::{Failure, FailureKind};
+use long::{Entered, LongCalls};
 
 /// One procedure: what it does, and how it is described to people.
 #[derive(Debug)]
@@ -65,6 +70,12 @@ impl Procedure {
         let short = move |name: &str| has_short.then(|| name.to_owned());
         self.names.iter().flat_map(move |name| std::iter::once(format!("{prefix}.{name}")).chain(short(name)))
     }
+
+    /// Its longest arguments, in bytes as they are sent. Decoded they can take many times as much.
+    fn arguments_bytes_max(&self, config: &Config) -> usize {
+        let takes_values = self.names.iter().any(|name| metadata::TAKE_VALUES.contains(name));
+        long::BYTES_MIN + if takes_values { config.metadata.value_bytes_max } else { 0 }
+    }
 }
 
 /// A call of one of them.
@@ -75,10 +86,14 @@ struct Call {
     /// The caller's context, with a correlation id of this call.
     context: RequestContext,
     arguments: Arguments,
+    /// The turns of long calls.
+    long: Arc<LongCalls>,
+    /// The turn of this one, if its arguments are long.
+    entered: Option<Entered>,
 }
 
 /// Every procedure, by groups.
-const GROUPS: &[&[Procedure]] = &[auth::PROCEDURES, elevation::PROCEDURES, otp::PROCEDURES];
+const GROUPS: &[&[Procedure]] = &[auth::PROCEDURES, elevation::PROCEDURES, otp::PROCEDURES, metadata::PROCEDURES];
 
 /// The procedures, registered or ready to be.
 #[derive(Debug)]
@@ -87,6 +102,7 @@ pub struct Procedures {
     errors: ErrorUris,
     registered: OnceLock<HashMap<Id, &'static Procedure>>,
     tasks: TaskTracker,
+    long: Arc<LongCalls>,
 }
 
 /// A URI of the server's own could not be registered: a fault of the program.
@@ -98,7 +114,7 @@ impl Procedures {
     /// Procedures for this realm, not registered yet.
     pub fn new(app: Arc<App>, tasks: TaskTracker) -> Self {
         let errors = ErrorUris::new(&app.config.realm.uri_prefix);
-        Self { app, errors, registered: OnceLock::new(), tasks }
+        Self { app, errors, registered: OnceLock::new(), tasks, long: Arc::default() }
     }
 
     /// The error URIs under the bus's prefix.
@@ -153,6 +169,16 @@ impl Procedures {
         }
     }
 
+    async fn read(&self, procedure: &Procedure, payload: Payload) -> Result<(Arguments, Option<Entered>), Failure> {
+        let (bytes, bytes_max) = (payload.len_hint(), procedure.arguments_bytes_max(&self.app.config));
+        if bytes > bytes_max {
+            let text = format!("the arguments have more than {bytes_max} bytes");
+            return Err(Failure::argument(text).at(ServerLimit::ProcedureArguments));
+        }
+        let entered = self.long.enter(bytes).await?;
+        Ok((long::apart(bytes, move || Arguments::read(&payload)).await??, entered))
+    }
+
     async fn answer(
         self: Arc<Self>,
         procedure: &'static Procedure,
@@ -163,15 +189,15 @@ impl Procedures {
     ) -> Message {
         let context = caller.context.next_request(cid::generate());
         let cid = context.cid.clone();
-        let result = match Arguments::read(&payload) {
-            Ok(arguments) => {
-                let call = Call { app: Arc::clone(&self.app), hub, caller, context, arguments };
-                (procedure.run)(call).await
+        let result = match self.read(procedure, payload).await {
+            Ok((arguments, entered)) => {
+                let (app, long) = (Arc::clone(&self.app), Arc::clone(&self.long));
+                (procedure.run)(Call { app, hub, caller, context, arguments, long, entered }).await
             }
             Err(failure) => Err(failure),
         };
         match result {
-            Ok(value) => Message::Yield { request, options: Dict::new(), payload: Payload::of(value) },
+            Ok(value) => Message::Yield { request, options: Dict::new(), payload: compact(value) },
             Err(failure) => {
                 if let Some(limit) = failure.limit() {
                     self.app.metrics.limit_reached(limit);
@@ -181,6 +207,15 @@ impl Procedures {
             }
         }
     }
+}
+
+/// A payload of this value; a long one as bytes, in which it waits for its receiver more easily.
+fn compact(value: Value) -> Payload {
+    let payload = Payload::of(value);
+    if payload.len_hint() <= long::BYTES_MIN {
+        return payload;
+    }
+    payload.encoded(Encoding::Json).unwrap_or(payload)
 }
 
 fn finish(hub: &Hub, answer: Message) {

@@ -18,6 +18,7 @@ mod live;
 mod longpoll;
 mod mail;
 mod meta;
+mod metadata;
 mod metrics;
 mod otp;
 mod peers;

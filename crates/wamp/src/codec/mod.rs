@@ -27,7 +27,7 @@ use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 
-pub(crate) use self::wire::{payload_bytes, payload_values};
+pub(crate) use self::wire::{payload_bytes, payload_values, value_from_json, value_to_json};
 use crate::{Message, MessageType};
 
 /// A serialization format.

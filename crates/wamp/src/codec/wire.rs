@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use compact_str::CompactString;
 
 use super::reader::{Build, Kind, Reader, Skim};
-use super::writer::{Writer, write_dict, write_list};
+use super::writer::{Writer, write_dict, write_list, write_value};
 use super::{DecodeError, DecodeLimits, Encoding, cbor, json, msgpack, ubjson};
 use crate::payload::Content;
 use crate::{Dict, Id, Message, MessageType, Payload, Signature, UriText, Value};
@@ -159,6 +159,19 @@ fn read_value<'a, R: Reader<'a>>(bytes: &'a [u8]) -> Result<Value, DecodeError> 
     let value = reader.value(&mut Build::up_to(usize::MAX), ELEMENT_DEPTH)?;
     reader.end()?;
     Ok(value)
+}
+
+/// The text of a value in JSON.
+pub(crate) fn value_to_json(value: &Value) -> String {
+    let mut out = json::JsonWriter::new(BytesMut::new());
+    write_value(value, &mut out);
+    // The writer writes nothing else than text.
+    String::from_utf8(out.into_inner().to_vec()).unwrap_or_default()
+}
+
+/// The value of a text in JSON.
+pub(crate) fn value_from_json(text: &str) -> Result<Value, DecodeError> {
+    read_value::<json::JsonReader<'_>>(text.as_bytes())
 }
 
 /// The elements of one message, behind its type.
