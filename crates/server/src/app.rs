@@ -18,6 +18,7 @@ use rand_core::CryptoRng;
 use crate::afterwards::Afterwards;
 use crate::allowances::Allowances;
 use crate::clock::now;
+use crate::coalesced::Coalesced;
 use crate::config::{Config, ConfigError};
 use crate::fernet::FernetKey;
 use crate::import;
@@ -51,6 +52,8 @@ pub struct App {
     zato_keys: Vec<FernetKey>,
     /// Held while a role is edited.
     pub role_edits: tokio::sync::Mutex<()>,
+    /// Readings of the roles that sessions ask for.
+    pub role_refreshes: Coalesced,
     throttle: Mutex<Throttle>,
 }
 
@@ -77,6 +80,7 @@ impl App {
             zato_keys,
             metrics,
             role_edits: tokio::sync::Mutex::default(),
+            role_refreshes: Coalesced::default(),
             throttle: Mutex::new(Throttle::new(config.throttle())),
             config,
         })
@@ -228,14 +232,13 @@ impl App {
         self.throttled(&attempt.claim, rules).await?
     }
 
-    /// The roles as they are stored now.
+    /// Reads the roles as they are stored now; whether that makes a difference.
     ///
     /// # Errors
     ///
     /// [`RepositoryError`].
-    pub async fn load_roles(&self, table: &crate::roles::RoleTable) -> Result<(), RepositoryError> {
-        table.replace(self.identity.roles().await?);
-        Ok(())
+    pub async fn load_roles(&self, table: &crate::roles::RoleTable) -> Result<bool, RepositoryError> {
+        Ok(table.replace(self.identity.roles().await?))
     }
 
     /// Takes one of the requests for mails that the peer has in an hour.

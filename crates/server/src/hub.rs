@@ -332,11 +332,15 @@ impl Hub {
         let mut inner = self.lock();
         let now = Instant::now();
         let Inner { realm, sessions, effects, .. } = &mut *inner;
+        let mut changed = Vec::new();
         for live in sessions.values() {
-            let rights = live.rights.load().with_role(self.roles.rules(&live.role));
-            live.rights.store(Arc::new(rights));
+            let (rights, rules) = (live.rights.load(), self.roles.rules(&live.role));
+            if !rights.has_role(&rules) {
+                live.rights.store(Arc::new(rights.with_role(rules)));
+                changed.push(live.id);
+            }
         }
-        for id in sessions.keys() {
+        for id in &changed {
             realm.recheck(now, *id, &Rights { asks_elevation: false, ..Rights::of(sessions) }, effects);
         }
         inner.deliver(self.service);

@@ -82,6 +82,11 @@ impl SessionRights {
         Self { role, restriction }
     }
 
+    /// Whether these are the rules of its role.
+    pub fn has_role(&self, role: &Arc<RuleSet>) -> bool {
+        Arc::ptr_eq(&self.role, role)
+    }
+
     /// The same session after its role was changed or edited.
     #[must_use]
     pub fn with_role(&self, role: Arc<RuleSet>) -> Self {

@@ -79,6 +79,11 @@ impl RuleSet {
         Self { root, rules }
     }
 
+    /// The rules.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
     /// Whether `action` is granted on everything that `uri` stands for, and under which marks.
     ///
     /// A pattern is granted only where one rule covers all of it and no rule that reaches into

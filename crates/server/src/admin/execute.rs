@@ -183,17 +183,14 @@ impl Operator<'_> {
 
     async fn edit_role(&self, role: &str, edit: RoleEdit<'_>) -> Result<Value, Refused> {
         let (identity, operator) = (&self.app.identity, &Actor::Operator);
-        // One after the other, so that what live sessions get last is what is stored last.
-        let _turn = self.app.role_edits.lock().await;
-        match edit {
-            RoleEdit::Create => identity.create_role(role, operator, &self.context, now()).await?,
-            RoleEdit::Set(uri, perms) => identity.set_rule(role, uri, perms, operator, &self.context, now()).await?,
-            RoleEdit::Remove(uri) => identity.remove_rule(role, uri, operator, &self.context, now()).await?,
-        }
-        if let Some(hub) = self.hub {
-            self.app.load_roles(hub.roles()).await?;
-            hub.apply_roles();
-        }
+        let change = async {
+            match edit {
+                RoleEdit::Create => identity.create_role(role, operator, &self.context, now()).await,
+                RoleEdit::Set(uri, perms) => identity.set_rule(role, uri, perms, operator, &self.context, now()).await,
+                RoleEdit::Remove(uri) => identity.remove_rule(role, uri, operator, &self.context, now()).await,
+            }
+        };
+        self.app.change_roles(self.hub, change).await?;
         Ok(json::role(&identity.role(role).await?))
     }
 

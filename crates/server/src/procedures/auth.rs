@@ -27,7 +27,7 @@ pub const PROCEDURES: &[Procedure] = &[
         arguments: "",
         result: "null",
         errors: &[InvalidArgument],
-        rule: "",
+        rule: "all that call at a time are served by one reading, at most ten a second",
         run: |call| refresh_authorizer(call).boxed(),
     },
 ];
@@ -42,8 +42,6 @@ fn whoami(call: Call) -> Result<Value, Failure> {
 /// `auth.refresh_authorizer() → null`
 async fn refresh_authorizer(call: Call) -> Result<Value, Failure> {
     let [] = call.arguments.bind("auth.refresh_authorizer", [])?;
-    let _turn = call.app.role_edits.lock().await;
-    call.app.load_roles(call.hub.roles()).await?;
-    call.hub.apply_roles();
+    call.app.refresh_roles(&call.hub).await?;
     Ok(Value::Null)
 }

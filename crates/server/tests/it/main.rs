@@ -25,6 +25,7 @@ mod peers;
 mod proofs;
 mod proxies;
 mod race;
+mod roles;
 mod secrets;
 mod smtp_server;
 mod sso;
