@@ -45,6 +45,12 @@ pub enum AdminError {
     /// The role name is taken.
     #[error("there is a role {0:?} already")]
     RoleTaken(String),
+    /// Users have the role.
+    #[error("users have the role {0:?}; give them another one first")]
+    RoleInUse(String),
+    /// The role has to stay.
+    #[error("the role {0:?} can be edited, but not removed or renamed")]
+    RoleProtected(String),
     /// No such user.
     #[error("there is no user {0:?}")]
     NoSuchUser(String),

@@ -17,6 +17,8 @@ fn kind(error: &AdminError) -> &'static str {
         AdminError::NoSuchRule { .. } => "NoSuchRule",
         AdminError::PublicKey(_) => "PublicKey",
         AdminError::Label => "Label",
+        AdminError::RoleInUse(_) => "RoleInUse",
+        AdminError::RoleProtected(_) => "RoleProtected",
         AdminError::KeyTaken => "KeyTaken",
         AdminError::NoSuchKey(_) => "NoSuchKey",
         AdminError::TooManyKeys => "TooManyKeys",

@@ -36,10 +36,6 @@ names! {
     Operation {
         /// A session was opened or refused.
         Login = "login",
-        /// A session asked whether a credential is good.
-        Authenticate = "authenticate",
-        /// A session's user showed the password again.
-        Reauthenticate = "reauthenticate",
         /// A one-time password was made or refused.
         OtpMint = "otp.mint",
         /// A one-time password was used up.
@@ -48,6 +44,10 @@ names! {
         OtpDelete = "otp.delete",
         /// Cookies were ended, by a logout or a kill.
         CookieEnd = "cookie.end",
+        /// A session asked whether a credential is good.
+        Authenticate = "authenticate",
+        /// A session's user showed the password again.
+        Reauthenticate = "reauthenticate",
         /// A user was created.
         UserCreate = "user.create",
         /// A user was locked.
@@ -82,6 +82,12 @@ names! {
         RoleAllow = "role.allow",
         /// A URI was denied to a role.
         RoleDeny = "role.deny",
+        /// All rules of a role were replaced.
+        RoleReplace = "role.replace",
+        /// A role got another name.
+        RoleRename = "role.rename",
+        /// A role was removed.
+        RoleRemove = "role.delete",
         /// A sign-on session was opened or refused.
         SessionOpen = "session.open",
         /// A sign-on session was renewed.
@@ -246,6 +252,8 @@ names! {
         NotFound = "not_found",
         /// The name is taken.
         Exists = "exists",
+        /// Others need it.
+        InUse = "in_use",
     }
 }
 

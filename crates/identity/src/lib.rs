@@ -35,6 +35,7 @@ pub mod renewal;
 pub mod repository;
 mod request;
 pub mod role;
+pub mod role_admin;
 mod secret;
 pub mod sign_on;
 pub mod standing;

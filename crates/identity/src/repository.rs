@@ -22,6 +22,7 @@ use crate::proof::scram::{SALT_BYTES, Verifier};
 use crate::proof::wampcra::SharedKey;
 use crate::renewal::RenewHash;
 use crate::role::{Role, RoleName};
+use crate::role_admin::{PutRole, PutRoleOutcome, RemoveRole, RemoveRoleOutcome, RenameRole, RenameRoleOutcome};
 use crate::sign_on::attributes::operations::{
     ChangeAttributes, ChangeAttributesOutcome, FindAttributes, ListAttributeNames, ReapAttributes,
 };
@@ -113,6 +114,9 @@ operations! {
     ListRoles => Vec<Role>;
     CreateRole => CreateRoleOutcome;
     SetRule => SetRuleOutcome;
+    PutRole => PutRoleOutcome;
+    RenameRole => RenameRoleOutcome;
+    RemoveRole => RemoveRoleOutcome;
     MintCredential => MintOutcome;
     FindCredential => Option<Credential>;
     SpendCredential => SpendOutcome;

@@ -24,8 +24,8 @@ impl RoleTable {
         for role in roles {
             let old = known.get(role.name.as_str()).filter(|old| old.rules() == role.rules);
             kept += usize::from(old.is_some());
-            let rules = old.cloned().unwrap_or_else(|| Arc::new(RuleSet::new(role.rules)));
-            compiled.insert(role.name.to_string(), rules);
+            let made = old.cloned().unwrap_or_else(|| Arc::new(RuleSet::new(role.rules)));
+            compiled.insert(role.name.to_string(), made);
         }
         let is_different = kept < count || known.len() != count;
         if is_different {

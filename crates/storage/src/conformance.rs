@@ -114,6 +114,9 @@ macro_rules! for_each_case {
             proofs::refuses_what_changed_since_the_proof;
             proofs::lets_no_old_secret_in_after_the_password_changed;
             roles::creates_a_role_once;
+            roles::stores_a_role_with_all_its_rules;
+            roles::renames_a_role_with_its_rules_and_users;
+            roles::removes_a_role_that_nobody_has;
             roles::sets_replaces_and_removes_rules;
             roles::lists_rules_in_the_order_of_their_patterns;
             session_changes::keeps_every_field_of_a_change;

@@ -11,5 +11,5 @@ mod trie;
 pub use pattern::{Pattern, PatternError};
 pub use restriction::{KeySessionDenials, Restriction, SessionRights};
 pub use rights::{Action, Right, Rights, RightsError};
-pub use rules::{PermissionsError, Rule, parse_rules};
+pub use rules::{PermissionsError, Rule, parse_role_rules, parse_rules};
 pub use trie::{Refusal, RuleSet, UriMatch};

@@ -1,9 +1,13 @@
 //! Rules: a pattern and what it grants.
 
+use std::collections::HashSet;
+
 use super::{Pattern, PatternError, Rights, RightsError};
 
 /// Most rules that one credential can carry.
 const RULES_MAX: usize = 256;
+/// Most rules that can be given to a role at once.
+const ROLE_RULES_MAX: usize = 10_000;
 
 /// One rule of a role or of a credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +45,8 @@ pub enum PermissionsError {
     #[error("permissions: {0:?} stands there twice")]
     Repeated(String),
     /// Too many rules.
-    #[error("permissions has at most {RULES_MAX} rules")]
-    TooMany,
+    #[error("permissions has at most {0} rules")]
+    TooMany(usize),
     /// Not a list of dictionaries with `uri` and `perms`.
     #[error("permissions is a list of {{\"uri\": pattern, \"perms\": letters}}")]
     Shape,
@@ -55,13 +59,31 @@ pub enum PermissionsError {
 /// [`PermissionsError`] by the first rule that can't be used; a pattern that is repeated is
 /// one.
 pub fn parse_rules<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Vec<Rule>, PermissionsError> {
-    let mut rules: Vec<Rule> = Vec::new();
+    parse_up_to(RULES_MAX, pairs)
+}
+
+/// Reads all rules of a role: pairs of `uri` and `perms`.
+///
+/// # Errors
+///
+/// As [`parse_rules`].
+pub fn parse_role_rules<'a>(
+    pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Vec<Rule>, PermissionsError> {
+    parse_up_to(ROLE_RULES_MAX, pairs)
+}
+
+fn parse_up_to<'a>(
+    max: usize,
+    pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Vec<Rule>, PermissionsError> {
+    let (mut rules, mut known) = (Vec::new(), HashSet::new());
     for (uri, perms) in pairs {
-        if rules.len() == RULES_MAX {
-            return Err(PermissionsError::TooMany);
+        if rules.len() == max {
+            return Err(PermissionsError::TooMany(max));
         }
         let rule = Rule::parse(uri, perms)?;
-        if rules.iter().any(|known| known.pattern == rule.pattern) {
+        if !known.insert(uri) {
             return Err(PermissionsError::Repeated(uri.to_owned()));
         }
         rules.push(rule);
@@ -92,6 +114,12 @@ mod tests {
         let uris: Vec<String> = (0..=RULES_MAX).map(|n| format!("a.{n}")).collect();
         let pairs = |count: usize| parse_rules(uris.iter().take(count).map(|uri| (uri.as_str(), "c")));
         assert!(pairs(RULES_MAX).is_ok());
-        assert_eq!(pairs(RULES_MAX + 1), Err(PermissionsError::TooMany));
+        assert_eq!(pairs(RULES_MAX + 1), Err(PermissionsError::TooMany(RULES_MAX)));
+        let of_role = |count: usize| parse_role_rules(uris.iter().cycle().take(count).map(|uri| (uri.as_str(), "c")));
+        assert_eq!(of_role(RULES_MAX + 1).map(|rules| rules.len()), Ok(RULES_MAX + 1));
+        let many: Vec<String> = (0..=ROLE_RULES_MAX).map(|n| format!("a.{n}")).collect();
+        let of_role = |count: usize| parse_role_rules(many.iter().take(count).map(|uri| (uri.as_str(), "c")));
+        assert!(of_role(ROLE_RULES_MAX).is_ok());
+        assert_eq!(of_role(ROLE_RULES_MAX + 1), Err(PermissionsError::TooMany(ROLE_RULES_MAX)));
     }
 }

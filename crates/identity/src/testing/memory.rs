@@ -22,6 +22,7 @@ use crate::repository::{
     UserChange, WhichCookies,
 };
 use crate::role::{Role, RoleName};
+use crate::role_admin::{Put, PutRole, PutRoleOutcome, RemoveRole, RemoveRoleOutcome, RenameRole, RenameRoleOutcome};
 use crate::sign_on::attributes::{Attribute, AttributeName, AttributeOwner};
 use crate::sign_on::linked::Link;
 use crate::sign_on::operations::EndSessions;
@@ -509,6 +510,58 @@ impl Execute for SetRule {
             }
         };
         state.record(self.audit, (outcome != SetRuleOutcome::Done).then_some(Reason::NotFound));
+        outcome
+    }
+}
+
+impl Execute for PutRole {
+    fn execute(self, state: &mut State) -> PutRoleOutcome {
+        let Role { name, rules } = self.role;
+        let (outcome, refused) = match (state.roles.contains_key(&name), self.put) {
+            (true, Put::New) => (PutRoleOutcome::Exists, Some(Reason::Exists)),
+            (false, Put::Existing) => (PutRoleOutcome::NoSuchRole, Some(Reason::NotFound)),
+            (false, Put::New) | (true, Put::Existing) => {
+                state.roles.insert(name, rules);
+                (PutRoleOutcome::Done, None)
+            }
+        };
+        state.record(self.audit, refused);
+        outcome
+    }
+}
+
+impl Execute for RenameRole {
+    fn execute(self, state: &mut State) -> RenameRoleOutcome {
+        let is_taken = state.roles.contains_key(&self.to);
+        let (outcome, refused) = match state.roles.contains_key(&self.role) {
+            false => (RenameRoleOutcome::NoSuchRole, Some(Reason::NotFound)),
+            true if is_taken => (RenameRoleOutcome::Exists, Some(Reason::Exists)),
+            true => {
+                let rules = state.roles.remove(&self.role).unwrap_or_default();
+                state.users.values_mut().filter(|user| user.role == self.role).for_each(|user| {
+                    user.role = self.to.clone();
+                });
+                state.roles.insert(self.to, rules);
+                (RenameRoleOutcome::Done, None)
+            }
+        };
+        state.record(self.audit, refused);
+        outcome
+    }
+}
+
+impl Execute for RemoveRole {
+    fn execute(self, state: &mut State) -> RemoveRoleOutcome {
+        let is_in_use = state.users.values().any(|user| user.role == self.role);
+        let (outcome, refused) = match state.roles.contains_key(&self.role) {
+            false => (RemoveRoleOutcome::NoSuchRole, Some(Reason::NotFound)),
+            true if is_in_use => (RemoveRoleOutcome::InUse, Some(Reason::InUse)),
+            true => {
+                state.roles.remove(&self.role);
+                (RemoveRoleOutcome::Done, None)
+            }
+        };
+        state.record(self.audit, refused);
         outcome
     }
 }

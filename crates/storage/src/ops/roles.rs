@@ -4,6 +4,9 @@ use countersign_identity::audit::Reason;
 use countersign_identity::permission::{Pattern, Rights, Rule};
 use countersign_identity::repository::{CreateRole, CreateRoleOutcome, ListRoles, RuleChange, SetRule, SetRuleOutcome};
 use countersign_identity::role::{Role, RoleName};
+use countersign_identity::role_admin::{
+    Put, PutRole, PutRoleOutcome, RemoveRole, RemoveRoleOutcome, RenameRole, RenameRoleOutcome,
+};
 
 use super::{audit, exists};
 use crate::error::TxError;
@@ -83,7 +86,74 @@ impl Execute for SetRule {
             return Ok(SetRuleOutcome::Done);
         }
         audit::refuse(tx, &self.audit, Reason::NotFound).await?;
-        let has_role = exists(tx, "SELECT 1 FROM roles WHERE name = $1", &[self.role.as_str().into()]).await?;
-        Ok(if has_role { SetRuleOutcome::NoSuchRule } else { SetRuleOutcome::NoSuchRole })
+        Ok(if is_there(tx, &self.role).await? { SetRuleOutcome::NoSuchRule } else { SetRuleOutcome::NoSuchRole })
+    }
+}
+
+async fn is_there<T: Tx>(tx: &mut T, role: &RoleName) -> Result<bool, TxError> {
+    exists(tx, "SELECT 1 FROM roles WHERE name = $1", &[role.as_str().into()]).await
+}
+
+impl Execute for PutRole {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<PutRoleOutcome, TxError> {
+        let Role { name, rules } = &self.role;
+        match self.put {
+            Put::New if !insert(tx, name).await? => {
+                audit::refuse(tx, &self.audit, Reason::Exists).await?;
+                return Ok(PutRoleOutcome::Exists);
+            }
+            Put::Existing if !is_there(tx, name).await? => {
+                audit::refuse(tx, &self.audit, Reason::NotFound).await?;
+                return Ok(PutRoleOutcome::NoSuchRole);
+            }
+            Put::New | Put::Existing => {}
+        }
+        tx.execute("DELETE FROM role_rules WHERE role = $1", &[name.as_str().into()]).await?;
+        for rule in rules {
+            set_rule(tx, name, rule).await?;
+        }
+        audit::accept(tx, &self.audit).await?;
+        Ok(PutRoleOutcome::Done)
+    }
+}
+
+impl Execute for RenameRole {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<RenameRoleOutcome, TxError> {
+        const RULES: &str = "INSERT INTO role_rules (role, pattern, rights) \
+            SELECT $2, pattern, rights FROM role_rules WHERE role = $1";
+        if !is_there(tx, &self.role).await? {
+            audit::refuse(tx, &self.audit, Reason::NotFound).await?;
+            return Ok(RenameRoleOutcome::NoSuchRole);
+        }
+        if !insert(tx, &self.to).await? {
+            audit::refuse(tx, &self.audit, Reason::Exists).await?;
+            return Ok(RenameRoleOutcome::Exists);
+        }
+        let (from, to) = (self.role.as_str(), self.to.as_str());
+        tx.execute(RULES, &[from.into(), to.into()]).await?;
+        tx.execute("UPDATE users SET role = $2 WHERE role = $1", &[from.into(), to.into()]).await?;
+        // Who gets the old role at this very moment makes the whole fail: users refer to it.
+        tx.execute("DELETE FROM roles WHERE name = $1", &[from.into()]).await?;
+        audit::accept(tx, &self.audit).await?;
+        Ok(RenameRoleOutcome::Done)
+    }
+}
+
+impl Execute for RemoveRole {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<RemoveRoleOutcome, TxError> {
+        // As above: the reference of a user who gets it at this very moment is a second guard.
+        const SQL: &str =
+            "DELETE FROM roles WHERE name = $1 AND NOT EXISTS (SELECT 1 FROM users WHERE users.role = $1)";
+        if tx.execute(SQL, &[self.role.as_str().into()]).await? == 1 {
+            audit::accept(tx, &self.audit).await?;
+            return Ok(RemoveRoleOutcome::Done);
+        }
+        let (outcome, reason) = if is_there(tx, &self.role).await? {
+            (RemoveRoleOutcome::InUse, Reason::InUse)
+        } else {
+            (RemoveRoleOutcome::NoSuchRole, Reason::NotFound)
+        };
+        audit::refuse(tx, &self.audit, reason).await?;
+        Ok(outcome)
     }
 }
