@@ -17,6 +17,8 @@ import pytest
 import swampyer
 
 SETTINGS_VARIABLE = "COUNTERSIGN_IZABER_WAMP"
+# A name as that repository's tests write them: not only letters and dots.
+METADATUM = "metadata.test.{random.random()}"
 NOT_AUTHORIZED = "is not authorized"
 SCENARIOS = {}
 
@@ -175,6 +177,20 @@ def test_070_it_spawns_connections_beside_its_own(around: Around) -> None:
     with pytest.raises(swampyer.ExAbort, match="Permission Denied"):
         wamp.spawn_connection("backend-3", "broken")
     assert wamp.call("auth.whoami")["authid"] == "backend-2"
+
+
+@scenario
+def test_090_metadata_is_set_read_listed_and_deleted(around: Around) -> None:
+    wamp = around.signed_in("backend-2")
+    assert wamp.metadata_set(METADATUM, "what is in it")
+    assert wamp.metadata_get(METADATUM) == "what is in it"
+    assert wamp.metadata_list()[METADATUM]["value"] == "what is in it"
+    assert wamp.metadata_delete(METADATUM) is None
+    assert wamp.metadata_get(METADATUM) is None
+    assert METADATUM not in wamp.metadata_list()
+    wamp.metadata_set(METADATUM, "# a note\nanswer: 42\n", yaml=True)
+    assert wamp.metadata_get(METADATUM) == {"answer": 42}
+    wamp.metadata_delete(METADATUM)
 
 
 if __name__ == "__main__":
