@@ -72,6 +72,7 @@ fn tools_installed() -> Outcome<PathBuf> {
     tools::cargo_components()?;
     tools::python()?;
     tools::node()?;
+    tools::directory()?;
     let postgres = tools::postgres()?;
     println!("PostgreSQL: {}", postgres.display());
     Ok(postgres)

@@ -9,6 +9,10 @@ use crate::command::{Failure, Outcome, cargo, command, output_of, run, succeeds}
 const DEBIAN_POSTGRES: &str = "/usr/lib/postgresql";
 /// What a cluster is made and run with.
 const POSTGRES_PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
+/// Where systems keep the directory server, besides PATH; the tests look there too (crates/testkit/src/directory.rs).
+const SLAPD_DIRECTORIES: [&str; 3] = ["/usr/sbin", "/usr/libexec", "/usr/lib/openldap"];
+/// What Debian's package is told: no configuration, so no service.
+const SLAPD_ANSWER: &str = "slapd slapd/no_configuration boolean true";
 /// The oldest Python that the pinned packages support, with what makes an environment.
 const PYTHON_SUFFICES: &str = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
 
@@ -27,6 +31,32 @@ pub fn postgres() -> Outcome<PathBuf> {
             "Put the directory with PostgreSQL's server programs into PATH.",
         )
     })
+}
+
+/// Makes sure that there is a directory server, slapd, for tests to start.
+pub fn directory() -> Outcome {
+    if find_slapd() {
+        return Ok(());
+    }
+    if succeeds(&mut command("apt-get", ["--version"])) {
+        // Without an answer the package sets up a directory of the system's, and a service that runs from then on.
+        let answer = format!("echo '{SLAPD_ANSWER}' | debconf-set-selections");
+        let words = ["sh", "-c", answer.as_str()];
+        let by_hand = "Install slapd with the system's package manager, then run the chore again.";
+        run(&mut if is_root() { command("env", words) } else { command("sudo", words) }, by_hand)?;
+    }
+    install(&["slapd"])?;
+    if find_slapd() {
+        return Ok(());
+    }
+    let what = "the package slapd is installed, but its program isn't there";
+    Err(Failure::new(what, "Put the directory of slapd into PATH."))
+}
+
+fn find_slapd() -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let places = env::split_paths(&path).chain(SLAPD_DIRECTORIES.map(PathBuf::from));
+    places.into_iter().any(|directory| directory.join("slapd").is_file())
 }
 
 /// Makes sure that there is a Python for the conformance scenarios, and that `python3 -m venv` works.

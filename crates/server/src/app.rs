@@ -20,6 +20,7 @@ use crate::allowances::Allowances;
 use crate::clock::now;
 use crate::coalesced::Coalesced;
 use crate::config::{Config, ConfigError};
+use crate::directory::Directory;
 use crate::fernet::FernetKey;
 use crate::import;
 use crate::mail::Mailer;
@@ -39,6 +40,8 @@ pub struct App {
     pub passwords: HashingPool,
     /// Where mails are posted.
     pub mailer: Mailer,
+    /// The directory with further users, if there is one.
+    pub directory: Option<Arc<Directory>>,
     /// Checkpoints of the audit trail, beside the database.
     pub trail: Trail,
     /// What goes on after its request was answered.
@@ -70,7 +73,9 @@ impl App {
         zato_keys: Vec<FernetKey>,
     ) -> Result<Self, ConfigError> {
         let metrics = Arc::new(Metrics::default());
+        let directory = config.ldap.clone().map(|ldap| Directory::new(ldap, Arc::clone(&metrics))).transpose()?;
         Ok(Self {
+            directory: directory.map(Arc::new),
             mailer: Mailer::new(&config, SITE_NAME, Arc::clone(&metrics))?,
             afterwards: Afterwards::new(Arc::clone(&metrics)),
             allowances: Allowances::new(&config.mail),

@@ -5,6 +5,7 @@
 
 mod audit;
 mod dead;
+mod ldap;
 mod mail;
 mod metadata;
 mod password;
@@ -30,6 +31,9 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 pub use self::audit::AuditConfig;
+pub use self::ldap::LdapConfig;
+#[cfg(test)]
+pub use self::ldap::LdapServerConfig;
 pub use self::mail::{MailConfig, SmtpConfig, SmtpTls, mailbox};
 pub use self::metadata::MetadataConfig;
 pub use self::password::PasswordConfig;
@@ -112,6 +116,8 @@ pub struct Config {
     pub test: TestConfig,
     /// What the server tells of itself.
     pub metrics: MetricsConfig,
+    /// The directory; `None`: there is none.
+    pub ldap: Option<LdapConfig>,
 }
 
 /// `[realm]`
@@ -612,6 +618,9 @@ impl Config {
         self.totp.factor(&self.compat.zato)?;
         self.audit.check()?;
         self.password.check()?;
+        if let Some(ldap) = &self.ldap {
+            ldap.check()?;
+        }
         self.test.check()?;
         self.auth.secrets()?;
         self.auth.cookie.check()?;

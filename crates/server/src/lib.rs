@@ -16,6 +16,7 @@ mod control;
 mod cookies;
 mod data_dir;
 mod demo;
+mod directory;
 mod doors;
 mod fernet;
 #[doc(hidden)]

@@ -18,6 +18,7 @@ use crate::config::{Config, ConfigError};
 use crate::control;
 use crate::data_dir::DataDir;
 use crate::demo;
+use crate::directory::DirectoryError;
 use crate::doors::{BindError, BoundSocket, Doors, ListenUrl, ListenUrlError, Listener};
 use crate::history::{self, HistoryQueue, QueueLimits, Recording, StoredHistory};
 use crate::hub::Hub;
@@ -81,6 +82,9 @@ pub enum ServeFailed {
     /// Mails can't be sent as configured.
     #[error("can't send mails as configured")]
     Mail(#[from] Undelivered),
+    /// The directory can't be used as configured.
+    #[error("can't use the directory as configured")]
+    Directory(#[from] DirectoryError),
     /// The demonstration's users can't be made.
     #[error("can't make the users of the demonstration: {0}")]
     Demo(String),
@@ -111,6 +115,9 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     let bound: Vec<ListenUrl> = listeners.iter().map(|listener| listener.url().clone()).collect();
     let Installation { app, first } = open(&data, config, &lock).await?;
     app.mailer.prepare()?;
+    if let Some(directory) = &app.directory {
+        directory.prepare()?;
+    }
     let demo_users = if options.demo { demo::prepare(&app).await.map_err(ServeFailed::Demo)? } else { Vec::new() };
 
     let app = Arc::new(app);

@@ -39,7 +39,8 @@ use arguments::{
 const LOG_DEFAULT: &str = "warn,countersign_server=info";
 /// Libraries that log the bytes which they carry, tickets and passwords among them, at their
 /// finest levels. They stay quiet whatever `RUST_LOG` says.
-const LOG_CAPPED: [&str; 6] = ["tungstenite", "tokio_tungstenite", "hyper", "rustls", "tokio_rustls", "tokio_postgres"];
+const LOG_CAPPED: [&str; 8] =
+    ["tungstenite", "tokio_tungstenite", "hyper", "rustls", "tokio_rustls", "tokio_postgres", "ldap3", "lber"];
 /// Longest password line that is read, in bytes.
 const PASSWORD_LINE_BYTES_MAX: u64 = 4096;
 

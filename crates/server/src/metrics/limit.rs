@@ -69,11 +69,21 @@ pub enum ServerLimit {
     AddressWrongTokens,
     /// Work that goes on after its request was answered.
     Afterwards,
+    /// Logins and searches that wait for a connection to the directory.
+    DirectoryQueue,
+    /// How long they wait.
+    DirectoryQueueSeconds,
+    /// Bytes of a listing of the directory.
+    DirectoryListingBytes,
+    /// Entries of a search.
+    DirectoryEntries,
+    /// Their bytes.
+    DirectorySearchBytes,
 }
 
 impl ServerLimit {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 36] = [
         Self::MessageBytes,
         Self::LoginBytes,
         Self::MessageDepth,
@@ -105,6 +115,11 @@ impl ServerLimit {
         Self::AddressRequests,
         Self::AddressWrongTokens,
         Self::Afterwards,
+        Self::DirectoryQueue,
+        Self::DirectoryQueueSeconds,
+        Self::DirectoryListingBytes,
+        Self::DirectoryEntries,
+        Self::DirectorySearchBytes,
     ];
 
     /// Its name in the metrics.
@@ -141,6 +156,11 @@ impl ServerLimit {
             Self::AddressRequests => "mail.address_requests_per_hour_max",
             Self::AddressWrongTokens => "mail.address_wrong_tokens_per_hour_max",
             Self::Afterwards => "afterwards_max",
+            Self::DirectoryQueue => "ldap.queue_max",
+            Self::DirectoryQueueSeconds => "ldap.queue_seconds_max",
+            Self::DirectoryListingBytes => "ldap.listing_bytes_max",
+            Self::DirectoryEntries => "ldap.entries_max",
+            Self::DirectorySearchBytes => "ldap.search_bytes_max",
         }
     }
 }
@@ -163,8 +183,14 @@ pub fn name_of(limit: Limit) -> &'static str {
 }
 
 /// How often each was passed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LimitCounts([AtomicU64; ServerLimit::ALL.len()]);
+
+impl Default for LimitCounts {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; ServerLimit::ALL.len()])
+    }
+}
 
 impl LimitCounts {
     pub fn add(&self, limit: ServerLimit) {

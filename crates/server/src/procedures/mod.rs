@@ -7,6 +7,7 @@
 mod arguments;
 mod auth;
 mod description;
+mod directory;
 mod elevation;
 mod errors;
 mod long;
@@ -93,7 +94,8 @@ struct Call {
 }
 
 /// Every procedure, by groups.
-const GROUPS: &[&[Procedure]] = &[auth::PROCEDURES, elevation::PROCEDURES, otp::PROCEDURES, metadata::PROCEDURES];
+const GROUPS: &[&[Procedure]] =
+    &[auth::PROCEDURES, elevation::PROCEDURES, otp::PROCEDURES, metadata::PROCEDURES, directory::PROCEDURES];
 
 /// The procedures, registered or ready to be.
 #[derive(Debug)]
