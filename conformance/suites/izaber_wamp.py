@@ -193,5 +193,11 @@ def test_090_metadata_is_set_read_listed_and_deleted(around: Around) -> None:
     wamp.metadata_delete(METADATUM)
 
 
+@scenario
+def test_100_without_a_directory_its_lists_are_empty(around: Around) -> None:
+    wamp = around.signed_in("backend-1")
+    assert (wamp.ad_users(), wamp.ad_groups()) == ([], [])
+
+
 if __name__ == "__main__":
     SCENARIOS[sys.argv[1]](Around(json.loads(os.environ[SETTINGS_VARIABLE])))
