@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 import sdk_scenes
-from countersign.sso import SessionInfo, const, status_code
+from countersign.sso import SearchCtx, SessionInfo, User, const, status_code
 from countersign_server import running
 from sdk_scenes import AGENT, FROM, KEY, NO_UST, NOBODY_ID, OTHER_PASSWORD, PASSWORD, REGULAR, SUPER, refused
 from totp_codes import code
@@ -64,7 +64,25 @@ def test_create_user_without_a_super_users_session_is_made_by_the_programs_own(s
     assert scene.ust("user.own")
 
 
+def test_create_super_user_makes_one(scene, user):
+    data = {"username": "user.super", "password": PASSWORD, "sign_up_status": "before_confirmation"}
+    user_id = user.create_super_user("cid", data, scene.boss, *FROM, auto_approve=True)
+    assert (data["is_super_user"], data["sign_up_status"]) == (True, "final")
+    assert shown(scene, user_id).is_super_user
+    refused(NOT_ALLOWED, user.create_super_user, "cid", {"username": "user.b"}, scene.ust(REGULAR), *FROM)
+
+
 # Reading
+
+
+def test_get_user_by_username_is_made_with_the_programs_own_session(scene):
+    get = scene.privileged.user.get_user_by_username
+    found = get("cid", REGULAR)
+    assert (type(found), found.username) == (User, REGULAR)
+    assert get("cid", "nobody") is None
+    scene.sso.user.create_user("cid", {"username": "user.unapproved"}, scene.boss, *FROM)
+    assert get("cid", "user.unapproved") is None
+    assert get("cid", "user.unapproved", needs_approved=False).username == "user.unapproved"
 
 
 def test_get_current_user_shows_the_caller(scene, user):
@@ -89,6 +107,32 @@ def test_get_user_by_id_shows_anybody_to_a_super_user(scene, user):
     refused(NOT_ALLOWED, user.get_user_by_id, "cid", NOBODY_ID, scene.boss, *FROM)
 
 
+def test_search_finds_users_for_a_super_user(scene, user):
+    for _ in range(2):
+        scene.made(display_name="Some Zebra Person")
+    page = user.search("cid", SearchCtx(display_name="zebra", is_name_exact=False), scene.boss, *FROM)
+    assert (page["total"], page["cur_page"], page["num_pages"], page["page_size"]) == (2, 1, 1, 50)
+    assert (page["has_next_page"], page["has_prev_page"], page["next_page"]) == (False, False, None)
+    assert isinstance(page["result"][0]["sign_up_time"], datetime)
+    page = user.search("cid", SearchCtx(display_name="zebra"), scene.boss, *FROM)
+    assert (page["total"], page["result"]) == (0, [])
+    page = user.search("cid", SearchCtx(username=REGULAR), scene.boss, *FROM, serialize_dt=True)
+    assert [row["username"] for row in page["result"]] == [REGULAR]
+    assert isinstance(page["result"][0]["sign_up_time"], str)
+    refused(NOT_ALLOWED, user.search, "cid", SearchCtx(), scene.ust(REGULAR), *FROM)
+    for wrong in (SearchCtx(name_op="xor"), SearchCtx(display_name="")):
+        with pytest.raises(ValueError, match="name_op|empty"):
+            user.search("cid", wrong, scene.boss, *FROM)
+
+
+def test_validate_password_says_what_is_wrong_with_it(scene):
+    validate = scene.privileged.user.validate_password
+    assert validate(OTHER_PASSWORD) is None
+    refused(status_code.password.not_complex_enough, validate, "x7!")
+    refused(status_code.password.too_long, validate, "x7! " * 1000)
+    refused(status_code.password.invalid, validate, "Xk2 letmein 9vQ zu")
+
+
 # Deleting, locking, approving
 
 
@@ -103,6 +147,15 @@ def test_delete_user_by_id_is_for_super_users_and_not_for_oneself(scene, user):
     _, user_id = scene.made()
     scene.privileged.user.delete_user_by_id("cid", user_id, None, *FROM, skip_sec=True)
     refused(NOT_ALLOWED, shown, scene, user_id)
+
+
+def test_delete_user_by_username_is_the_same_by_name(scene, user):
+    name, user_id = scene.made()
+    refused(NOT_ALLOWED, user.delete_user_by_username, "cid", name, scene.ust(name), *FROM)
+    user.delete_user_by_username("cid", name, scene.boss, *FROM)
+    refused(NOT_ALLOWED, shown, scene, user_id)
+    refused(NOT_ALLOWED, user.delete_user_by_username, "cid", name, scene.boss, *FROM)
+    refused(status_code.common.invalid_operation, user.delete_user_by_username, "cid", SUPER, scene.boss, *FROM)
 
 
 def test_lock_user_keeps_a_user_out_until_unlock_user(scene, user):
@@ -279,3 +332,33 @@ def test_change_password_of_oneself_needs_the_old_one(scene, user):
     refused(status_code.password.not_complex_enough, change, "cid", weak, scene.boss, *FROM)
     change("cid", {"user_id": user_id, "new_password": PASSWORD, "must_change": True}, scene.boss, *FROM)
     refused(status_code.password.must_send_new, scene.login, name)
+
+
+# Linked accounts
+
+
+def test_linked_accounts_are_created_listed_and_deleted(scene, user):
+    name, user_id = scene.made()
+    account, _ = scene.made()
+    link = ("basic_auth", account)
+    assert user.create_linked_auth("cid", scene.boss, user_id, *link, True, *FROM)[0] == user_id
+    listed = user.get_linked_auth_list("cid", scene.boss, *FROM, user_id)
+    assert [(row["auth_type"], row["auth_username"], row["is_active"]) for row in listed] == [(*link, True)]
+    current = scene.ust(name)
+    assert [row["auth_username"] for row in user.get_linked_auth_list("cid", current, *FROM)] == [account]
+    # Nobody else's are shown to a regular user.
+    assert user.get_linked_auth_list("cid", scene.ust(REGULAR), *FROM) == []
+    refused(NOT_ALLOWED, user.get_linked_auth_list, "cid", scene.ust(REGULAR), *FROM, user_id)
+    refused(NOT_ALLOWED, user.create_linked_auth, "cid", current, user_id, *link, True, *FROM)
+    refused(NOT_ALLOWED, user.delete_linked_auth, "cid", current, user_id, *link, *FROM)
+    user.delete_linked_auth("cid", scene.boss, user_id, *link, *FROM)
+    assert user.get_linked_auth_list("cid", scene.boss, *FROM, user_id) == []
+
+
+def test_get_user_by_linked_auth_shows_whose_account_it_is(scene, user):
+    name, user_id = scene.made()
+    account, _ = scene.made()
+    user.create_linked_auth("cid", scene.boss, user_id, "basic_auth", account, True, *FROM)
+    found = user.get_user_by_linked_auth("cid", "basic_auth", account, scene.boss, *FROM)
+    assert (found.user_id, found.username) == (user_id, name)
+    refused(NOT_ALLOWED, user.get_user_by_linked_auth, "cid", "basic_auth", account, scene.ust(name), *FROM)

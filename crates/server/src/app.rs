@@ -28,9 +28,6 @@ use crate::metrics::{Metrics, ServerLimit};
 use crate::password_pool::HashingPool;
 use crate::trail::Trail;
 
-/// How mails call the place to which a user belongs.
-const SITE_NAME: &str = "site";
-
 /// What every door and command works on.
 #[derive(Debug)]
 pub struct App {
@@ -76,7 +73,7 @@ impl App {
         let directory = config.ldap.clone().map(|ldap| Directory::new(ldap, Arc::clone(&metrics))).transpose()?;
         Ok(Self {
             directory: directory.map(Arc::new),
-            mailer: Mailer::new(&config, SITE_NAME, Arc::clone(&metrics))?,
+            mailer: Mailer::new(&config, Arc::clone(&metrics))?,
             afterwards: Afterwards::new(Arc::clone(&metrics)),
             allowances: Allowances::new(&config.mail),
             passwords: HashingPool::new(&config.password, identity.settings().secrets, Arc::clone(&metrics)),

@@ -20,6 +20,7 @@ use crate::repository::{
     ChangeUser, ChangeUserOutcome, CreateUser, CreateUserOutcome, FindProfile, FindUser, RecordAudit, Repository,
     RepositoryError, UserChange,
 };
+use crate::role::RoleName;
 use crate::standing::{ApprovalStatus, SignUpStatus, Standing};
 use crate::totp::{Totp, TotpKey};
 use crate::user::User;
@@ -107,6 +108,8 @@ pub struct NewUser<'a> {
     pub email: Option<&'a str>,
     /// The names.
     pub names: Names,
+    /// Whether it is a super-user: has the role that may do everything.
+    pub is_super_user: bool,
     /// Whether it begins locked.
     pub is_locked: bool,
     /// How far its sign-up is taken to be.
@@ -232,7 +235,8 @@ impl<R: Repository> Identity<R> {
         };
         let id = UserId::generate(now, rng);
         let password = Some(secrets.hash);
-        let user = User { id, login, standing, role: settings.role.clone(), password, created: now };
+        let role = if new.is_super_user { RoleName::trust() } else { settings.role.clone() };
+        let user = User { id, login, standing, role, password, created: now };
         let state = factor.as_ref().map(Factor::state);
         Ok((UserRecord { user, profile, factor: state }, secrets.proofs, factor))
     }

@@ -16,6 +16,7 @@ const DEAD: &[(&str, &str, &str)] = &[
     ("hash_secret", "rounds", "passwords are hashed by Argon2id, whose cost is fixed"),
     ("hash_secret", "salt_size", "passwords are hashed by Argon2id, with salts of 16 bytes"),
     ("apps", "login_metadata_allowed", "whom to believe an address is set by proxies.trusted"),
+    ("password_reset", "email_title_en_US", "mails are in one language; the key is password_reset.email_title_en_GB"),
     ("session", "expiry_hook", "no service is called; set session.expiry"),
     ("password", "min_complexity_algorithm", "it is always zxcvbn"),
     ("signup", "email_required", "the key is signup.is_email_required"),

@@ -21,11 +21,20 @@ const MINUTES_MAX: f64 = 10.0 * 365.0 * 24.0 * 60.0;
 pub struct MainConfig {
     /// Whether e-mail addresses are sealed.
     pub encrypt_email: bool,
+    /// How mails call the place to which a user belongs; empty: "site".
+    pub site_name: String,
 }
 
 impl Default for MainConfig {
     fn default() -> Self {
-        Self { encrypt_email: true }
+        Self { encrypt_email: true, site_name: String::new() }
+    }
+}
+
+impl MainConfig {
+    /// How mails call the place to which a user belongs.
+    pub fn site_name(&self) -> &str {
+        if self.site_name.is_empty() { "site" } else { &self.site_name }
     }
 }
 

@@ -128,13 +128,13 @@ impl Mailer {
     /// # Errors
     ///
     /// [`ConfigError::Value`] for a sender or a text that can't be used.
-    pub fn new(config: &Config, site_name: &str, metrics: Arc<Metrics>) -> Result<Self, ConfigError> {
+    pub fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, ConfigError> {
         let way: Option<Box<dyn Deliver>> = match (&config.mail.smtp, &config.mail.outbox_dir) {
             (Some(smtp), _) => Some(Box::new(Smtp::new(smtp.clone()))),
             (None, Some(folder)) => Some(Box::new(Outbox::new(folder))),
             (None, None) => None,
         };
-        let mut mailer = Self::with_way(&config.mail, site_name, way, metrics)?;
+        let mut mailer = Self::with_way(&config.mail, config.main.site_name(), way, metrics)?;
         let reset = &config.password_reset;
         if let Some(title) = &reset.email_title {
             mailer.templates.retitle(LetterKind::PasswordReset, title).map_err(|error| ConfigError::Value {

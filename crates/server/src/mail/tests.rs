@@ -130,7 +130,7 @@ async fn what_waits_for_another_try_does_not_hold_up_the_end() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_way_mails_are_dropped() {
-    let mailer = Mailer::new(&Config::default(), "Example", Arc::default()).unwrap();
+    let mailer = Mailer::new(&Config::default(), Arc::default()).unwrap();
     post(&mailer, "kristen98");
     assert_eq!((mailer.waiting(), counted(&mailer, "not_configured")), (0, 1));
 }
@@ -150,10 +150,10 @@ fn a_link_stays_whole_and_what_no_mail_can_carry_as_it_stands_is_encoded() {
 #[tokio::test(start_paused = true)]
 async fn resets_have_a_sender_and_a_subject_of_their_own_where_set() {
     let folder = tempfile::tempdir().unwrap();
-    let text = "[password_reset]\nemail_title_en_GB = 'New password at {site_name}'\nemail_from = 'reset@example.com'";
+    let text = "[main]\nsite_name = 'Example'\n[password_reset]\nemail_title_en_GB = 'New password at {site_name}'\nemail_from = 'reset@example.com'";
     let mut config: Config = toml::from_str(text).unwrap();
     config.mail.outbox_dir = Some(folder.path().to_owned());
-    let mailer = Mailer::new(&config, "Example", Arc::default()).unwrap();
+    let mailer = Mailer::new(&config, Arc::default()).unwrap();
     let written = |kind| {
         let to = MailAddress::parse("kristen@example.com").unwrap();
         String::from_utf8(mailer.write(kind, &to, Values::default()).bytes.to_vec()).unwrap()
@@ -164,7 +164,7 @@ async fn resets_have_a_sender_and_a_subject_of_their_own_where_set() {
     assert!(written(LetterKind::Test).contains("From: countersign@localhost\r\n"));
     for wrong in ["email_title_en_GB = '{token}'", "email_title_en_GB = '{x}'", "email_from = 'nobody'"] {
         let config: Config = toml::from_str(&format!("[password_reset]\n{wrong}")).unwrap();
-        let error = Mailer::new(&config, "Example", Arc::default()).unwrap_err().to_string();
+        let error = Mailer::new(&config, Arc::default()).unwrap_err().to_string();
         assert!(error.contains("password_reset.email_"), "{error}");
     }
 }

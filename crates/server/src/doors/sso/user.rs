@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{delete, get, patch, post};
 use countersign_identity::login::{Claim, LoginError, Purpose};
+use countersign_identity::password::NewPassword;
 use countersign_identity::profile::{Names, Profile, RateLimit, Stamp, UserRecord};
 use countersign_identity::repository::{FindUser, Run as _, UserChange};
 use countersign_identity::sign_on::{Caller, ChangePassword, EnableTotp, NewUser, UserError, checked_name, spelling};
@@ -34,6 +35,7 @@ pub fn routes() -> Router<Arc<Doors>> {
     Router::new()
         .route("/user", user)
         .route("/user/password", patch(handler(|call| Box::pin(change_password(call)))))
+        .route("/user/password/validate", post(handler(|call| Box::pin(validate_password(call)))))
         .route("/user/lock", lock)
         .route("/user/approve", post(handler(|call| Box::pin(decide(call, ApprovalStatus::Approved)))))
         .route("/user/reject", post(handler(|call| Box::pin(decide(call, ApprovalStatus::Rejected)))))
@@ -130,6 +132,7 @@ async fn create(call: &Call) -> Result<Value, Refusal> {
             middle: fields.optional("middle_name")?,
             last: fields.optional("last_name")?,
         },
+        is_super_user: truth("is_super_user")?,
         is_locked: truth("is_locked")?,
         sign_up: sign_up.map_or(Ok(SignUpStatus::Final), |name| named(&name, SignUpStatus::from_name))?,
         is_approved: truth("auto_approve")?,
@@ -296,6 +299,16 @@ async fn decide(call: &Call, approval: ApprovalStatus) -> Result<Value, Refusal>
     if approval == ApprovalStatus::Approved {
         welcome(&call.app, user);
     }
+    Ok(Value::Null)
+}
+
+/// `POST /user/password/validate`
+async fn validate_password(call: &Call) -> Result<Value, Refusal> {
+    let caller = call.caller("ust").await?;
+    let password = Secret::new(call.fields.required("password")?);
+    // Not judged by the caller's name: the password may be for anybody.
+    drop(caller);
+    NewPassword::check(password, &[], &call.app.config.password.policy())?;
     Ok(Value::Null)
 }
 

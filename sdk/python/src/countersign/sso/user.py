@@ -79,12 +79,13 @@ class UserAPI:
         return answer.get("totp_key")
 
     def validate_password(self, password: Any) -> None:
-        """Whether the server would take this as a new password.
+        """Whether the server would take this as a new password. Asked with the program's own session.
 
         :raises ValidationError: it is too short, too long, too simple, or has a part that everybody tries
         """
         given = {"password": text_of(password)}
-        self._caller.call("POST", PATH + "/password/validate", None, self._caller.own_app or "CRM", None, **given)
+        app = self._caller.own_app or ""
+        self._caller.as_own(lambda ust: self._with_ust("POST", "/password/validate", "", ust, app, None, given))
 
     def set_password(
         self, cid: str, user_id: str, password: Any, must_change: Optional[bool], password_expiry: Optional[int],
@@ -193,12 +194,9 @@ class UserAPI:
         self, cid: str, data: dict[str, Any], ust: Any = None, current_app: Optional[str] = None, remote_addr: Any = None,
         require_super_user: bool = True, auto_approve: bool = False,
     ) -> str:  # fmt: skip
-        """Refused: who is a super-user is said by the operator, ``countersign user add LOGIN --role trust``.
-
-        :raises ValidationError: always
-        """
-        del cid, data, ust, current_app, remote_addr, require_super_user, auto_approve
-        raise ValidationError(status_code.auth.not_allowed, return_status=True)
+        """The same for a super-user, whose sign-up is final."""
+        data.update({"is_super_user": True, "sign_up_status": const.signup_status.final})
+        return self._create(cid, data, ust, current_app, remote_addr, require_super_user, auto_approve)
 
     def update_current_user(
         self, cid: str, data: dict[str, Any], current_ust: Any, current_app: str, remote_addr: Any
@@ -267,13 +265,14 @@ class UserAPI:
 
     # Signing up
 
-    def signup(self, cid: str, ctx: SignupCtx, current_app: str, remote_addr: Any) -> Token:
+    def signup(self, cid: str, ctx: SignupCtx, current_app: str, remote_addr: Any) -> Optional[Token]:
         """Signs up.
 
-        :returns: the token that confirms it
+        :returns: the token that confirms it; ``None`` where it goes only to the address, as by default
         """
         given = {"username": ctx.username, "password": ctx.password, "email": ctx.email or None, "app_list": ctx.app_list}
-        return Token(self._caller.call("POST", PATH + "/signup", cid, current_app, remote_addr, **given)["confirm_token"])
+        token = self._caller.call("POST", PATH + "/signup", cid, current_app, remote_addr, **given).get("confirm_token")
+        return Token(token) if token else None
 
     def confirm_signup(self, cid: str, confirm_token: Any, current_app: str, remote_addr: Any) -> None:
         """Confirms a sign-up."""

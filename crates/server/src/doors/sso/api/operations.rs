@@ -121,6 +121,7 @@ pub const OPERATIONS: &[Operation] = &[
             may("first_name", Text, ""),
             may("middle_name", Text, ""),
             may("last_name", Text, ""),
+            may("is_super_user", Truth, "With the role trust"),
             may("is_locked", Truth, ""),
             may("sign_up_status", Text, ""),
             may("is_totp_enabled", Truth, ""),
@@ -169,6 +170,13 @@ pub const OPERATIONS: &[Operation] = &[
             may("password_expiry", Number, "Days until it ends; super-users"),
             may("must_change", Truth, "Whether it has to be changed at the next login; super-users"),
         ],
+        &[],
+    ),
+    post(
+        "/user/password/validate",
+        "Whether a password would be taken",
+        Session,
+        &[UST, need("password", Text, "")],
         &[],
     ),
     patch(
