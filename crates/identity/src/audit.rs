@@ -246,6 +246,8 @@ names! {
         PasswordRefused = "password_refused",
         /// The user has no e-mail address.
         NoEmail = "no_email",
+        /// The password is the directory's, and can't be set here.
+        InDirectory = "in_directory",
         /// The user, or the address that asks, has had as many mails as it may.
         TooManyMails = "too_many_mails",
         /// The target does not exist.

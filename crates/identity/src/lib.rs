@@ -38,6 +38,7 @@ pub mod role;
 pub mod role_admin;
 mod secret;
 pub mod sign_on;
+pub mod source;
 pub mod standing;
 #[cfg(test)]
 mod testing;

@@ -42,7 +42,8 @@ use appended::check_ticket;
 pub(crate) use purpose::attempt_row;
 pub(crate) use second_factor::FirstFactor;
 
-/// Checks passwords somewhere with room for it, a bounded number at a time.
+/// Checks passwords somewhere with room for it, a bounded number at a time. Asks the directory where a hash is the mark of one of
+/// its users; see [`crate::source`].
 pub trait PasswordPool: Send + Sync {
     /// Whether `password` is the one behind `hash`; see [`crate::password::verify`].
     ///
@@ -70,7 +71,7 @@ pub trait PasswordPool: Send + Sync {
     fn derive(&self, password: NewPassword) -> impl Future<Output = Result<PasswordSecrets, PoolBusy>> + Send;
 }
 
-/// The pool had no room in time. The ticket was not looked at.
+/// The pool had no room in time, or the directory gave no answer. Nobody knows whether the ticket is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are being checked")]
 pub struct PoolBusy;
@@ -274,7 +275,7 @@ impl<R: Repository> Identity<R> {
         now: Timestamp,
     ) -> Result<LoggedIn, LoginError> {
         let found = self.repository.run(FindFactor { login }).await?;
-        let hash = found.as_ref().and_then(|(user, _)| user.password.clone());
+        let hash = found.as_ref().and_then(|(user, _)| user.checkable_password(now));
         let factor = found.as_ref().and_then(|(_, factor)| factor.as_ref()).filter(|factor| factor.is_enabled);
         let Ok(shown) = check_ticket(attempt, hash.clone(), factor, pool, now).await else {
             return Err(self.refuse_login(audit, Reason::Busy).await);

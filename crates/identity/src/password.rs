@@ -60,10 +60,10 @@ impl PasswordHash {
         &self.0
     }
 
-    /// Whether it was made here, as hashes are made now. Any other is replaced at its owner's next login.
+    /// Whether it was made here, as hashes are made now, or is no hash. Any other is replaced at its owner's next login.
     pub fn is_current(&self) -> bool {
         let own = format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$");
-        self.0.starts_with(&own)
+        self.0.starts_with(&own) || self.directory_login().is_some()
     }
 }
 

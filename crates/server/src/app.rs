@@ -71,12 +71,14 @@ impl App {
     ) -> Result<Self, ConfigError> {
         let metrics = Arc::new(Metrics::default());
         let directory = config.ldap.clone().map(|ldap| Directory::new(ldap, Arc::clone(&metrics))).transpose()?;
+        let directory = directory.map(Arc::new);
+        let passwords = HashingPool::new(&config.password, identity.settings().secrets, Arc::clone(&metrics));
         Ok(Self {
-            directory: directory.map(Arc::new),
+            passwords: passwords.with_directory(directory.clone()),
+            directory,
             mailer: Mailer::new(&config, Arc::clone(&metrics))?,
             afterwards: Afterwards::new(Arc::clone(&metrics)),
             allowances: Allowances::new(&config.mail),
-            passwords: HashingPool::new(&config.password, identity.settings().secrets, Arc::clone(&metrics)),
             identity,
             trail,
             zato_keys,

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock::random;
 use crate::config::PasswordConfig;
+use crate::directory::Directory;
 use crate::metrics::{Metrics, ServerLimit};
 
 /// Checks that wait for their turn, unless set otherwise.
@@ -32,6 +33,7 @@ pub struct HashingPool {
     deadline: Duration,
     secrets: SecretSettings,
     metrics: Arc<Metrics>,
+    directory: Option<Arc<Directory>>,
 }
 
 impl HashingPool {
@@ -45,7 +47,14 @@ impl HashingPool {
             deadline: Duration::from_secs(config.queue_seconds_max.unwrap_or(QUEUE_SECONDS_MAX)),
             secrets,
             metrics,
+            directory: None,
         }
+    }
+
+    /// The same with the directory that knows the passwords of its users.
+    #[must_use]
+    pub fn with_directory(self, directory: Option<Arc<Directory>>) -> Self {
+        Self { directory, ..self }
     }
 
     /// Checks that run or wait.
@@ -73,7 +82,20 @@ impl HashingPool {
 
 impl PasswordPool for HashingPool {
     async fn verify(&self, hash: Option<PasswordHash>, password: Secret) -> Result<bool, PoolBusy> {
-        self.run(move || password::verify(hash.as_ref(), &password)).await
+        let Some(login) = hash.as_ref().and_then(PasswordHash::directory_login) else {
+            return self.run(move || password::verify(hash.as_ref(), &password)).await;
+        };
+        let (given, directory) = (password.clone(), self.directory.as_deref());
+        // A stranger's wrong password takes as long as anybody's, unless the directory is slower.
+        let stand_in = self.run(move || password::verify(None, &given));
+        let asked = async {
+            match directory {
+                Some(directory) => directory.lets_in(login, &password).await.map_err(|_| PoolBusy),
+                None => Ok(false),
+            }
+        };
+        let (waited, is_right) = tokio::join!(stand_in, asked);
+        waited.and(is_right)
     }
 
     async fn renew(&self, password: Secret) -> Result<PasswordSecrets, PoolBusy> {

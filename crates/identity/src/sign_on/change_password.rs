@@ -11,6 +11,7 @@ use super::users::{UserError, target_of};
 use crate::audit::{Operation, Reason};
 use crate::login::PasswordPool;
 use crate::repository::{FindUser, PasswordChange, Repository, UserChange};
+use crate::source::Source;
 use crate::user::User;
 use crate::{Identity, RequestContext, Secret, Timestamp, UserId};
 
@@ -63,6 +64,11 @@ impl<R: Repository> Identity<R> {
     ) -> Result<(UserId, PasswordChange), UserError> {
         let id = target_of(caller, wish.user_id)?;
         let is_own = id == caller.user.id;
+        let user = if is_own { Some(caller.user.clone()) } else { self.repository.run(FindUser::ById(id)).await? };
+        let user = user.ok_or(UserError::NoSuchUser)?;
+        if user.source() == Source::Ldap {
+            return Err(UserError::BadInput("the password is the directory's, and is changed there"));
+        }
         if is_own {
             let old = wish.old.filter(|old| old.expose().len() <= crate::password::PASSWORD_BYTES_MAX);
             let old = old.cloned().unwrap_or_else(|| Secret::new(""));
@@ -70,12 +76,7 @@ impl<R: Repository> Identity<R> {
                 return Err(UserError::OwnPassword(Reason::WrongTicket));
             }
         }
-        let login = if is_own {
-            caller.user.login.clone()
-        } else {
-            self.repository.run(FindUser::ById(id)).await?.ok_or(UserError::NoSuchUser)?.login
-        };
-        let secrets = self.derive_password(wish.new, login.as_str(), pool).await.map_err(|error| match error {
+        let secrets = self.derive_password(wish.new, user.login.as_str(), pool).await.map_err(|error| match error {
             // One's own is refused without a reason (contract, section 1.2).
             UserError::Password(refused) if is_own => UserError::OwnPassword(refused.reason()),
             other => other,

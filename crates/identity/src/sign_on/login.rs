@@ -68,7 +68,7 @@ impl<R: Repository> Identity<R> {
             return Err(self.refuse_login(audit, Reason::UnknownUser).await);
         };
         let found = self.repository.run(FindFactor { login }).await?;
-        let hash = found.as_ref().and_then(|(user, _)| user.password.clone());
+        let hash = found.as_ref().and_then(|(user, _)| user.checkable_password(now));
         let Ok(is_right) = pool.verify(hash.clone(), given.password.clone()).await else {
             return Err(self.refuse_login(audit, Reason::Busy).await);
         };

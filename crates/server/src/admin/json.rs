@@ -19,6 +19,7 @@ pub fn user(user: &User) -> Value {
         "role": user.role.as_str(),
         "enabled": user.standing.enabled,
         "has_password": user.password.is_some(),
+        "source": user.source().name(),
         "created": user.created.to_rfc3339(),
     })
 }

@@ -137,7 +137,6 @@ impl Directory {
     /// # Errors
     ///
     /// [`DirectoryError`]: nobody knows.
-    #[expect(dead_code, reason = "logins come with the next step")]
     pub async fn lets_in(&self, login: &str, password: &Secret) -> Result<bool, DirectoryError> {
         // See `bind`: what can't be a password costs the directory nothing.
         if password.is_blank() || password.expose().contains('\0') {

@@ -16,6 +16,7 @@ use self::operations::{AccessReset, FindReset, FinishReset, ReapResets, ResetOut
 use crate::audit::{AuditEvent, Operation, Reason};
 use crate::password::PasswordSecrets;
 use crate::repository::{FindByEmail, FindProfile, FindUser, PasswordChange, RecordAudit, Repository, RepositoryError};
+use crate::source::Source;
 use crate::standing::Way;
 use crate::user::User;
 use crate::{Actor, Digest, Identity, LoginName, RequestContext, Secret, Timestamp, TokenKind};
@@ -175,7 +176,8 @@ impl<R: Repository> Identity<R> {
         let profile = self.repository.run(FindProfile { who: FindUser::ById(user.id) }).await?;
         let email = profile.and_then(|record| record.profile.email).map(|email| email.text);
         let email = email.filter(|email| !email.trim().is_empty()).ok_or(Reason::NoEmail);
-        let admitted = user.standing.admits(Way::Key, audit.at).and(email);
+        let is_here = if user.source() == Source::Local { Ok(()) } else { Err(Reason::InDirectory) };
+        let admitted = user.standing.admits(Way::Key, audit.at).and(is_here).and(email);
         let admitted = admitted.and_then(|email| if may_mail(&user) { Ok(email) } else { Err(Reason::TooManyMails) });
         let email = match admitted {
             Ok(email) => email,
