@@ -82,6 +82,8 @@ names! {
         RoleAllow = "role.allow",
         /// A URI was denied to a role.
         RoleDeny = "role.deny",
+        /// Somebody who may not wanted to read the roles.
+        RoleRead = "role.get",
         /// All rules of a role were replaced.
         RoleReplace = "role.replace",
         /// A role got another name.

@@ -85,6 +85,26 @@ pub enum RemoveRoleOutcome {
 }
 
 impl<R: Repository> Identity<R> {
+    /// All roles, or the one of this name, for whoever may manage them. Only refusals are in the trail.
+    ///
+    /// # Errors
+    ///
+    /// [`AdminError`].
+    pub async fn read_roles(
+        &self,
+        name: Option<&str>,
+        actor: &Actor,
+        context: &RequestContext,
+        now: Timestamp,
+    ) -> Result<Vec<Role>, AdminError> {
+        let audit = AuditEvent::new(now, context, actor, Operation::RoleRead).target(name.unwrap_or_default());
+        self.admit(actor, Ok(()), audit).await?;
+        match name {
+            Some(name) => Ok(vec![self.role(name).await?]),
+            None => Ok(self.roles().await?),
+        }
+    }
+
     /// Creates a role with rules: pairs of pattern and letters.
     ///
     /// # Errors

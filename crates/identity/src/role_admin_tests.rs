@@ -152,3 +152,17 @@ fn a_role_can_be_removed_when_its_last_user_has_another() {
     run(&fixture, operator, Wish::Remove("backend")).unwrap();
     assert_eq!(rules_of(&fixture, "backend"), None);
 }
+
+#[test]
+fn roles_are_read_by_those_who_may_manage_them() {
+    let fixture = Fixture::new();
+    let read = |actor: &Actor, name| ready(fixture.identity.read_roles(name, actor, &context(), NOW));
+    for actor in [Actor::Operator, fixture.actor(TRUST)] {
+        assert_eq!(read(&actor, None).unwrap(), roles(&fixture));
+        assert_eq!(read(&actor, Some("public")).unwrap()[0].name.as_str(), "public");
+        assert!(matches!(read(&actor, Some("nobody")), Err(AdminError::NoSuchRole(_))));
+    }
+    assert_eq!(fixture.take_rows(), []);
+    assert!(matches!(read(&fixture.actor(ZOE), None), Err(AdminError::NotTrusted)));
+    assert_eq!(fixture.take_rows(), [("role.get", ZOE.to_owned(), String::new(), Some(Reason::NotAllowed))]);
+}

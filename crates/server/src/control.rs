@@ -68,7 +68,7 @@ pub async fn serve(
     }
 }
 
-async fn answer(mut stream: UnixStream, app: &Arc<App>, hub: &Hub) -> io::Result<()> {
+async fn answer(mut stream: UnixStream, app: &Arc<App>, hub: &Arc<Hub>) -> io::Result<()> {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
     let mut reader = BufReader::new(reader.take(REQUEST_BYTES_MAX));

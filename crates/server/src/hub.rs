@@ -293,6 +293,16 @@ impl Hub {
         }
     }
 
+    /// Ends the sessions whose role has this name.
+    pub fn end_role(&self, role: &str, message: &str) {
+        let mut inner = self.lock();
+        let has_it = |live: &&Arc<Live>| *live.role == *role;
+        let ended: Vec<Arc<Live>> = inner.sessions.values().filter(has_it).cloned().collect();
+        for live in ended {
+            inner.end(&live, uris::close::KILLED, message, Ending::Policy, self.service);
+        }
+    }
+
     /// Ends the sessions that are on a cookie, and keeps those out that come by it. The caller
     /// removes it.
     pub fn end_cookie(&self, cookie: CredentialId) {

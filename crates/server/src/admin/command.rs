@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::sessions::SessionCommand;
 use super::totp::TotpEdit;
 use super::users::UserFields;
+use crate::role_changes::RoleEdit;
 
 /// One command.
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,26 +78,12 @@ pub enum Command {
         /// The role.
         role: String,
     },
-    /// `role add`
-    RoleAdd {
+    /// `role add|copy|allow|deny|unset|rename|remove`
+    RoleEdit {
         /// The role.
         role: String,
-    },
-    /// `role allow|deny`: without letters the pattern is denied.
-    RoleSet {
-        /// The role.
-        role: String,
-        /// The pattern.
-        uri: String,
-        /// The letters.
-        perms: String,
-    },
-    /// `role unset`
-    RoleUnset {
-        /// The role.
-        role: String,
-        /// The pattern.
-        uri: String,
+        /// What to change.
+        edit: RoleEdit,
     },
     /// `otp create`
     OtpCreate {
@@ -133,7 +120,7 @@ pub enum Command {
 impl Command {
     /// Whether the command makes sense where nothing is yet.
     pub fn may_come_first(&self) -> bool {
-        matches!(self, Self::UserAdd { .. } | Self::RoleAdd { .. })
+        matches!(self, Self::UserAdd { .. } | Self::RoleEdit { edit: RoleEdit::Create(_), .. })
     }
 }
 

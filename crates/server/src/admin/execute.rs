@@ -32,7 +32,7 @@ const USERS_PER_PAGE: u32 = 500;
 /// # Errors
 ///
 /// [`Refused`]; nothing was changed then.
-pub async fn execute(app: &Arc<App>, hub: Option<&Hub>, command: Command) -> Result<Value, Refused> {
+pub async fn execute(app: &Arc<App>, hub: Option<&Arc<Hub>>, command: Command) -> Result<Value, Refused> {
     let context = RequestContext::new(cid::generate(), PeerAddress::Local, "", "cli");
     let operator = Operator { app, hub, context };
     match command {
@@ -49,9 +49,10 @@ pub async fn execute(app: &Arc<App>, hub: Option<&Hub>, command: Command) -> Res
         Command::Session(command) => super::sessions::run(app, &operator.context, command).await,
         Command::RoleList => Ok(app.identity.roles().await?.iter().map(json::role).collect()),
         Command::RoleShow { role } => Ok(json::role(&app.identity.role(&role).await?)),
-        Command::RoleAdd { role } => operator.edit_role(&role, RoleEdit::Create).await,
-        Command::RoleSet { role, uri, perms } => operator.edit_role(&role, RoleEdit::Set(&uri, &perms)).await,
-        Command::RoleUnset { role, uri } => operator.edit_role(&role, RoleEdit::Remove(&uri)).await,
+        Command::RoleEdit { role, edit } => {
+            let hub = operator.hub.cloned();
+            Ok(json::role(&app.edit_role(hub, &role, edit, &Actor::Operator, &operator.context).await?))
+        }
         Command::OtpCreate { login, expires, permissions } => operator.create_otp(&login, expires, permissions).await,
         Command::OtpList { login } => {
             let (login, credentials) = app.identity.list_otps_of(&login, &Actor::Operator, now()).await?;
@@ -71,16 +72,9 @@ pub async fn execute(app: &Arc<App>, hub: Option<&Hub>, command: Command) -> Res
     }
 }
 
-/// What `role …` changes.
-enum RoleEdit<'a> {
-    Create,
-    Set(&'a str, &'a str),
-    Remove(&'a str),
-}
-
 struct Operator<'a> {
     app: &'a Arc<App>,
-    hub: Option<&'a Hub>,
+    hub: Option<&'a Arc<Hub>>,
     context: RequestContext,
 }
 
@@ -179,19 +173,6 @@ impl Operator<'_> {
         let changed = identity.remove_user_key(login, key, &Actor::Operator, &self.context, now()).await;
         self.end_sessions(login, &changed, "a public key of the user was removed").await;
         Ok(json::user(&changed?))
-    }
-
-    async fn edit_role(&self, role: &str, edit: RoleEdit<'_>) -> Result<Value, Refused> {
-        let (identity, operator) = (&self.app.identity, &Actor::Operator);
-        let change = async {
-            match edit {
-                RoleEdit::Create => identity.create_role(role, operator, &self.context, now()).await,
-                RoleEdit::Set(uri, perms) => identity.set_rule(role, uri, perms, operator, &self.context, now()).await,
-                RoleEdit::Remove(uri) => identity.remove_rule(role, uri, operator, &self.context, now()).await,
-            }
-        };
-        self.app.change_roles(self.hub, change).await?;
-        Ok(json::role(&identity.role(role).await?))
     }
 
     async fn create_otp(

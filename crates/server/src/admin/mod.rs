@@ -13,6 +13,7 @@ pub use command::{AuditPosition, AuditQuery, AuditVerified, ClearText, Command, 
 pub use execute::execute;
 pub use json::audit as audit_row;
 pub use json::otp as otp_json;
+pub use json::role as role_json;
 pub use sessions::SessionCommand;
 pub use totp::TotpEdit;
 pub use users::UserFields;

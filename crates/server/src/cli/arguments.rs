@@ -306,6 +306,25 @@ pub enum RoleCommand {
         /// URI pattern
         uri: String,
     },
+    /// Create a role with the rules of another
+    Copy {
+        /// Role whose rules are taken
+        from: String,
+        /// Role to create
+        to: String,
+    },
+    /// Give a role another name; its users keep it, and their live sessions end
+    Rename {
+        /// Role
+        role: String,
+        /// Other name
+        to: String,
+    },
+    /// Remove a role that no user has
+    Remove {
+        /// Role
+        role: String,
+    },
 }
 
 /// `otp …`

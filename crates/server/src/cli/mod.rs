@@ -29,6 +29,7 @@ use crate::open::{Installation, load_config, lock, open, open_data};
 use crate::output::say;
 use crate::procedures;
 use crate::qr;
+use crate::role_changes::RoleEdit;
 use crate::serve::{ServeOptions, serve};
 use arguments::{
     AuditCommand, Cli, CliCommand, MailCommand, OtpCommand, ProcedureCommand, PubkeyCommand, RoleCommand,
@@ -229,13 +230,17 @@ fn session(command: SignOnCommand) -> Command {
 }
 
 fn role(command: RoleCommand) -> Command {
+    let edit = |role, edit| Command::RoleEdit { role, edit };
     match command {
         RoleCommand::List => Command::RoleList,
         RoleCommand::Show { role } => Command::RoleShow { role },
-        RoleCommand::Add { role } => Command::RoleAdd { role },
-        RoleCommand::Allow { role, uri, perms } => Command::RoleSet { role, uri, perms },
-        RoleCommand::Deny { role, uri } => Command::RoleSet { role, uri, perms: String::new() },
-        RoleCommand::Unset { role, uri } => Command::RoleUnset { role, uri },
+        RoleCommand::Add { role } => edit(role, RoleEdit::Create(Vec::new())),
+        RoleCommand::Copy { from, to } => edit(to, RoleEdit::CopyOf(from)),
+        RoleCommand::Allow { role, uri, perms } => edit(role, RoleEdit::Set { uri, perms }),
+        RoleCommand::Deny { role, uri } => edit(role, RoleEdit::Set { uri, perms: String::new() }),
+        RoleCommand::Unset { role, uri } => edit(role, RoleEdit::Unset(uri)),
+        RoleCommand::Rename { role, to } => edit(role, RoleEdit::Rename(to)),
+        RoleCommand::Remove { role } => edit(role, RoleEdit::Remove),
     }
 }
 

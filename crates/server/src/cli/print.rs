@@ -46,11 +46,7 @@ impl Kind {
             Command::UserTotp { .. } => Self::Totp,
             Command::Session(SessionCommand::List { .. }) => Self::Sessions,
             Command::Session(SessionCommand::Revoke { .. }) => Self::Revoked,
-            Command::RoleList
-            | Command::RoleShow { .. }
-            | Command::RoleAdd { .. }
-            | Command::RoleSet { .. }
-            | Command::RoleUnset { .. } => Self::Roles,
+            Command::RoleList | Command::RoleShow { .. } | Command::RoleEdit { .. } => Self::Roles,
             Command::OtpCreate { .. } => Self::NewOtp,
             Command::OtpList { .. } => Self::Otps,
             Command::AuditSearch(_) | Command::AuditExport(_) | Command::AuditVerify { .. } => Self::Audit,

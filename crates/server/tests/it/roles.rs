@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
+mod edits;
 mod refresh;
+mod rest;
 mod takeover;
 
 use countersign_testkit::Server;

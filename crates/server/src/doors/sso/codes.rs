@@ -2,11 +2,13 @@
 
 use axum::http::StatusCode;
 use countersign_identity::LoginNameError;
+use countersign_identity::admin::AdminError;
 use countersign_identity::audit::Reason;
 use countersign_identity::audit_trail::AuditSearchError;
 use countersign_identity::login::LoginError;
 use countersign_identity::otp::OtpError;
 use countersign_identity::password_policy::PasswordRefused;
+use countersign_identity::permission::PermissionsError;
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::sign_on::attributes::AttributeError;
 use countersign_identity::sign_on::linked::{LinkError, PrincipalError};
@@ -379,6 +381,23 @@ impl From<OtpError> for Refusal {
             | OtpError::Foreign => Self::code(NOT_ALLOWED),
             OtpError::Expires(_) | OtpError::Permissions(_) | OtpError::TooMany(_) => Self::code(INVALID_INPUT),
             OtpError::Storage(fault) => Self::Ours(fault),
+        }
+    }
+}
+
+impl From<PermissionsError> for Refusal {
+    fn from(_: PermissionsError) -> Self {
+        Self::code(INVALID_INPUT)
+    }
+}
+
+impl From<AdminError> for Refusal {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::NotTrusted | AdminError::OtpSession => Self::code(NOT_ALLOWED),
+            AdminError::RoleInUse(_) | AdminError::RoleProtected(_) => Self::code(INVALID_OPERATION),
+            AdminError::Storage(fault) => Self::Ours(fault),
+            _ => Self::code(INVALID_INPUT),
         }
     }
 }

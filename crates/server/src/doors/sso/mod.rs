@@ -16,6 +16,7 @@ mod linked;
 mod otp;
 mod password_reset;
 mod peer;
+mod roles;
 mod search;
 mod sessions;
 mod sign_up;
@@ -72,7 +73,8 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
         .merge(attributes::routes())
         .merge(audit::routes())
         .merge(linked::routes())
-        .merge(otp::routes());
+        .merge(otp::routes())
+        .merge(roles::routes());
     Router::new()
         .merge(api::routes())
         .nest("/sso", api.clone())

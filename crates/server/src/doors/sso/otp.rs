@@ -69,7 +69,7 @@ fn expires(value: Option<&Value>) -> ExpiresInput {
 }
 
 /// Pairs of `uri` and `perms`; `None` where the shape is wrong.
-fn permissions(value: Option<&Value>) -> Option<Vec<(String, String)>> {
+pub fn permissions(value: Option<&Value>) -> Option<Vec<(String, String)>> {
     let rules = match value {
         None | Some(Value::Null) => return Some(Vec::new()),
         Some(value) => value.as_array()?,

@@ -79,6 +79,10 @@ const OTP: &[Field] = &[
     may("login", Text, ""),
 ];
 
+/// A role.
+const ROLE: &[Field] = &[may("role", Text, ""), may("permissions", Any, "A list of objects with uri and perms")];
+const ROLE_NAME: Field = need("role", Text, "Which role");
+
 /// All of them.
 pub const OPERATIONS: &[Operation] = &[
     post(
@@ -583,6 +587,54 @@ pub const OPERATIONS: &[Operation] = &[
         Anybody,
         &[need("token", Text, ""), need("reset_key", Text, ""), need("password", Text, "")],
         &[],
+    ),
+    get(
+        "/role",
+        "Lists roles with their rules",
+        SuperUser,
+        &[UST, may("role", Text, "Only this one")],
+        &[may("result", Rows(ROLE), "")],
+    ),
+    post(
+        "/role",
+        "Makes a role",
+        SuperUser,
+        &[
+            UST,
+            ROLE_NAME,
+            may("permissions", Any, "Its rules: a list of objects with uri and perms"),
+            may("copy_of", Text, "Instead: the role whose rules it gets"),
+        ],
+        ROLE,
+    ),
+    put(
+        "/role",
+        "Replaces all rules of a role",
+        SuperUser,
+        &[UST, ROLE_NAME, may("permissions", Any, "A list of objects with uri and perms")],
+        ROLE,
+    ),
+    patch(
+        "/role",
+        "Gives a role another name; its users keep it, and their sessions on the bus end",
+        SuperUser,
+        &[UST, ROLE_NAME, need("new_role", Text, "The other name")],
+        ROLE,
+    ),
+    delete("/role", "Removes a role that no user has", SuperUser, &[UST, ROLE_NAME], &[]),
+    put(
+        "/role/rule",
+        "Sets the rule of a pattern in a role",
+        SuperUser,
+        &[UST, ROLE_NAME, need("uri", Text, "The pattern"), need("perms", Text, "Letters; empty: denied")],
+        ROLE,
+    ),
+    delete(
+        "/role/rule",
+        "Removes the rule of a pattern from a role",
+        SuperUser,
+        &[UST, ROLE_NAME, need("uri", Text, "The pattern")],
+        ROLE,
     ),
     get(
         "/audit",
