@@ -112,6 +112,17 @@ class Peer(ApplicationSession):
         assert (await self.end()).reason == GOODBYE_AND_OUT
 
 
+class Twice(Peer):
+    """Answers the first challenge with the password and the second with a code."""
+
+    def __init__(self, user: User, code: str, realm: str = REALM) -> None:
+        super().__init__(user, realm, None)
+        self._code = code
+
+    def onChallenge(self, challenge) -> str:
+        return self._code if challenge.method == "totp" else super().onChallenge(challenge)
+
+
 class Prover(Peer):
     """A session that signs in with one of autobahn-python's authenticators."""
 

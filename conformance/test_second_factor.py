@@ -3,39 +3,21 @@ tokens as tickets."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import itertools
 import json
-import time
 import urllib.request
 
 import pytest
 import swampyer
 
-from autobahn_peers import PERMISSION_DENIED, REALM, WHOAMI, Bus, Peer, Prover, authenticator, kinds, scenario, serializers
+from autobahn_peers import PERMISSION_DENIED, REALM, WHOAMI, Bus, Peer, Prover, Twice, authenticator, kinds, scenario, serializers
 from conftest import User
+from totp_codes import Codes
 
 PASSWORD = "a long pass phrase"
 REFUSED = "^Received abort when trying to connect: Permission Denied$"
 
 _numbers = itertools.count(1)
-
-
-class Codes:
-    """The codes of a key. Each works once, in their order; three do at any time."""
-
-    def __init__(self, key: str) -> None:
-        self._key = base64.b32decode(key)
-        self._next = -1
-
-    def next(self) -> str:
-        step = int(time.time()) // 30 + self._next
-        self._next += 1
-        digest = hmac.digest(self._key, step.to_bytes(8, "big"), hashlib.sha1)
-        at = digest[-1] & 15
-        return f"{(int.from_bytes(digest[at : at + 4], 'big') & 0x7FFFFFFF) % 10**6:06}"
 
 
 @pytest.fixture
@@ -51,17 +33,6 @@ def somebody(proving_server) -> tuple[User, Codes]:
 @pytest.fixture
 def bus(proving_server) -> Bus:
     return Bus(proving_server)
-
-
-class Twice(Peer):
-    """Answers the first challenge with the password and the second with a code."""
-
-    def __init__(self, user: User, code: str) -> None:
-        super().__init__(user, REALM, None)
-        self._code = code
-
-    def onChallenge(self, challenge) -> str:
-        return self._code if challenge.method == "totp" else super().onChallenge(challenge)
 
 
 class Known(Peer):

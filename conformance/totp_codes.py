@@ -18,3 +18,14 @@ def code(key: str, steps: int = 0) -> str:
     digest = hmac.new(raw, struct.pack(">Q", counter), hashlib.sha1).digest()
     offset = digest[-1] & 15
     return f"{(struct.unpack_from('>I', digest, offset)[0] & 0x7FFFFFFF) % 1_000_000:06}"
+
+
+class Codes:
+    """The codes of a key. Each works once, in their order; three do at any time."""
+
+    def __init__(self, key: str) -> None:
+        self._key, self._next = key, -1
+
+    def next(self) -> str:
+        self._next += 1
+        return code(self._key, self._next - 1)

@@ -30,6 +30,7 @@ SERIALIZERS = {"json": "JSON", "msgpack": "MessagePack", "cbor": "CBOR", "ubjson
 FEATURES = {
     "auth.anonymous": "log in without a name",
     "auth.ticket": "log in with a ticket: a password or a one-time password",
+    "auth.totp": "answer a second challenge with a code of the second factor",
     "auth.wampcra": "log in by WAMP-CRA",
     "auth.scram": "log in by SCRAM as Crossbar and autobahn-python speak it",
     "auth.wamp-scram": "log in by SCRAM as the specification has it",
@@ -204,6 +205,7 @@ SWAMPYER = Library(
     missing={
         "tcpips": Missing("it reads and writes one TLS connection from two threads at once, and loses messages"),
         "ubjson": _NO_UBJSON,
+        "auth.totp": Missing("it answers one challenge; a code goes behind the password"),
         "auth.wampcra": Missing("it brings nothing to log in with but a ticket and a certificate"),
         "auth.scram": Missing("it brings nothing to log in with but a ticket and a certificate"),
         "auth.wamp-scram": Missing("it brings nothing to log in with but a ticket and a certificate"),

@@ -28,6 +28,7 @@ it to them: a scenario that a library doesn't run is here with the reason, and t
 GROUPS = {
     "sessions": "Logins and sessions",
     "proofs": "Logins by proof",
+    "second_factor": "Logins in two steps",
     "calls": "Calls",
     "canceling": "Calls that end early",
     "sharing": "Patterns and shared procedures",

@@ -30,7 +30,7 @@ function transportOf(kind, url, serializer, { certificate, key, headers }) {
 }
 
 // What its users write for a method of login: the answer to CHALLENGE, and what HELLO says beside.
-function proofOf({ method, secret }) {
+function proofOf({ method, secret, code }) {
   if (method === "wampcra") {
     const { derive_key: derived, sign } = autobahn.auth_cra;
     const onchallenge = (session, _, { challenge, salt, iterations, keylen }) =>
@@ -42,7 +42,7 @@ function proofOf({ method, secret }) {
     const onchallenge = (session, _, extra) => autobahn.auth_cryptosign.sign_challenge(key, extra);
     return { onchallenge, authextra: { pubkey: autobahn.auth_cryptosign.public_key(key) } };
   }
-  return { onchallenge: () => secret };
+  return { onchallenge: (session, asked) => (asked === "totp" ? code : secret) };
 }
 
 // It gives a single value as it is, and wraps everything else.

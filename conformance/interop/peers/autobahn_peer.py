@@ -14,7 +14,7 @@ import txaio
 from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.types import CallOptions, CallResult, PublishOptions, RegisterOptions, SubscribeOptions
 
-from autobahn_peers import Bus, Peer, Prover, authenticator
+from autobahn_peers import Bus, Peer, Prover, Twice, authenticator
 
 txaio.start_logging = lambda *args, **kwargs: None
 
@@ -59,6 +59,8 @@ class Session:
         if method in PROOFS:
             prover = Prover(user, authenticator(method, user.login, user.password), realm)
             peer = await bus.open(prover, transport, serializer)
+        elif "code" in auth:
+            peer = await bus.open(Twice(user, auth["code"], realm), transport, serializer)
         else:
             peer = await bus.connect(user, transport, serializer, realm=realm, methods=[method])
         if not peer.joined.done():

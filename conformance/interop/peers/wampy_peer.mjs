@@ -17,7 +17,7 @@ const { w3cwebsocket } = require("websocket");
 const SERIALIZERS = { json: JsonSerializer, msgpack: MsgpackSerializer, cbor: CborSerializer };
 
 // What its users write for a method of login.
-function proofOf({ method, authid, secret, public_key: pubkey, certificate, key, headers }) {
+function proofOf({ method, authid, secret, code, public_key: pubkey, certificate, key, headers }) {
   if (method === "anonymous") {
     return {};
   }
@@ -37,7 +37,7 @@ function proofOf({ method, authid, secret, public_key: pubkey, certificate, key,
     // Without the function it would not say who it is.
     return { ...login, additionalHeaders: headers, onChallenge: () => "" };
   }
-  return { ...login, onChallenge: () => secret };
+  return { ...login, onChallenge: (asked) => (asked === "totp" ? code : secret) };
 }
 
 function refused(error) {

@@ -35,4 +35,4 @@ def scenario(*needs: str) -> Callable:
     return put
 
 
-from interop.scenarios import calls, canceling, events, meta, proofs, sessions, sharing, values  # noqa: E402, F401
+from interop.scenarios import calls, canceling, events, meta, proofs, second_factor, sessions, sharing, values  # noqa: E402, F401

@@ -127,6 +127,16 @@ impl Auth {
         Self::with(move || plain::Ticket::new(authid.clone(), ticket.clone(), extra.clone()))
     }
 
+    /// The answer to a second challenge, `totp`, which asks for a code of the second factor; to be put behind what signs in
+    /// ([`Auth::and`]).
+    pub fn second_factor(code: impl Into<String>) -> Self {
+        let code = Signature::new(code);
+        Self::answering("totp", move |_| {
+            let signature = code.clone();
+            async { Ok(ChallengeAnswer { signature, extra: Dict::new() }) }
+        })
+    }
+
     /// With a secret that both sides know and neither sends (`wampcra`). A salted secret is
     /// derived from the password as the server says.
     pub fn wampcra(authid: impl Into<String>, secret: impl Into<String>) -> Self {

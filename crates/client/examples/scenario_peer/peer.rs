@@ -348,7 +348,13 @@ fn read(path: impl AsRef<Path>) -> Result<Vec<u8>, Trouble> {
 fn auth(auth: &Json) -> Result<Auth, Trouble> {
     Ok(match text(auth, "method") {
         "anonymous" => Auth::anonymous(),
-        "ticket" => Auth::ticket(text(auth, "authid"), text(auth, "secret")),
+        "ticket" => {
+            let ticket = Auth::ticket(text(auth, "authid"), text(auth, "secret"));
+            match auth.get("code").and_then(Json::as_str) {
+                Some(code) => ticket.and(Auth::second_factor(code)),
+                None => ticket,
+            }
+        }
         "wampcra" => Auth::wampcra(text(auth, "authid"), text(auth, "secret")),
         "cryptosign" => {
             let key = PrivateKey::from_hex(text(auth, "secret")).ok_or_else(|| failed("no private key"))?;
