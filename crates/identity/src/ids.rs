@@ -125,6 +125,10 @@ id! {
     MetadataId
 }
 id! {
+    /// Identifies a role, whatever it is called: `uuid` of its record on the bus.
+    RoleId
+}
+id! {
     /// Identifies a linked account: `auth_id` in the sign-on API.
     LinkId
 }

@@ -122,6 +122,8 @@ pub struct Profile {
     pub names: Names,
     /// The e-mail address.
     pub email: Option<Email>,
+    /// The name by which a directory knows the user (user principal name).
+    pub upn: Option<String>,
     /// When it was locked or unlocked last.
     pub locked: Option<Stamp>,
     /// When it was approved or rejected last; `None`: never, as it was created.

@@ -20,6 +20,7 @@ use crate::proof::Secrets;
 use crate::proof::cryptosign::PublicKey;
 use crate::proof::scram::{SALT_BYTES, Verifier};
 use crate::proof::wampcra::SharedKey;
+use crate::records::{FoundRecords, QueryRecords};
 use crate::renewal::RenewHash;
 use crate::role::{Role, RoleName};
 use crate::role_admin::{PutRole, PutRoleOutcome, RemoveRole, RemoveRoleOutcome, RenameRole, RenameRoleOutcome};
@@ -97,6 +98,7 @@ operations! {
     FindProfile => Option<UserRecord>;
     FindByEmail => Vec<User>;
     SearchUsers => FoundUsers;
+    QueryRecords => FoundRecords;
     ListUsers => Vec<User>;
     ChangeUser => ChangeUserOutcome;
     AcceptLogin => AcceptLoginOutcome;

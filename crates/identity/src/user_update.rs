@@ -43,6 +43,8 @@ pub struct UserUpdate {
     pub spelling: Field<String>,
     /// The e-mail address.
     pub email: Field<Email>,
+    /// The name by which a directory knows the user.
+    pub upn: Field<String>,
     /// The display name.
     pub display: Field<String>,
     /// The first name.
@@ -93,6 +95,7 @@ impl UserUpdate {
         }
         wish.spelling.apply(&mut profile.spelling);
         wish.email.apply(&mut profile.email);
+        wish.upn.apply(&mut profile.upn);
         wish.display.apply(&mut profile.names.display);
         wish.first.apply(&mut profile.names.first);
         wish.middle.apply(&mut profile.names.middle);

@@ -14,6 +14,7 @@ mod metadata;
 mod password_resets;
 mod profiles;
 mod proofs;
+mod records;
 mod recovery_codes;
 mod roles;
 mod seals;

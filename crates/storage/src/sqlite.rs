@@ -59,6 +59,7 @@ const MIGRATIONS: Migrations = Migrations {
             sql: include_str!("../migrations/sqlite/0013_user_spelling.sql"),
         },
         Migration { version: 14, name: "metadata", sql: include_str!("../migrations/sqlite/0014_metadata.sql") },
+        Migration { version: 15, name: "records", sql: include_str!("../migrations/sqlite/0015_records.sql") },
     ],
 };
 

@@ -4,6 +4,7 @@
 
 pub mod database;
 mod endurance;
+mod records;
 mod sealing;
 mod tampering;
 

@@ -17,6 +17,10 @@ pub trait Tx: Send {
     /// Executes a statement that gives rows, to its end.
     fn query(&mut self, sql: &str, params: &[Param<'_>]) -> impl Future<Output = Result<Vec<Row>, TxError>> + Send;
 
+    /// The same with a statement whose text hardly comes again, so that it isn't kept prepared.
+    fn query_once(&mut self, sql: &str, params: &[Param<'_>])
+    -> impl Future<Output = Result<Vec<Row>, TxError>> + Send;
+
     /// The keys under which secrets are sealed.
     fn keyring(&self) -> &Keyring;
 
@@ -30,8 +34,8 @@ pub trait Tx: Send {
 
 /// An operation as statements in a transaction. It can be executed again after a rollback.
 pub trait Execute: Operation + Sync {
-    /// Whether it is a single statement that only reads, so that it needs no transaction of
-    /// its own and no place among the writers.
+    /// Whether it only reads, so that it needs no transaction of its own and no place among the writers. Of several
+    /// statements each may see another moment.
     const READS: bool = false;
 
     /// Executes it.

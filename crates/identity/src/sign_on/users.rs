@@ -227,6 +227,7 @@ impl<R: Repository> Identity<R> {
             spelling: spelling(new.username, &login),
             names,
             email,
+            upn: None,
             locked: if new.is_locked { stamp(actor.stamp()) } else { None },
             approval: stamp(if new.is_approved { actor.stamp() } else { Stamp::AUTO.to_owned() }),
             password_set: Some(now),

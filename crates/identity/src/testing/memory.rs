@@ -41,6 +41,8 @@ mod linked;
 mod metadata;
 #[path = "memory_password_reset.rs"]
 mod password_reset;
+#[path = "memory_records.rs"]
+mod records;
 #[path = "memory_sign_on.rs"]
 mod sign_on;
 #[path = "memory_sign_up.rs"]

@@ -57,6 +57,7 @@ pub async fn keeps_every_field_of_a_profile<R: Repository>(repository: Arc<R>) {
             last: Some("c".into()),
         },
         email: Some(email("Alice@Example.com", 1, true)),
+        upn: Some("alice@corp.example".into()),
         locked: Some(Stamp { at: at(1), by: "auto".into() }),
         approval: Some(Stamp { at: at(2), by: "%operator".into() }),
         password_set: Some(at(3)),
@@ -107,6 +108,7 @@ fn everything() -> UserUpdate {
         login: Some(login("alice2")),
         spelling: name("Alice2"),
         email: Field::Set(email("Alice@Example.com", 8, true)),
+        upn: name("alice@corp"),
         display: name("Ä"),
         first: name("a"),
         middle: name("b"),
@@ -124,6 +126,7 @@ fn nothing_left() -> UserUpdate {
     UserUpdate {
         spelling: Field::Clear,
         email: Field::Clear,
+        upn: Field::Clear,
         display: Field::Clear,
         first: Field::Clear,
         middle: Field::Clear,

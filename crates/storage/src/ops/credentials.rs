@@ -86,8 +86,13 @@ fn offset(record: &mut Record) -> Result<OffsetSeconds, TxError> {
 
 /// A list of `[pattern, rights]`.
 fn permissions_to_json(rules: &[Rule]) -> String {
-    let pairs = rules.iter().map(|rule| vec![rule.pattern.to_string(), rule.rights.to_string()]);
-    pairs.collect::<serde_json::Value>().to_string()
+    let rules: Vec<String> = rules.iter().map(rule_to_json).collect();
+    format!("[{}]", rules.join(","))
+}
+
+/// `[pattern, rights]`, as it stands in the list.
+pub fn rule_to_json(rule: &Rule) -> String {
+    serde_json::Value::from(vec![rule.pattern.to_string(), rule.rights.to_string()]).to_string()
 }
 
 fn permissions_from_json(json: &str) -> Result<Vec<Rule>, String> {

@@ -17,7 +17,7 @@ use crate::value::{Column, Param, Row};
 
 /// The columns of [`profile`] after the user's id.
 pub const COLUMNS: &str = "users.id, display_name, first_name, middle_name, last_name, email, email_sealed, email_digest, \
-    locked_at, locked_by, approval_at, approval_by, password_set_at, confirmed_at, rate_limit_active, rate_limit_def, login_given";
+    locked_at, locked_by, approval_at, approval_by, password_set_at, confirmed_at, rate_limit_active, rate_limit_def, login_given, upn";
 
 fn place(owner: Uuid) -> Place {
     Place { table: "users", column: "email_sealed", row: owner }
@@ -64,7 +64,8 @@ pub fn profile(row: Row, keyring: &Keyring) -> Result<Profile, TxError> {
         definition: record.optional_text("rate_limit_def")?,
     };
     let spelling = record.optional_text("login_given")?;
-    Ok(Profile { spelling, names, email, locked, approval, password_set, confirmed, rate_limit })
+    let upn = record.optional_text("upn")?;
+    Ok(Profile { spelling, names, email, upn, locked, approval, password_set, confirmed, rate_limit })
 }
 
 async fn set_names<T: Tx>(tx: &mut T, owner: UserId, names: &Names) -> Result<(), TxError> {
@@ -120,7 +121,7 @@ pub async fn store<T: Tx>(tx: &mut T, owner: UserId, profile: &Profile) -> Resul
 /// The same but for the address, which stays.
 pub async fn store_rest<T: Tx>(tx: &mut T, owner: UserId, profile: &Profile) -> Result<(), TxError> {
     const SQL: &str = "UPDATE users SET locked_at = $2, locked_by = $3, approval_at = $4, approval_by = $5, \
-        password_set_at = $6, confirmed_at = $7, rate_limit_active = $8, rate_limit_def = $9, login_given = $10 \
+        password_set_at = $6, confirmed_at = $7, rate_limit_active = $8, rate_limit_def = $9, login_given = $10, upn = $11 \
         WHERE id = $1";
     let (locked, approval) = (profile.locked.as_ref(), profile.approval.as_ref());
     let params = [
@@ -134,6 +135,7 @@ pub async fn store_rest<T: Tx>(tx: &mut T, owner: UserId, profile: &Profile) -> 
         profile.rate_limit.is_active.into(),
         Param::optional(profile.rate_limit.definition.as_deref()),
         Param::optional(profile.spelling.as_deref()),
+        Param::optional(profile.upn.as_deref()),
     ];
     tx.execute(SQL, &params).await?;
     set_names(tx, owner, &profile.names).await

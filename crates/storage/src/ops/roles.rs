@@ -7,8 +7,9 @@ use countersign_identity::role::{Role, RoleName};
 use countersign_identity::role_admin::{
     Put, PutRole, PutRoleOutcome, RemoveRole, RemoveRoleOutcome, RenameRole, RenameRoleOutcome,
 };
+use uuid::Uuid;
 
-use super::{audit, exists};
+use super::{audit, exists, first};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::tx::{Execute, Tx};
@@ -16,8 +17,8 @@ use crate::value::Param;
 
 /// Stores an empty role, unless there is one of that name; whether it did.
 pub async fn insert<T: Tx>(tx: &mut T, role: &RoleName) -> Result<bool, TxError> {
-    const SQL: &str = "INSERT INTO roles (name) VALUES ($1) ON CONFLICT (name) DO NOTHING";
-    Ok(tx.execute(SQL, &[role.as_str().into()]).await? == 1)
+    const SQL: &str = "INSERT INTO roles (name, id) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+    Ok(tx.execute(SQL, &[role.as_str().into(), Uuid::new_v4().into()]).await? == 1)
 }
 
 /// Sets a rule, unless there is no such role; whether it did.
@@ -35,6 +36,18 @@ async fn remove_rule<T: Tx>(tx: &mut T, role: &RoleName, pattern: &Pattern) -> R
     Ok(tx.execute(SQL, &[role.as_str().into(), pattern.as_str().into()]).await? == 1)
 }
 
+/// The next two columns: pattern and rights.
+pub fn rule(record: &mut Record) -> Result<Rule, TxError> {
+    optional_rule(record)?.ok_or_else(|| record.corrupt("pattern", "is null"))
+}
+
+/// The same where both may be null.
+fn optional_rule(record: &mut Record) -> Result<Option<Rule>, TxError> {
+    let Some(pattern) = record.optional_text("pattern")? else { return Ok(None) };
+    let pattern = Pattern::parse(&pattern).map_err(|error| record.corrupt("pattern", error))?;
+    Ok(Some(Rule { pattern, rights: record.parsed("rights", Rights::parse)? }))
+}
+
 impl Execute for ListRoles {
     const READS: bool = true;
 
@@ -47,13 +60,7 @@ impl Execute for ListRoles {
         for row in tx.query(SQL, &[]).await? {
             let mut record = Record::new("roles", row);
             let name = RoleName::parse(record.key_text()?).map_err(|error| record.corrupt("name", error))?;
-            let rule = match record.optional_text("pattern")? {
-                Some(pattern) => Some(Rule {
-                    pattern: Pattern::parse(&pattern).map_err(|error| record.corrupt("pattern", error))?,
-                    rights: record.parsed("rights", Rights::parse)?,
-                }),
-                None => None,
-            };
+            let rule = optional_rule(&mut record)?;
             match roles.last_mut() {
                 Some(last) if last.name == name => last.rules.extend(rule),
                 _ => roles.push(Role { name, rules: rule.into_iter().collect() }),
@@ -133,7 +140,9 @@ impl Execute for RenameRole {
         tx.execute(RULES, &[from.into(), to.into()]).await?;
         tx.execute("UPDATE users SET role = $2 WHERE role = $1", &[from.into(), to.into()]).await?;
         // Who gets the old role at this very moment makes the whole fail: users refer to it.
-        tx.execute("DELETE FROM roles WHERE name = $1", &[from.into()]).await?;
+        let removed = first(tx, "DELETE FROM roles WHERE name = $1 RETURNING name, id", &[from.into()]).await?;
+        let id: [u8; 16] = Record::new("roles", removed.unwrap_or_default()).bytes("id")?;
+        tx.execute("UPDATE roles SET id = $2 WHERE name = $1", &[to.into(), Param::Bytes(&id)]).await?;
         audit::accept(tx, &self.audit).await?;
         Ok(RenameRoleOutcome::Done)
     }

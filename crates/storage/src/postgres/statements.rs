@@ -7,7 +7,7 @@ use countersign_identity::audit::AuditEvent;
 use deadpool_postgres::StatementCache;
 use futures_util::TryStreamExt;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, Statement};
 
 use super::failed;
 use crate::error::{Cause, TxError};
@@ -30,6 +30,15 @@ impl<'c> PostgresTx<'c> {
         Self { client, statements, keyring, appended: Vec::new() }
     }
 
+    async fn rows(&self, statement: &Statement, params: &[Param<'_>]) -> Result<Vec<Row>, TxError> {
+        let mut rows = pin!(self.client.query_raw(statement, params).await.map_err(failed)?);
+        let mut out = Vec::new();
+        while let Some(row) = rows.try_next().await.map_err(failed)? {
+            out.push((0..row.len()).map(|index| row.try_get(index)).collect::<Result<_, Error>>().map_err(failed)?);
+        }
+        Ok(out)
+    }
+
     /// Takes the rows for the end of the audit trail.
     pub fn take_appended(&mut self) -> Vec<AuditEvent> {
         std::mem::take(&mut self.appended)
@@ -44,12 +53,12 @@ impl Tx for PostgresTx<'_> {
 
     async fn query(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, TxError> {
         let statement = self.statements.prepare(self.client, sql).await.map_err(failed)?;
-        let mut rows = pin!(self.client.query_raw(&statement, params).await.map_err(failed)?);
-        let mut out = Vec::new();
-        while let Some(row) = rows.try_next().await.map_err(failed)? {
-            out.push((0..row.len()).map(|index| row.try_get(index)).collect::<Result<_, Error>>().map_err(failed)?);
-        }
-        Ok(out)
+        self.rows(&statement, params).await
+    }
+
+    async fn query_once(&mut self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, TxError> {
+        let statement = self.client.prepare(sql).await.map_err(failed)?;
+        self.rows(&statement, params).await
     }
 
     fn keyring(&self) -> &Keyring {

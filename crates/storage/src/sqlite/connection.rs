@@ -144,13 +144,13 @@ impl<'c> SqliteTx<'c> {
 
     fn query_now(&self, sql: &str, params: &[Param<'_>]) -> rusqlite::Result<Vec<Row>> {
         let mut statement = self.bound(sql, params)?;
-        let count = statement.column_count();
-        let mut rows = statement.raw_query();
-        let mut out = Vec::new();
-        while let Some(row) = rows.next()? {
-            out.push((0..count).map(|index| column(row, index)).collect::<Result<_, _>>()?);
-        }
-        Ok(out)
+        rows(&mut statement)
+    }
+
+    fn query_once_now(&self, sql: &str, params: &[Param<'_>]) -> rusqlite::Result<Vec<Row>> {
+        let mut statement = self.connection.prepare(sql)?;
+        bind(&mut statement, params)?;
+        rows(&mut statement)
     }
 
     fn bound(&self, sql: &str, params: &[Param<'_>]) -> rusqlite::Result<CachedStatement<'_>> {
@@ -167,6 +167,14 @@ impl Tx for SqliteTx<'_> {
 
     fn query(&mut self, sql: &str, params: &[Param<'_>]) -> impl Future<Output = Result<Vec<Row>, TxError>> + Send {
         ready(self.query_now(sql, params).map_err(failed))
+    }
+
+    fn query_once(
+        &mut self,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> impl Future<Output = Result<Vec<Row>, TxError>> + Send {
+        ready(self.query_once_now(sql, params).map_err(failed))
     }
 
     fn keyring(&self) -> &Keyring {
@@ -195,6 +203,17 @@ fn bind(statement: &mut Statement<'_>, params: &[Param<'_>]) -> rusqlite::Result
         statement.raw_bind_parameter(index, *param)?;
     }
     Ok(())
+}
+
+/// All rows of a statement whose parameters are bound.
+fn rows(statement: &mut Statement<'_>) -> rusqlite::Result<Vec<Row>> {
+    let count = statement.column_count();
+    let mut rows = statement.raw_query();
+    let mut out = Vec::new();
+    while let Some(row) = rows.next()? {
+        out.push((0..count).map(|index| column(row, index)).collect::<Result<_, _>>()?);
+    }
+    Ok(out)
 }
 
 fn column(row: &rusqlite::Row<'_>, index: usize) -> rusqlite::Result<Column> {

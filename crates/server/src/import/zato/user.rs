@@ -148,6 +148,7 @@ impl Conversion<'_> {
             spelling: None,
             names,
             email,
+            upn: None,
             locked: stamp("locked_time", "locked_by"),
             approval: stamp("approval_status_mod_time", "approval_status_mod_by"),
             password_set: row.get("password_last_set").and_then(time),

@@ -1,0 +1,139 @@
+//! Records as storage reads them for a query, and what they hold in their fields.
+
+use super::fields::{CookieField, Field, Kind, OtpField, RoleField, UserField};
+use super::filter::{Held, Scalar};
+use crate::permission::Rule;
+use crate::profile::UserRecord;
+use crate::role::{Role, RoleName};
+use crate::{Credential, LoginName, RoleId};
+
+/// A record of some collection.
+pub trait Entry {
+    /// What it holds in a field; [`Held::Missing`] for fields of other collections.
+    fn held(&self, field: Field) -> Held;
+}
+
+/// A user with what belongs to it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserEntry {
+    /// The user.
+    pub record: UserRecord,
+    /// Its one-time passwords that can still be used, oldest first.
+    pub otps: Vec<Credential>,
+}
+
+/// A role.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoleEntry {
+    /// The id; stays when the name changes.
+    pub id: RoleId,
+    /// The role.
+    pub role: Role,
+}
+
+/// A cookie of a browser.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CookieEntry {
+    /// What is kept of it.
+    pub credential: Credential,
+    /// Whom it signs in.
+    pub login: LoginName,
+    /// Its user's role.
+    pub role: RoleName,
+}
+
+/// A one-time password.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OtpEntry {
+    /// What is kept of it.
+    pub credential: Credential,
+    /// Whom it signs in.
+    pub login: LoginName,
+}
+
+fn text(text: &str) -> Held {
+    Held::One(Scalar::Text(text.to_owned()))
+}
+
+fn optional(found: Option<&str>) -> Held {
+    found.map_or(Held::Missing, text)
+}
+
+fn rules(rules: &[Rule]) -> Held {
+    Held::Rules(rules.to_vec())
+}
+
+impl Entry for UserEntry {
+    fn held(&self, field: Field) -> Held {
+        let Field::Users(field) = field else { return Held::Missing };
+        let (user, profile) = (&self.record.user, &self.record.profile);
+        let name = profile.names.display.as_deref();
+        match field {
+            UserField::Login => text(user.login.as_str()),
+            UserField::Enabled => Held::One(Scalar::Truth(user.standing.enabled)),
+            UserField::Role => text(user.role.as_str()),
+            UserField::Email => {
+                optional(profile.email.as_ref().filter(|email| !email.is_sealed).map(|email| email.text.as_str()))
+            }
+            UserField::EmailDigest => profile
+                .email
+                .as_ref()
+                .map_or(Held::Missing, |email| Held::One(Scalar::Digest(*email.digest.as_bytes()))),
+            UserField::Upn => optional(profile.upn.as_deref()),
+            UserField::Name => optional(name),
+            UserField::NameFolded => optional(name.map(str::to_lowercase).as_deref()),
+            UserField::Uuid => Held::One(Scalar::Id(user.id.uuid())),
+            UserField::Source | UserField::Owner => constant(Field::Users(field)),
+        }
+    }
+}
+
+impl Entry for RoleEntry {
+    fn held(&self, field: Field) -> Held {
+        let Field::Roles(field) = field else { return Held::Missing };
+        match field {
+            RoleField::Role => text(self.role.name.as_str()),
+            RoleField::Permissions => rules(&self.role.rules),
+            RoleField::Uuid => Held::One(Scalar::Id(self.id.uuid())),
+            RoleField::Owner => constant(Field::Roles(field)),
+        }
+    }
+}
+
+impl Entry for CookieEntry {
+    fn held(&self, field: Field) -> Held {
+        let Field::Cookies(field) = field else { return Held::Missing };
+        match field {
+            CookieField::Uuid => Held::One(Scalar::Id(self.credential.id.uuid())),
+            CookieField::Authid => text(self.login.as_str()),
+            CookieField::Authrole => text(self.role.as_str()),
+            CookieField::Created => Held::One(Scalar::Int(self.credential.created.micros())),
+            CookieField::Expires => Held::One(Scalar::Int(self.credential.expires.at.micros())),
+            CookieField::Origin => text(&self.credential.origin),
+            CookieField::Owner => constant(Field::Cookies(field)),
+        }
+    }
+}
+
+impl Entry for OtpEntry {
+    fn held(&self, field: Field) -> Held {
+        let Field::Otps(field) = field else { return Held::Missing };
+        let credential = &self.credential;
+        match field {
+            OtpField::Uuid => Held::One(Scalar::Id(credential.id.uuid())),
+            OtpField::Origin => text(&credential.origin),
+            OtpField::Expires => Held::One(Scalar::Int(credential.expires.at.micros())),
+            OtpField::Permissions => rules(&credential.permissions),
+            OtpField::Key => Held::One(Scalar::Digest(*credential.digest.as_bytes())),
+            OtpField::Owner | OtpField::OwnerUuid => Held::One(Scalar::Id(credential.owner.uuid())),
+            OtpField::Login | OtpField::OwnerLogin => text(self.login.as_str()),
+        }
+    }
+}
+
+fn constant(field: Field) -> Held {
+    match field.kind() {
+        Kind::Constant(found) => text(found),
+        _ => Held::Missing,
+    }
+}

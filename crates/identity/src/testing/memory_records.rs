@@ -1,0 +1,82 @@
+//! Queries in memory: every record is looked at.
+
+use super::{Execute, State};
+use crate::records::entry::{CookieEntry, Entry, OtpEntry, RoleEntry, UserEntry};
+use crate::records::{Collection, FoundRecords, Gate, Query, QueryRecords, Records, RecordsLimit, page_of};
+use crate::repository::{FindProfile, FindUser};
+use crate::role::Role;
+use crate::{Credential, CredentialKind, RoleId, Timestamp, UserId};
+use uuid::Uuid;
+
+impl State {
+    fn live(&self, kind: CredentialKind, now: Timestamp) -> Vec<Credential> {
+        let is_live = |one: &&Credential| one.kind == kind && one.spent.is_none() && one.expires.at >= now;
+        let mut live: Vec<Credential> = self.credentials.iter().filter(is_live).cloned().collect();
+        live.sort_by_key(|one| one.id);
+        live
+    }
+
+    fn user_entries(&mut self, now: Timestamp) -> Vec<UserEntry> {
+        let ids: Vec<UserId> = self.users.values().map(|user| user.id).collect();
+        let otps = self.live(CredentialKind::Otp, now);
+        let entry = |id| {
+            let record = FindProfile { who: FindUser::ById(id) }.execute(self)?;
+            Some(UserEntry { record, otps: otps.iter().filter(|otp| otp.owner == id).cloned().collect() })
+        };
+        ids.into_iter().filter_map(entry).collect()
+    }
+
+    /// Roles have no ids here; they get some by their place.
+    fn role_entries(&self) -> Vec<RoleEntry> {
+        let entry = |(at, (name, rules)): (u128, _)| RoleEntry {
+            id: RoleId::from_uuid(Uuid::from_u128(at)),
+            role: Role { name: Clone::clone(name), rules: Clone::clone(rules) },
+        };
+        (1..).zip(self.roles.iter()).map(entry).collect()
+    }
+}
+
+/// Those within the gate and the filter, sorted, and cut to a page.
+fn found<E: Entry + Clone>(
+    entries: Vec<E>,
+    query: &Query,
+    is_within: impl Fn(&E) -> bool,
+    records: impl Fn(Vec<E>) -> Records,
+) -> FoundRecords {
+    let within: Vec<E> = entries.into_iter().filter(is_within).collect();
+    let (hits, page) = page_of(&within, query);
+    if page.len() > RecordsLimit::Records.max() {
+        return FoundRecords::TooMuch(RecordsLimit::Records);
+    }
+    FoundRecords::Page { hits, records: records(page) }
+}
+
+impl Execute for QueryRecords {
+    fn execute(self, state: &mut State) -> FoundRecords {
+        let is_own = |id: UserId| self.gate == Gate::All || self.gate == Gate::Own(id);
+        let is_all = self.gate == Gate::All;
+        let query = &self.query;
+        let owner =
+            |state: &State, one: &Credential| state.users.values().find(|user| user.id == one.owner).cloned().unwrap();
+        match query.collection {
+            Collection::Users => {
+                let users = state.user_entries(self.now);
+                found(users, query, |user| is_own(user.record.user.id), Records::Users)
+            }
+            Collection::Roles => found(state.role_entries(), query, |_| is_all, Records::Roles),
+            Collection::Cookies => {
+                let entry = |credential: Credential| {
+                    let user = owner(state, &credential);
+                    CookieEntry { credential, login: user.login, role: user.role }
+                };
+                let cookies = state.live(CredentialKind::Cookie, self.now).into_iter().map(entry).collect();
+                found(cookies, query, |_| is_all, Records::Cookies)
+            }
+            Collection::Otps => {
+                let entry = |credential: Credential| OtpEntry { login: owner(state, &credential).login, credential };
+                let otps = state.live(CredentialKind::Otp, self.now).into_iter().map(entry).collect();
+                found(otps, query, |otp| is_own(otp.credential.owner), Records::Otps)
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Queries on records: one builder for every collection.
+//!
+//! **Invariant:** what is compared with is a value, never a part of the statement; names of columns come from `columns.rs`
+//! alone. The gate is a condition like the filter's, so that neither records nor their number tell of others.
+
+mod builder;
+mod columns;
+
+use countersign_identity::records::entry::{CookieEntry, OtpEntry, RoleEntry, UserEntry};
+use countersign_identity::records::{Collection, FoundRecords, Gate, Query, QueryRecords, Records, RecordsLimit};
+use countersign_identity::role::{Role, RoleName};
+use countersign_identity::{Credential, CredentialKind, LoginName, RoleId, UserId};
+use uuid::Uuid;
+
+use super::{credentials, profiles, roles};
+use crate::error::TxError;
+use crate::record::Record;
+use crate::tx::{Execute, Tx};
+use crate::value::{Param, Row};
+use builder::Builder;
+
+/// The columns of a collection's records, and where they are.
+fn source(collection: Collection) -> &'static str {
+    const OTPS: &str = concat!(
+        "SELECT ",
+        credentials::columns!(),
+        ", (SELECT users.login FROM users WHERE users.id = credentials.owner) FROM credentials"
+    );
+    const COOKIES: &str = concat!(
+        "SELECT ",
+        credentials::columns!(),
+        ", (SELECT users.login FROM users WHERE users.id = credentials.owner)",
+        ", (SELECT users.role FROM users WHERE users.id = credentials.owner) FROM credentials"
+    );
+    match collection {
+        // Read by a statement of `profiles`.
+        Collection::Users => "",
+        Collection::Roles => "SELECT roles.name, roles.id FROM roles",
+        Collection::Otps => OTPS,
+        Collection::Cookies => COOKIES,
+    }
+}
+
+/// The table, and the columns of the order of its key.
+fn table(collection: Collection) -> (&'static str, &'static str) {
+    match collection {
+        Collection::Users => ("users", "users.login"),
+        Collection::Roles => ("roles", "roles.name"),
+        Collection::Otps | Collection::Cookies => ("credentials", "credentials.id"),
+    }
+}
+
+/// The kind of credential that a collection holds, if it holds such.
+fn kind(collection: Collection) -> Option<CredentialKind> {
+    match collection {
+        Collection::Otps => Some(CredentialKind::Otp),
+        Collection::Cookies => Some(CredentialKind::Cookie),
+        Collection::Users | Collection::Roles => None,
+    }
+}
+
+/// The column that says whose a record is; `None`: nobody's.
+fn owner(collection: Collection) -> Option<&'static str> {
+    match collection {
+        Collection::Users => Some("users.id"),
+        Collection::Otps => Some("credentials.owner"),
+        Collection::Roles | Collection::Cookies => None,
+    }
+}
+
+/// The conditions of a query.
+fn conditions(operation: &QueryRecords) -> Builder<'_> {
+    let Query { collection, filter, .. } = &operation.query;
+    let mut builder = Builder::default();
+    if let Some(kind) = kind(*collection) {
+        builder.and("credentials.kind = $ AND credentials.spent_at IS NULL", Param::Text(kind.name()));
+        builder.and("credentials.expires_at >= $", Param::Int(operation.now.micros()));
+    }
+    if let Gate::Own(id) = operation.gate {
+        match owner(*collection) {
+            Some(column) => builder.and(&format!("{column} = $"), Param::Id(id.uuid())),
+            None => builder.nothing(),
+        }
+    }
+    builder.filter(filter);
+    builder
+}
+
+impl Execute for QueryRecords {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<FoundRecords, TxError> {
+        let Query { collection, sort, limit, page_index, .. } = &self.query;
+        let ((table, key), mut builder) = (table(*collection), conditions(self));
+        let sql = format!("SELECT COUNT(*) FROM {table} {}", builder.sql());
+        let counted = tx.query_once(&sql, &builder.params()).await?.into_iter().next();
+        let record = Record::new(table, counted.unwrap_or_default());
+        let hits = u64::try_from(record.key_int()?).map_err(|error| record.corrupt("count", error))?;
+        let skipped = limit.map_or(0, |limit| u64::from(limit).saturating_mul(u64::from(*page_index)));
+        let count = hits.saturating_sub(skipped).min(limit.map_or(u64::MAX, u64::from));
+        let count = match usize::try_from(count) {
+            Ok(count) if count <= RecordsLimit::Records.max() => i64::try_from(count).unwrap_or(i64::MAX),
+            _ => return Ok(FoundRecords::TooMuch(RecordsLimit::Records)),
+        };
+        let rest = format!("{} {}", builder.sql(), columns::order(sort, key));
+        let limit = builder.bind(Param::Int(count));
+        let offset = builder.bind(Param::Int(i64::try_from(skipped).unwrap_or(i64::MAX)));
+        let rest = format!("{rest} LIMIT {limit} OFFSET {offset}");
+        let sql = match collection {
+            Collection::Users => profiles::with_factor(&rest),
+            other => format!("{} {rest}", source(*other)),
+        };
+        let rows = tx.query_once(&sql, &builder.params()).await?;
+        let records = match collection {
+            Collection::Users => {
+                let Some(users) = users(tx, self, rows).await? else {
+                    return Ok(FoundRecords::TooMuch(RecordsLimit::Embedded));
+                };
+                Records::Users(users)
+            }
+            Collection::Roles => Records::Roles(with_rules(tx, rows).await?),
+            Collection::Otps => Records::Otps(rows.into_iter().map(otp).collect::<Result<_, _>>()?),
+            Collection::Cookies => Records::Cookies(rows.into_iter().map(cookie).collect::<Result<_, _>>()?),
+        };
+        Ok(FoundRecords::Page { hits, records })
+    }
+}
+
+/// Placeholders for so many values behind those that are bound: `$2, $3`.
+fn list<'a>(builder: &mut Builder<'a>, values: impl IntoIterator<Item = Param<'a>>) -> String {
+    let placeholders: Vec<String> = values.into_iter().map(|value| builder.bind(value)).collect();
+    placeholders.join(", ")
+}
+
+/// Users with what belongs to them; `None`: that is too much.
+async fn users<T: Tx>(tx: &mut T, operation: &QueryRecords, rows: Vec<Row>) -> Result<Option<Vec<UserEntry>>, TxError> {
+    let mut users = Vec::with_capacity(rows.len());
+    for row in rows {
+        users.push(UserEntry { record: profiles::record(row, tx.keyring())?, otps: Vec::new() });
+    }
+    if users.is_empty() {
+        return Ok(Some(users));
+    }
+    let ids: Vec<UserId> = users.iter().map(|entry| entry.record.user.id).collect();
+    let mut builder = Builder::default();
+    let kind = builder.bind(Param::Text(CredentialKind::Otp.name()));
+    let now = builder.bind(Param::Int(operation.now.micros()));
+    let owners = list(&mut builder, ids.iter().map(|id| Param::Id(id.uuid())));
+    let max = RecordsLimit::Embedded.max();
+    let limit = builder.bind(Param::Int(i64::try_from(max).unwrap_or(i64::MAX).saturating_add(1)));
+    let columns = credentials::columns!();
+    let sql = format!(
+        "SELECT {columns} FROM credentials WHERE owner IN ({owners}) AND kind = {kind} AND spent_at IS NULL \
+         AND expires_at >= {now} ORDER BY created_at, id LIMIT {limit}"
+    );
+    let found = tx.query_once(&sql, &builder.params()).await?;
+    if found.len() > max {
+        return Ok(None);
+    }
+    for row in found {
+        let otp: Credential = credentials::credential(row)?;
+        if let Some(entry) = users.iter_mut().find(|entry| entry.record.user.id == otp.owner) {
+            entry.otps.push(otp);
+        }
+    }
+    Ok(Some(users))
+}
+
+/// Roles with their rules.
+async fn with_rules<T: Tx>(tx: &mut T, rows: Vec<Row>) -> Result<Vec<RoleEntry>, TxError> {
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut record = Record::new("roles", row);
+        let name = RoleName::parse(record.key_text()?).map_err(|error| record.corrupt("name", error))?;
+        let id = RoleId::from_uuid(Uuid::from_bytes(record.bytes("id")?));
+        entries.push(RoleEntry { id, role: Role { name, rules: Vec::new() } });
+    }
+    let names: Vec<String> = entries.iter().map(|entry| entry.role.name.to_string()).collect();
+    let mut builder = Builder::default();
+    let names = list(&mut builder, names.iter().map(|name| Param::Text(name)));
+    if names.is_empty() {
+        return Ok(entries);
+    }
+    let sql = format!("SELECT role, pattern, rights FROM role_rules WHERE role IN ({names}) ORDER BY role, pattern");
+    for row in tx.query_once(&sql, &builder.params()).await? {
+        let mut record = Record::new("role_rules", row);
+        let rule = roles::rule(&mut record)?;
+        let role = record.key_text()?;
+        if let Some(entry) = entries.iter_mut().find(|entry| entry.role.name.as_str() == role) {
+            entry.role.rules.push(rule);
+        }
+    }
+    Ok(entries)
+}
+
+/// The last column of a row that stands behind those of another record, as text.
+fn last<V, E: std::fmt::Display>(row: &mut Row, parse: impl FnOnce(&str) -> Result<V, E>) -> Result<V, TxError> {
+    let record = Record::new("users", row.pop().into_iter().collect());
+    parse(record.key_text()?).map_err(|error| record.corrupt("text", error))
+}
+
+fn otp(mut row: Row) -> Result<OtpEntry, TxError> {
+    let login = last(&mut row, LoginName::parse)?;
+    Ok(OtpEntry { credential: credentials::credential(row)?, login })
+}
+
+fn cookie(mut row: Row) -> Result<CookieEntry, TxError> {
+    let role = last(&mut row, RoleName::parse)?;
+    let login = last(&mut row, LoginName::parse)?;
+    Ok(CookieEntry { credential: credentials::credential(row)?, login, role })
+}

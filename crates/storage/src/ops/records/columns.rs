@@ -1,0 +1,82 @@
+//! Where the fields of records are.
+
+use countersign_identity::records::{CookieField, Direction, Field, OtpField, RoleField, Sort, UserField};
+
+/// A field as SQL.
+pub struct Column {
+    /// The expression.
+    pub sql: &'static str,
+    /// Whether it can be null.
+    pub is_nullable: bool,
+}
+
+const fn always(sql: &'static str) -> Option<Column> {
+    Some(Column { sql, is_nullable: false })
+}
+
+const fn nullable(sql: &'static str) -> Option<Column> {
+    Some(Column { sql, is_nullable: true })
+}
+
+const OWNER_LOGIN: &str = "(SELECT users.login FROM users WHERE users.id = credentials.owner)";
+const OWNER_ROLE: &str = "(SELECT users.role FROM users WHERE users.id = credentials.owner)";
+
+/// The column of a field; `None` for rules, and for what is the same in every record.
+pub fn column(field: Field) -> Option<Column> {
+    match field {
+        Field::Users(field) => match field {
+            UserField::Login => always("users.login"),
+            UserField::Enabled => always("users.enabled"),
+            UserField::Role => always("users.role"),
+            UserField::Email => nullable("users.email"),
+            UserField::EmailDigest => nullable("users.email_digest"),
+            UserField::Upn => nullable("users.upn"),
+            UserField::Name => nullable("users.display_name"),
+            // Without a name it is empty rather than null.
+            UserField::NameFolded => {
+                nullable("(CASE WHEN users.display_name IS NULL THEN NULL ELSE users.display_name_folded END)")
+            }
+            UserField::Uuid => always("users.id"),
+            UserField::Source | UserField::Owner => None,
+        },
+        Field::Roles(field) => match field {
+            RoleField::Role => always("roles.name"),
+            RoleField::Uuid => always("roles.id"),
+            RoleField::Permissions | RoleField::Owner => None,
+        },
+        Field::Cookies(field) => match field {
+            CookieField::Uuid => always("credentials.id"),
+            CookieField::Authid => always(OWNER_LOGIN),
+            CookieField::Authrole => always(OWNER_ROLE),
+            CookieField::Created => always("credentials.created_at"),
+            CookieField::Expires => always("credentials.expires_at"),
+            CookieField::Origin => always("credentials.origin"),
+            CookieField::Owner => None,
+        },
+        Field::Otps(field) => match field {
+            OtpField::Uuid => always("credentials.id"),
+            OtpField::Origin => always("credentials.origin"),
+            OtpField::Expires => always("credentials.expires_at"),
+            OtpField::Key => always("credentials.digest"),
+            OtpField::Owner | OtpField::OwnerUuid => always("credentials.owner"),
+            OtpField::Login | OtpField::OwnerLogin => always(OWNER_LOGIN),
+            OtpField::Permissions => None,
+        },
+    }
+}
+
+/// `ORDER BY`: what is missing comes before everything else. The key makes it one order only.
+pub fn order(sort: &[Sort], key: &str) -> String {
+    let by = |sort: &Sort| {
+        let Column { sql, is_nullable } = column(sort.field)?;
+        let direction = match (sort.direction, is_nullable) {
+            (Direction::Ascending, false) => "ASC",
+            (Direction::Ascending, true) => "ASC NULLS FIRST",
+            (Direction::Descending, false) => "DESC",
+            (Direction::Descending, true) => "DESC NULLS LAST",
+        };
+        Some(format!("{sql} {direction}"))
+    };
+    let keys: Vec<String> = sort.iter().filter_map(by).chain([key.to_owned()]).collect();
+    format!("ORDER BY {}", keys.join(", "))
+}
