@@ -2,6 +2,7 @@
 
 use countersign_identity::metadata::{MetadataEntry, MetadataValue};
 use countersign_identity::permission::Rule;
+use countersign_identity::records::entry::{CookieEntry, RoleEntry, UserEntry};
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::{Credential, LoginName, Secret, UserId};
 use countersign_wamp::{Dict, Value};
@@ -20,6 +21,51 @@ pub fn otp(credential: &Credential, login: &LoginName, plaintext: Option<&Secret
         .with("owner", credential.owner.to_bus())
         .with("plaintext_key", plaintext.map(Secret::expose))
         .with("login", login.as_str())
+}
+
+/// Whose records those are that belong to nobody in particular.
+const ROOT: &str = "%root";
+
+/// A user, with what belongs to it. The hash of the password is never there.
+pub fn user(entry: &UserEntry) -> Dict {
+    let (user, profile) = (&entry.record.user, &entry.record.profile);
+    let otps: Vec<Value> = entry.otps.iter().map(|credential| otp(credential, &user.login, None).into()).collect();
+    Dict::new()
+        .with("login", user.login.as_str())
+        .with("enabled", user.standing.enabled)
+        .with("role", user.role.as_str())
+        .with("source", "local")
+        .with("password", Value::Null)
+        .with("email", profile.email.as_ref().map(|email| email.text.as_str()))
+        .with("upn", profile.upn.as_deref())
+        .with("name", profile.names.display.as_deref())
+        .with("uuid", user.id.to_bus())
+        .with("owner", ROOT)
+        .with("apikeys", Vec::<Value>::new())
+        .with("metadata", Vec::<Value>::new())
+        .with("otps", otps)
+}
+
+/// A role.
+pub fn role(entry: &RoleEntry) -> Dict {
+    Dict::new()
+        .with("role", entry.role.name.as_str())
+        .with("permissions", rules(&entry.role.rules))
+        .with("uuid", entry.id.to_bus())
+        .with("owner", ROOT)
+}
+
+/// A cookie, without anything by which it could be used.
+pub fn cookie(entry: &CookieEntry) -> Dict {
+    let CookieEntry { credential, login, role } = entry;
+    Dict::new()
+        .with("uuid", credential.id.to_bus())
+        .with("authid", login.as_str())
+        .with("authrole", role.as_str())
+        .with("created", credential.created.to_rfc3339())
+        .with("expires", credential.expires.to_iso8601())
+        .with("origin", credential.origin.as_str())
+        .with("owner", ROOT)
 }
 
 /// Rules: a list of `{uri, perms}`.

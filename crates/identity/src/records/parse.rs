@@ -126,8 +126,8 @@ impl<'a> Reader<'a> {
         };
         let condition = Condition { field, test };
         let node = match field.kind() {
-            Kind::Constant(text) => {
-                let answer = condition.answer(&Held::One(Scalar::Text(text.to_owned())));
+            Kind::Constant(always) => {
+                let answer = condition.answer(&Held::One(Scalar::Text(always.to_owned())));
                 self.is_unanswerable |= answer.is_none();
                 Node::Constant(answer == Some(true))
             }

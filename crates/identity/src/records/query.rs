@@ -263,8 +263,8 @@ impl<R: Repository> Identity<R> {
             collection,
             filter: Reader::new(collection, &self.settings.pepper).filter(&request.conditions)?,
             sort: sort(collection, &request.sort)?,
-            limit: number(&request.limit).ok_or(QueryError::Limit)?.filter(|limit| *limit > 0),
-            page_index: number(&request.page_index).ok_or(QueryError::PageIndex)?.unwrap_or_default(),
+            limit: number(&request.limit).map_err(|_| QueryError::Limit)?.filter(|limit| *limit > 0),
+            page_index: number(&request.page_index).map_err(|_| QueryError::PageIndex)?.unwrap_or_default(),
         };
         let (limit, page_index) = (query.limit, query.page_index);
         match self.repository.run(QueryRecords { query, gate, now }).await? {
@@ -294,12 +294,15 @@ impl<R: Repository> Identity<R> {
     }
 }
 
-/// A number that needn't be given; `None`: it is none.
-fn number(input: &Input) -> Option<Option<u32>> {
+/// What was given is no such number.
+struct NoNumber;
+
+/// A number that needn't be given.
+fn number(input: &Input) -> Result<Option<u32>, NoNumber> {
     match input {
-        Input::Null => Some(None),
-        Input::Int(number) => u32::try_from(*number).ok().map(Some),
-        _ => None,
+        Input::Null => Ok(None),
+        Input::Int(number) => u32::try_from(*number).map(Some).map_err(|_| NoNumber),
+        _ => Err(NoNumber),
     }
 }
 

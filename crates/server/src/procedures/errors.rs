@@ -1,6 +1,7 @@
 //! Which error a caller sees. Rules have errors of their own; the files below, one for a group of procedures, are the table
 //! from those to a [`Failure`], and [`ErrorUris`] knows the URI of each kind.
 
+mod db;
 mod directory;
 mod elevation;
 mod metadata;

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod auth;
+mod db;
 mod description;
 mod directory;
 mod elevation;
@@ -94,8 +95,14 @@ struct Call {
 }
 
 /// Every procedure, by groups.
-const GROUPS: &[&[Procedure]] =
-    &[auth::PROCEDURES, elevation::PROCEDURES, otp::PROCEDURES, metadata::PROCEDURES, directory::PROCEDURES];
+const GROUPS: &[&[Procedure]] = &[
+    auth::PROCEDURES,
+    elevation::PROCEDURES,
+    otp::PROCEDURES,
+    db::PROCEDURES,
+    metadata::PROCEDURES,
+    directory::PROCEDURES,
+];
 
 /// The procedures, registered or ready to be.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ mod cli;
 mod client;
 mod cookies;
 mod crash;
+mod db;
 mod directory;
 mod doors;
 mod elevation;

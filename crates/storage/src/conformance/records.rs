@@ -75,7 +75,7 @@ async fn stored<R: Repository>(repository: &R, dice: &mut Dice) {
         let name = format!("{}{count}", ["a", "ab", "b", "ba%", "b_"][dice.index(5)]);
         let address = optional(dice, |dice| format!("{}@x{}", text(dice), dice.below(3)));
         let email = address.map(|text| {
-            let number = text.len() as u32;
+            let number = u32::try_from(text.len()).unwrap();
             Email { text, digest: digest(1_000 + number), is_sealed: dice.below(3) == 0 }
         });
         let profile = Profile {
@@ -252,8 +252,8 @@ pub async fn shows_what_can_still_be_used<R: Repository>(repository: Arc<R>) {
     let cookie = Credential { kind: CredentialKind::Cookie, ..otp(3, "alice") };
     minted(repository, [cookie.clone()]).await;
     let (spend, entry) = (event(Audited::OtpSpend), event(Audited::Login));
-    let spent = repository.run(SpendCredential { digest: digest(1), now: NOW, spend, login: entry }).await.unwrap();
-    assert!(matches!(spent, SpendOutcome::Spent { .. }));
+    let outcome = repository.run(SpendCredential { digest: digest(1), now: NOW, spend, login: entry }).await.unwrap();
+    assert!(matches!(outcome, SpendOutcome::Spent { .. }));
     let (hits, found) = ask(repository, all(Collection::Otps), Gate::All).await;
     let found = otps(found);
     assert_eq!((hits, found.len()), (1, 1));

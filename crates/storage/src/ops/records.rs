@@ -185,8 +185,8 @@ async fn with_rules<T: Tx>(tx: &mut T, rows: Vec<Row>) -> Result<Vec<RoleEntry>,
     for row in tx.query_once(&sql, &builder.params()).await? {
         let mut record = Record::new("role_rules", row);
         let rule = roles::rule(&mut record)?;
-        let role = record.key_text()?;
-        if let Some(entry) = entries.iter_mut().find(|entry| entry.role.name.as_str() == role) {
+        let name = record.key_text()?;
+        if let Some(entry) = entries.iter_mut().find(|entry| entry.role.name.as_str() == name) {
             entry.role.rules.push(rule);
         }
     }

@@ -248,6 +248,7 @@ fn read_update(call: &Call) -> Result<(UserUpdate, FactorUpdate), Refusal> {
             Some(Field::Set(given)) if !given.is_empty() => Field::Set(call.app.identity.email(&given)?),
             Some(_) => Field::Clear,
         },
+        upn: Field::Keep,
         display: name("display_name")?,
         first: name("first_name")?,
         middle: name("middle_name")?,

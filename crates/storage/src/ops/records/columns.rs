@@ -10,12 +10,12 @@ pub struct Column {
     pub is_nullable: bool,
 }
 
-const fn always(sql: &'static str) -> Option<Column> {
-    Some(Column { sql, is_nullable: false })
+const fn always(sql: &'static str) -> Column {
+    Column { sql, is_nullable: false }
 }
 
-const fn nullable(sql: &'static str) -> Option<Column> {
-    Some(Column { sql, is_nullable: true })
+const fn nullable(sql: &'static str) -> Column {
+    Column { sql, is_nullable: true }
 }
 
 const OWNER_LOGIN: &str = "(SELECT users.login FROM users WHERE users.id = credentials.owner)";
@@ -23,7 +23,7 @@ const OWNER_ROLE: &str = "(SELECT users.role FROM users WHERE users.id = credent
 
 /// The column of a field; `None` for rules, and for what is the same in every record.
 pub fn column(field: Field) -> Option<Column> {
-    match field {
+    let column = match field {
         Field::Users(field) => match field {
             UserField::Login => always("users.login"),
             UserField::Enabled => always("users.enabled"),
@@ -37,12 +37,12 @@ pub fn column(field: Field) -> Option<Column> {
                 nullable("(CASE WHEN users.display_name IS NULL THEN NULL ELSE users.display_name_folded END)")
             }
             UserField::Uuid => always("users.id"),
-            UserField::Source | UserField::Owner => None,
+            UserField::Source | UserField::Owner => return None,
         },
         Field::Roles(field) => match field {
             RoleField::Role => always("roles.name"),
             RoleField::Uuid => always("roles.id"),
-            RoleField::Permissions | RoleField::Owner => None,
+            RoleField::Permissions | RoleField::Owner => return None,
         },
         Field::Cookies(field) => match field {
             CookieField::Uuid => always("credentials.id"),
@@ -51,7 +51,7 @@ pub fn column(field: Field) -> Option<Column> {
             CookieField::Created => always("credentials.created_at"),
             CookieField::Expires => always("credentials.expires_at"),
             CookieField::Origin => always("credentials.origin"),
-            CookieField::Owner => None,
+            CookieField::Owner => return None,
         },
         Field::Otps(field) => match field {
             OtpField::Uuid => always("credentials.id"),
@@ -60,9 +60,10 @@ pub fn column(field: Field) -> Option<Column> {
             OtpField::Key => always("credentials.digest"),
             OtpField::Owner | OtpField::OwnerUuid => always("credentials.owner"),
             OtpField::Login | OtpField::OwnerLogin => always(OWNER_LOGIN),
-            OtpField::Permissions => None,
+            OtpField::Permissions => return None,
         },
-    }
+    };
+    Some(column)
 }
 
 /// `ORDER BY`: what is missing comes before everything else. The key makes it one order only.
