@@ -62,9 +62,20 @@ impl<'a> Reader<'a> {
         Self { collection, pepper, conditions: 0, values: 0, is_unanswerable: false }
     }
 
-    /// Reads the whole.
+    /// Reads the whole: filters that all have to hold, as programs of the bus send them, or one filter.
     pub(super) fn filter(mut self, input: &Input) -> Result<Filter, QueryError> {
-        let root = self.node(input, 1)?.unwrap_or(Node::All(Vec::new()));
+        let filters = match input {
+            Input::List(filters) if filters.iter().all(|filter| matches!(filter, Input::List(_))) => filters,
+            one => std::slice::from_ref(one),
+        };
+        let mut nodes = Vec::new();
+        for filter in filters {
+            nodes.extend(self.node(filter, 1)?);
+        }
+        let root = match <[Node; 1]>::try_from(nodes) {
+            Ok([one]) => one,
+            Err(nodes) => Node::All(nodes),
+        };
         Ok(Filter { root, is_unanswerable: self.is_unanswerable })
     }
 

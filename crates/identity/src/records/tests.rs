@@ -107,6 +107,19 @@ fn combiners_nest_and_nothing_asks_for_nothing() {
 }
 
 #[test]
+fn filters_in_a_list_have_to_hold_all() {
+    let login = |operator: &str, value| is("login", operator, value);
+    check(list([login("=", text(ZOE))]), &[ZOE]);
+    check(list([login("like", text("o")), is("enabled", "=", Input::Truth(true))]), &[TRUST, ZOE]);
+    check(list([login("=", text(ZOE)), login("=", text(TRUST))]), &[]);
+    let either = joined("OR", [login("=", text(ZOE)), login("=", text(KRISTEN))]);
+    check(list([either, list([]), login("like", text("o"))]), &[ZOE]);
+    check(list([list([]), list([])]), &ALL);
+    // Only the outermost list is one of filters.
+    refused(list([list([list([]), list([])])]), "cannot be grokked");
+}
+
+#[test]
 fn a_record_that_a_condition_has_no_answer_for_is_left_out_whole() {
     // Nobody has a name here, and a login name is no number.
     for unanswerable in [
