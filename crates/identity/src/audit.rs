@@ -162,6 +162,8 @@ names! {
         UnknownUser = "unknown_user",
         /// The user is not enabled.
         UserDisabled = "user_disabled",
+        /// The user may not log in from there.
+        AddressNotListed = "address_not_listed",
         /// The user's sign-up is not confirmed.
         NotConfirmed = "not_confirmed",
         /// The user is not approved.

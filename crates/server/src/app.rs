@@ -6,7 +6,7 @@ use std::time::Instant;
 use countersign_identity::audit::Reason;
 use countersign_identity::login::{
     Attempt, CertificateHolder, Claim, CodeNeeded, CookieLogin, CookieValue, ElevationError, LoggedIn, LoginError,
-    Purpose,
+    PasswordPool as _, Purpose,
 };
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::sign_on::{SignIn, SignedIn};
@@ -185,7 +185,7 @@ impl App {
     ) -> Result<L, LoginError> {
         let address = claim.context.address;
         if self.is_exempt(address) {
-            return rules.await;
+            return self.where_listed(claim, rules).await;
         }
         // What can't be a login name shares one bucket, so that long names can't fill memory.
         let login = LoginName::parse(claim.login).map_or_else(|_| String::new(), |name| name.as_str().to_owned());
@@ -202,11 +202,26 @@ impl App {
                 return Err(LoginError::Refused(Reason::Throttled));
             }
         }
-        let result = rules.await;
+        let result = self.where_listed(claim, rules).await;
         if let Err(LoginError::Refused(reason)) = &result {
             self.throttle().failed(Instant::now(), address, &login, *reason);
         }
         result
+    }
+
+    /// Lets the rules decide about who may log in from there. Anybody else has to wait as long as somebody unknown.
+    async fn where_listed<L>(
+        &self,
+        claim: &Claim<'_>,
+        rules: impl Future<Output = Result<L, LoginError>> + Send,
+    ) -> Result<L, LoginError> {
+        let is_needed = self.config.login.reject_if_not_listed;
+        if self.config.user_address_list.admits(claim.login, claim.context.address, is_needed) {
+            return rules.await;
+        }
+        let _ = self.passwords.verify(None, Secret::new(claim.login)).await;
+        self.identity.record_refused_login(claim, Reason::AddressNotListed, now()).await?;
+        Err(LoginError::Refused(Reason::AddressNotListed))
     }
 
     /// Whether a credential is good, for a session that asks: what a login by ticket looks at, slowed as a login is.

@@ -3,6 +3,7 @@
 //! Unknown keys are errors, so that a typing mistake doesn't quietly mean the default. Every
 //! limit has its unit in its name.
 
+mod addresses;
 mod audit;
 mod dead;
 mod ldap;
@@ -30,6 +31,7 @@ use countersign_wamp::{DecodeLimits, MatchPolicy, Uri, UriRules};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+pub use self::addresses::UserAddressList;
 pub use self::audit::AuditConfig;
 pub use self::ldap::LdapConfig;
 #[cfg(test)]
@@ -88,6 +90,8 @@ pub struct Config {
     pub apps: AppsConfig,
     /// Sign-on: what is told at a login.
     pub login: LoginConfig,
+    /// From where users may log in.
+    pub user_address_list: UserAddressList,
     /// Sign-on: how long sessions live.
     pub session: SessionConfig,
     /// Sign-on: sessions and second factors.

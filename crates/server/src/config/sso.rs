@@ -86,6 +86,8 @@ impl AppsConfig {
 #[serde(deny_unknown_fields, default)]
 #[expect(clippy::struct_excessive_bools, reason = "one switch for each case")]
 pub struct LoginConfig {
+    /// Whether users may log in only where `[user_address_list]` has them.
+    pub reject_if_not_listed: bool,
     /// That the user is locked.
     pub inform_if_locked: bool,
     /// That the sign-up is not confirmed.
@@ -99,6 +101,7 @@ pub struct LoginConfig {
 impl Default for LoginConfig {
     fn default() -> Self {
         Self {
+            reject_if_not_listed: false,
             inform_if_locked: false,
             inform_if_not_confirmed: false,
             inform_if_not_approved: false,

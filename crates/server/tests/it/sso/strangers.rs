@@ -6,7 +6,7 @@ use countersign_testkit::Door;
 use serde_json::json;
 
 use super::{LOGIN, SUPER, send};
-use crate::support::{Answer, PASSWORD, reach, server_with, try_ticket};
+use crate::support::{Answer, PASSWORD, audit, reach, server_with, try_ticket};
 
 const LOCKED: &str = "locked1";
 const PENDING: &str = "pending1";
@@ -41,4 +41,28 @@ async fn unknown_wrong_locked_and_unapproved_are_answered_with_the_same_bytes() 
         assert_eq!(try_ticket(&options, login, password).await, Answer::Denied, "{login}");
     }
     assert_eq!((answers.len(), lengths.len()), (1, 1), "{answers:?}");
+}
+
+#[tokio::test]
+async fn who_may_not_log_in_from_there_is_answered_like_a_stranger_at_every_door() {
+    let list = format!("[user_address_list]\n{LOGIN} = '192.0.2.0/24'\n{SUPER} = ['127.0.0.0/8']\n");
+    let server = server_with(&list).start().await;
+    for login in [LOGIN, SUPER] {
+        server.add_user(login, "frontend", PASSWORD).await;
+    }
+    let reply = async |login: &str| {
+        let fields = json!({"username": login, "password": PASSWORD, "cid": "the-same"});
+        let reply = send(&server, "POST", "/user/login", fields).await;
+        (reply.status, reply.text())
+    };
+    assert_eq!(reply(LOGIN).await, reply("nobody").await);
+    assert_eq!(reply(SUPER).await.0, 200);
+    for door in [Door::Http, Door::Tcp, Door::Unix] {
+        assert_eq!(try_ticket(&reach(&server, door), LOGIN, PASSWORD).await, Answer::Denied, "{door:?}");
+    }
+    assert!(matches!(try_ticket(&reach(&server, Door::Tcp), SUPER, PASSWORD).await, Answer::Welcome(_)));
+    // The Unix socket has to be named.
+    assert_eq!(try_ticket(&reach(&server, Door::Unix), SUPER, PASSWORD).await, Answer::Denied);
+    let rows = audit(&server, &["--target", LOGIN]).await;
+    assert!(rows.iter().any(|row| row["reason"] == "address_not_listed"), "{rows:?}");
 }
