@@ -6,12 +6,16 @@
 //!
 //! Absent on purpose: any mode of the server for benchmarks.
 
+mod bounds;
+mod http;
 mod measure;
+mod metric;
 mod plan;
 mod relay;
 mod report;
 mod scenario;
 mod session;
+mod stage;
 mod target;
 mod usage;
 mod wire;
@@ -22,19 +26,22 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use serde_json::json;
 
 use plan::Scenario;
 use report::Row;
-use target::Target;
+use report::machine::Machine;
+use stage::Stage;
 
-/// Measures Countersign beside a bare relay.
+/// Measures Countersign beside a bare relay and other routers.
 #[derive(Debug, Parser)]
 #[command(name = "countersign-bench")]
 struct Arguments {
     /// The program to measure; the one beside this program unless given.
     #[arg(long)]
     server: Option<PathBuf>,
+    /// The program `crossbar`, to be measured too.
+    #[arg(long)]
+    crossbar: Option<PathBuf>,
     /// Only scenarios whose names hold this; may be given more than once.
     #[arg(long)]
     only: Vec<String>,
@@ -47,9 +54,21 @@ struct Arguments {
     /// Writes the figures as JSON into this file.
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Writes machine and table as Markdown into this file, between its marks if it has them.
+    #[arg(long)]
+    markdown: Option<PathBuf>,
+    /// Writes a chart of the rates as SVG into this file.
+    #[arg(long)]
+    svg: Option<PathBuf>,
+    /// Fails if a target is missed.
+    #[arg(long)]
+    check: bool,
     /// Names the scenarios and ends.
     #[arg(long)]
     list: bool,
+    /// Rows in place of a million, for trying out.
+    #[arg(long, hide = true, default_value_t = 1_000_000)]
+    rows: u64,
     /// `relay`: runs the relay only, which is for the bench itself.
     #[arg(hide = true)]
     part: Option<String>,
@@ -90,39 +109,62 @@ async fn bench(arguments: &Arguments) -> io::Result<()> {
         }
         return Ok(());
     }
-    let binary = match &arguments.server {
+    let server = match &arguments.server {
         Some(path) => path.clone(),
         None => std::env::current_exe()?.with_file_name("countersign"),
     };
-    let window = Duration::from_secs(arguments.seconds);
-    let mut rows = Vec::new();
+    let machine = Machine::look(&server, arguments.crossbar.as_deref(), arguments.rounds, arguments.seconds).await;
+    let crossbar = arguments.crossbar.clone();
+    let mut stage = Stage { binary: server, crossbar, rows: arguments.rows, filled: Vec::new() };
+    let mut rows: Vec<Row> = Vec::new();
+    let mut failures = Vec::new();
     for scenario in &scenarios {
-        let mut ours = scenario.row();
-        let mut floor = scenario.row();
-        for round in 1..=arguments.rounds {
-            eprintln!("{} (round {round} of {})", scenario.name, arguments.rounds);
-            // Targets alternate, each fresh, so that what ails the machine for a while ails both.
-            if scenario.has_floor() {
-                let (mut relay, target) = target::relay().await?;
-                add(&mut floor, scenario, &target, window).await?;
-                relay.kill().await?;
-            }
-            let (_server, target) = target::countersign(&binary).await?;
-            add(&mut ours, scenario, &target, window).await?;
+        // The others are worth measuring all the same.
+        if let Err(error) = measure(&mut stage, scenario, arguments, &mut rows).await {
+            eprintln!("{error}");
+            failures.push(error.to_string());
         }
-        rows.extend([floor, ours].into_iter().filter(|row| !row.samples.is_empty()));
+        report(arguments, &machine, &rows)?;
     }
     println!("{}", report::table(&rows));
-    if let Some(path) = &arguments.json {
-        let rows: Vec<_> = rows.iter().map(Row::json).collect();
-        std::fs::write(path, format!("{:#}\n", json!({ "rows": rows })))?;
+    if !failures.is_empty() {
+        return Err(io::Error::other(failures.join("\n")));
+    }
+    if arguments.check && !report::is_all_met(&rows) {
+        return Err(io::Error::other("a target is missed"));
     }
     Ok(())
 }
 
-async fn add(row: &mut Row, scenario: &Scenario, target: &Target, window: Duration) -> io::Result<()> {
-    row.target = target.name;
-    let sample = scenario.measure(target, window).await;
-    row.samples.push(sample.map_err(|error| io::Error::other(format!("{}, {}: {error}", scenario.name, target.name)))?);
+async fn measure(stage: &mut Stage, scenario: &Scenario, arguments: &Arguments, rows: &mut Vec<Row>) -> io::Result<()> {
+    let window = Duration::from_secs(arguments.seconds);
+    let contenders: Vec<_> = scenario.contenders().into_iter().filter(|one| stage.has(*one)).collect();
+    let mut own: Vec<Row> = contenders
+        .iter()
+        .map(|one| Row { scenario: scenario.name.clone(), contender: one.name(), samples: Vec::new() })
+        .collect();
+    for round in 1..=arguments.rounds {
+        eprintln!("{} (round {round} of {})", scenario.name, arguments.rounds);
+        // They alternate, so that what ails the machine for a while ails all.
+        for (contender, row) in contenders.iter().zip(&mut own) {
+            let sample = stage.measure(scenario, *contender, window).await;
+            let named = |error| io::Error::other(format!("{}, {}: {error}", scenario.name, contender.name()));
+            row.samples.push(sample.map_err(named)?);
+        }
+    }
+    rows.extend(own);
+    Ok(())
+}
+
+fn report(arguments: &Arguments, machine: &Machine, rows: &[Row]) -> io::Result<()> {
+    if let Some(path) = &arguments.json {
+        std::fs::write(path, format!("{:#}\n", report::json(machine, rows)))?;
+    }
+    if let Some(path) = &arguments.markdown {
+        report::write_markdown(path, machine, rows)?;
+    }
+    if let Some(path) = &arguments.svg {
+        std::fs::write(path, report::chart::svg(rows))?;
+    }
     Ok(())
 }

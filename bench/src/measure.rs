@@ -8,12 +8,17 @@ use std::time::{Duration, Instant};
 
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::usage;
+use crate::metric::{Metric, Sample, float};
+use crate::target::Target;
+use crate::usage::Usage;
 
 /// The load runs so long before anything is counted.
-const WARM_UP: Duration = Duration::from_millis(500);
+pub const WARM_UP: Duration = Duration::from_millis(500);
 /// Latencies that are kept at most; more are counted, not kept.
 const LATENCIES_MAX: usize = 4_000_000;
+
+/// Fewer commits in the window are the server's own business.
+const COMMITS_MIN: u64 = 10;
 
 /// What the parts of a load write down.
 #[derive(Debug, Default)]
@@ -49,30 +54,17 @@ impl Tally {
     }
 }
 
-/// What happened in the window.
-#[derive(Debug, Clone, Copy)]
-pub struct Figures {
-    /// Operations a second.
-    pub rate: f64,
-    /// Processor time of the server per operation, in nanoseconds.
-    pub server_ns: f64,
-    /// Median latency in microseconds, where the load takes latencies.
-    pub p50_us: Option<f64>,
-    /// The latency that one of a hundred exceeds.
-    pub p99_us: Option<f64>,
-}
-
 /// Runs the parts of a load, each a task, for `window` after a warm-up.
 ///
 /// # Errors
 ///
 /// The first part that fails ends the measurement with its error.
 pub async fn run<F>(
-    pid: u32,
+    target: &Target,
     window: Duration,
     tally: Rc<Tally>,
     parts: impl IntoIterator<Item = F>,
-) -> io::Result<Figures>
+) -> io::Result<Sample>
 where
     F: Future<Output = io::Result<()>> + 'static,
 {
@@ -83,13 +75,13 @@ where
     }
     let watching = async {
         tokio::time::sleep(WARM_UP).await;
-        let (operations, time, began) = (tally.operations(), usage::processor_time(pid)?, Instant::now());
+        let (before, operations, began) = (Usage::of(target).await?, tally.operations(), Instant::now());
         tally.counts.set(true);
         tokio::time::sleep(window).await;
         let (operations, elapsed) = (tally.operations() - operations, began.elapsed());
-        let time = usage::processor_time(pid)?.saturating_sub(time);
+        let used = Usage::of(target).await?.since(&before);
         tally.over.set(true);
-        Ok(figures(operations, elapsed, time, &mut tally.latencies.borrow_mut()))
+        Ok(figures(operations, elapsed, &used, &mut tally.latencies.borrow_mut()))
     };
     local
         .run_until(async {
@@ -112,19 +104,29 @@ async fn first_failure(tasks: &mut JoinSet<io::Result<()>>) -> io::Error {
     std::future::pending().await
 }
 
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn figures(operations: u64, elapsed: Duration, time: Duration, latencies: &mut [Duration]) -> Figures {
+/// Figures of a load without latencies and without a target of its own: so many operations in this time.
+pub fn plain(operations: u64, elapsed: Duration, processor_time: Duration) -> Sample {
+    Sample::from([
+        (Metric::Rate, float(operations) / elapsed.as_secs_f64()),
+        (Metric::ServerNs, processor_time.as_secs_f64() * 1e9 / float(operations.max(1))),
+    ])
+}
+
+fn figures(operations: u64, elapsed: Duration, used: &Usage, latencies: &mut [Duration]) -> Sample {
+    let mut sample = plain(operations, elapsed, used.processor_time);
     latencies.sort_unstable();
     let quantile = |share: f64| {
+        let count = float(u64::try_from(latencies.len()).unwrap_or(u64::MAX));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index below the length")]
-        let index = (share * latencies.len() as f64) as usize;
+        let index = (share * count) as usize;
         latencies.get(index).map(|latency| latency.as_secs_f64() * 1e6)
     };
-    let count = (operations as f64).max(1.0);
-    Figures {
-        rate: operations as f64 / elapsed.as_secs_f64(),
-        server_ns: time.as_secs_f64() * 1e9 / count,
-        p50_us: quantile(0.50),
-        p99_us: quantile(0.99),
+    sample.extend(quantile(0.50).map(|latency| (Metric::P50Us, latency)));
+    sample.extend(quantile(0.99).map(|latency| (Metric::P99Us, latency)));
+    if let Some(work) = used.storage.filter(|work| work.commits >= COMMITS_MIN) {
+        let commits = float(work.commits);
+        sample.insert(Metric::WritesPerCommit, float(work.writes) / commits);
+        sample.extend(used.flushes.map(|flushes| (Metric::FlushesPerCommit, float(flushes) / commits)));
     }
+    sample
 }

@@ -1,27 +1,100 @@
 //! What is measured, by name.
 
-use std::io;
-use std::time::Duration;
-
 use countersign_wamp::Encoding;
 
-use crate::report::{Row, Sample};
 use crate::scenario::rpc::Shape;
-use crate::scenario::{Speech, Transport, client, fanout, idle, otp, rpc};
-use crate::target::Target;
-use crate::usage;
+use crate::scenario::sessions::{Errand, Way};
+use crate::scenario::{Speech, Transport};
 
 /// Sessions that are opened to see what each costs.
-const IDLE_SESSIONS: usize = 5_000;
+const IDLE_SESSIONS: usize = 10_000;
+/// Sessions or clients of a load that isn't about one of them.
+const CLIENTS: u64 = 64;
+/// Connections that make requests.
+const REQUESTERS: u64 = 16;
+
+/// Who is measured, side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contender {
+    /// Two hops without decoding.
+    Relay,
+    /// The password hash alone.
+    BareHash,
+    /// Another router, where it is installed.
+    Crossbar,
+    /// The server, as it comes.
+    Countersign,
+    /// The server with a tenth of the rows.
+    Tenth,
+    /// The server with all the rows.
+    Full,
+}
+
+impl Contender {
+    /// How tables call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::BareHash => "bare hash",
+            Self::Crossbar => "crossbar",
+            Self::Countersign => "countersign",
+            Self::Tenth => "100 thousand rows",
+            Self::Full => "1 million rows",
+        }
+    }
+}
 
 /// The kinds of load.
 #[derive(Debug, Clone, Copy)]
-enum Load {
-    Rpc { shape: Shape, is_pinned: bool },
-    Client { shape: Shape },
-    Fanout { subscribers: usize },
-    Otp { clients: usize, spends: bool },
-    Idle { sessions: usize },
+pub enum Load {
+    /// Calls by hand-made clients.
+    Rpc {
+        /// Who calls whom.
+        shape: Shape,
+        /// Whether load and server share one core.
+        is_pinned: bool,
+    },
+    /// Calls by the Rust client.
+    Client {
+        /// Who calls whom.
+        shape: Shape,
+    },
+    /// Events.
+    Fanout {
+        /// Subscribers of the one topic.
+        subscribers: usize,
+    },
+    /// Sessions, opened one after the other.
+    Open {
+        /// How.
+        way: Way,
+        /// By so many at a time.
+        clients: usize,
+    },
+    /// Errands in open sessions.
+    Errands {
+        /// What is done.
+        errand: Errand,
+        /// By so many at a time.
+        clients: u64,
+    },
+    /// Sign-on sessions, validated.
+    Validate {
+        /// Over so many connections.
+        clients: u64,
+    },
+    /// Codes of second factors.
+    Totp {
+        /// Over so many connections.
+        clients: u64,
+    },
+    /// Idle sessions.
+    Idle {
+        /// How many.
+        sessions: usize,
+    },
+    /// Start of the server.
+    Start,
 }
 
 /// One line of the table.
@@ -29,96 +102,165 @@ enum Load {
 pub struct Scenario {
     /// Its name on the command line and in the table.
     pub name: String,
-    load: Load,
-    speech: Speech,
+    /// The load.
+    pub load: Load,
+    /// What is spoken.
+    pub speech: Speech,
 }
 
 impl Scenario {
-    /// Whether the relay can be measured with it.
-    pub fn has_floor(&self) -> bool {
-        let is_plain = self.speech.transport == Transport::WebSocket && self.speech.active == self.speech.passive;
-        matches!(self.load, Load::Rpc { shape, .. } if shape.callers_each == 1) && is_plain
+    fn new(name: impl Into<String>, load: Load, speech: Speech) -> Self {
+        Self { name: name.into(), load, speech }
     }
 
-    /// Measures it once.
-    pub async fn measure(&self, target: &Target, window: Duration) -> io::Result<Sample> {
+    /// Who is measured with it, in the order of a round.
+    pub fn contenders(&self) -> Vec<Contender> {
+        use Contender::{BareHash, Countersign, Crossbar, Full, Relay, Tenth};
+
+        let speech = &self.speech;
+        let is_plain = speech.active == speech.passive && speech.active == Encoding::Json;
         match self.load {
-            Load::Rpc { shape, is_pinned } => {
-                let cores = if is_pinned { "0".to_owned() } else { usage::all_cores() };
-                usage::pin(target.pid, &cores)?;
-                usage::pin(std::process::id(), &cores)?;
-                let figures = rpc::run(target, self.speech, shape, window).await;
-                usage::pin(target.pid, &usage::all_cores())?;
-                usage::pin(std::process::id(), &usage::all_cores())?;
-                figures.map(Sample::from)
+            _ if self.name.starts_with(FULL_STORAGE) => vec![Tenth, Full],
+            Load::Start => vec![Tenth, Full],
+            Load::Rpc { shape, .. } if speech.active == speech.passive && speech.transport == Transport::WebSocket => {
+                let mut all = Vec::new();
+                if shape.callers_each == 1 {
+                    all.push(Relay);
+                }
+                if is_plain {
+                    all.push(Crossbar);
+                }
+                all.push(Countersign);
+                all
             }
-            Load::Client { shape } => client::run(target, self.speech, shape, window).await.map(Sample::from),
-            Load::Fanout { subscribers } => {
-                fanout::run(target, self.speech, subscribers, window).await.map(Sample::from)
+            Load::Rpc { .. } if speech.transport == Transport::RawSocket && speech.active == speech.passive => {
+                vec![Crossbar, Countersign]
             }
-            Load::Otp { clients, spends } => {
-                otp::run(target, self.speech, clients, spends, window).await.map(Sample::from)
-            }
-            Load::Idle { sessions } => idle::run(target, self.speech, sessions).await.map(Sample::from),
+            Load::Fanout { .. } if speech.payload_bytes <= 1024 => vec![Crossbar, Countersign],
+            Load::Open { way: Way::Password, .. } => vec![BareHash, Countersign],
+            Load::Open { way: Way::Anonymous | Way::ApiKey, .. } | Load::Idle { .. } => vec![Crossbar, Countersign],
+            _ => vec![Countersign],
         }
-    }
-
-    /// An empty line of the table.
-    pub fn row(&self) -> Row {
-        Row { scenario: self.name.clone(), target: "", samples: Vec::new() }
     }
 }
 
+/// How the names of scenarios begin that are measured with many rows.
+const FULL_STORAGE: &str = "full storage, ";
+
 /// Every scenario.
 pub fn all() -> Vec<Scenario> {
-    let mut all = Vec::new();
-    let plain =
-        Speech { transport: Transport::WebSocket, active: Encoding::Json, passive: Encoding::Json, payload_bytes: 16 };
+    let mut all = calls();
+    all.extend(events());
+    all.extend(sessions());
+    all.extend(full_storage());
+    all
+}
+
+fn calls() -> Vec<Scenario> {
+    let plain = Speech::PLAIN;
     let sixteen = Shape { callees: 8, callers_each: 1, depth: 16 };
-    let rpc = |name: &str, shape, is_pinned, speech| Scenario {
-        name: format!("rpc {name}"),
-        load: Load::Rpc { shape, is_pinned },
-        speech,
+    let one = Shape { callees: 1, callers_each: 1, depth: 1 };
+    let many = Shape { callees: 1, callers_each: 64, depth: 1 };
+    let rpc = |name: &str, shape, is_pinned, speech| {
+        Scenario::new(format!("rpc {name}"), Load::Rpc { shape, is_pinned }, speech)
     };
-    all.push(rpc("1 pair, depth 1, one core", Shape { callees: 1, callers_each: 1, depth: 1 }, true, plain));
-    all.push(rpc("1 callee, 64 callers", Shape { callees: 1, callers_each: 64, depth: 1 }, false, plain));
+    let mut all =
+        vec![rpc("1 pair, depth 1, one core", one, true, plain), rpc("1 callee, 64 callers", many, false, plain)];
     for payload_bytes in [16, 1024, 65_536] {
         let name = format!("8 pairs, depth 16, {payload_bytes} B");
         all.push(rpc(&name, sixteen, false, Speech { payload_bytes, ..plain }));
     }
-    for transport in [Transport::RawSocket, Transport::Unix] {
-        let name = format!("8 pairs, depth 16, {}", transport.name());
-        all.push(rpc(&name, sixteen, false, Speech { transport, ..plain }));
-    }
-    for (active, passive) in [
-        (Encoding::MsgPack, Encoding::MsgPack),
-        (Encoding::Cbor, Encoding::Cbor),
-        (Encoding::Json, Encoding::MsgPack),
-        (Encoding::MsgPack, Encoding::Cbor),
-    ] {
-        let name = format!("8 pairs, depth 16, {active} to {passive}");
-        all.push(rpc(&name, sixteen, false, Speech { active, passive, ..plain }));
-    }
-    for (name, shape) in
-        [("1 pair, depth 1", Shape { callees: 1, callers_each: 1, depth: 1 }), ("8 pairs, depth 16", sixteen)]
-    {
-        let name = format!("rpc through the Rust client, {name}");
-        all.push(Scenario { name, load: Load::Client { shape }, speech: plain });
-    }
-    for subscribers in [1, 100, 1_000] {
-        for payload_bytes in [16, 1024] {
-            let name = format!("publish 1 to {subscribers}, {payload_bytes} B");
-            let speech = Speech { payload_bytes, ..plain };
-            all.push(Scenario { name, load: Load::Fanout { subscribers }, speech });
+    let encodings = [Encoding::Json, Encoding::MsgPack, Encoding::Cbor];
+    for (active, passive) in encodings.into_iter().flat_map(|active| encodings.map(|passive| (active, passive))) {
+        // JSON to JSON stands above.
+        if (active, passive) != (Encoding::Json, Encoding::Json) {
+            let name = format!("8 pairs, depth 16, {active} to {passive}");
+            all.push(rpc(&name, sixteen, false, Speech { active, passive, ..plain }));
         }
     }
-    for (name, spends) in [("otp mint, 64 clients", false), ("otp mint and login, 64 clients", true)] {
-        all.push(Scenario { name: name.to_owned(), load: Load::Otp { clients: 64, spends }, speech: plain });
+    for transport in [Transport::RawSocket, Transport::Unix] {
+        let ends = [
+            (Encoding::Json, Encoding::Json),
+            (Encoding::MsgPack, Encoding::MsgPack),
+            (Encoding::Cbor, Encoding::Cbor),
+            (Encoding::Json, Encoding::MsgPack),
+        ];
+        for (active, passive) in ends {
+            let name = format!("8 pairs, depth 16, {}, {active} to {passive}", transport.name());
+            all.push(rpc(&name, sixteen, false, Speech { transport, active, passive, ..plain }));
+        }
     }
-    for transport in [Transport::WebSocket, Transport::RawSocket] {
-        let name = format!("{IDLE_SESSIONS} idle sessions, {}", transport.name());
-        let load = Load::Idle { sessions: IDLE_SESSIONS };
-        all.push(Scenario { name, load, speech: Speech { transport, ..plain } });
+    for (name, shape) in [("1 pair, depth 1", one), ("8 pairs, depth 16", sixteen)] {
+        all.push(Scenario::new(format!("rpc through the Rust client, {name}"), Load::Client { shape }, plain));
     }
     all
+}
+
+fn events() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    for subscribers in [1, 100, 1_000] {
+        for payload_bytes in [16, 1024, 65_536] {
+            let name = format!("publish 1 to {subscribers}, {payload_bytes} B");
+            all.push(Scenario::new(name, Load::Fanout { subscribers }, Speech { payload_bytes, ..Speech::PLAIN }));
+        }
+    }
+    let speech = Speech {
+        transport: Transport::RawSocket,
+        active: Encoding::MsgPack,
+        passive: Encoding::MsgPack,
+        ..Speech::PLAIN
+    };
+    let name = "publish 1 to 100, 16 B, RawSocket, msgpack";
+    all.push(Scenario::new(name, Load::Fanout { subscribers: 100 }, speech));
+    all
+}
+
+fn sessions() -> Vec<Scenario> {
+    let plain = Speech::PLAIN;
+    let mut all = Vec::new();
+    for (name, way, clients) in [
+        ("session, anonymous, 64 clients", Way::Anonymous, 64),
+        ("session by API key, 64 clients", Way::ApiKey, 64),
+        ("session by one-time password, 64 clients", Way::Otp, 64),
+        ("session by session token, 64 clients", Way::SessionToken, 64),
+        ("session by password, 16 clients", Way::Password, 16),
+    ] {
+        all.push(Scenario::new(name, Load::Open { way, clients }, plain));
+    }
+    for (name, errand) in
+        [("otp mint, 64 clients", Errand::Mint), ("otp mint and login, 64 clients", Errand::MintAndSpend)]
+    {
+        all.push(Scenario::new(name, Load::Errands { errand, clients: CLIENTS }, plain));
+    }
+    let clients = REQUESTERS;
+    all.push(Scenario::new("session validation by REST, 16 connections", Load::Validate { clients }, plain));
+    all.push(Scenario::new("TOTP check by REST, 16 connections", Load::Totp { clients }, plain));
+    for transport in [Transport::WebSocket, Transport::RawSocket] {
+        let name = format!("10,000 idle sessions, {}", transport.name());
+        let speech = Speech { transport, ..plain };
+        all.push(Scenario::new(name, Load::Idle { sessions: IDLE_SESSIONS }, speech));
+    }
+    all
+}
+
+fn full_storage() -> Vec<Scenario> {
+    let loads = [
+        ("otp mint", Load::Errands { errand: Errand::Mint, clients: CLIENTS }),
+        ("otp mint and login", Load::Errands { errand: Errand::MintAndSpend, clients: CLIENTS }),
+        ("audit append", Load::Errands { errand: Errand::Refused, clients: CLIENTS }),
+        ("session validation by REST", Load::Validate { clients: REQUESTERS }),
+        ("start", Load::Start),
+    ];
+    loads.map(|(name, load)| Scenario::new(format!("{FULL_STORAGE}{name}"), load, Speech::PLAIN)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scenario_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<_> = all().into_iter().map(|scenario| scenario.name).collect();
+        assert_eq!(names.len(), all().len());
+    }
 }

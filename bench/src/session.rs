@@ -27,12 +27,21 @@ pub enum Login {
 pub struct Session {
     /// Its connection.
     pub wire: Wire,
+    /// Who opened it.
+    pub login: Option<Login>,
+    last_request: Option<Id>,
 }
 
 impl Session {
+    /// A connection on which no WAMP is spoken.
+    pub fn plain(wire: Wire) -> Self {
+        Self { wire, login: None, last_request: None }
+    }
+
     /// Connects and joins.
     pub async fn open(address: &Address, encoding: Encoding, realm: &str, login: &Login) -> io::Result<Self> {
-        let mut session = Self { wire: Wire::connect(address, encoding).await? };
+        let mut session = Self::plain(Wire::connect(address, encoding).await?);
+        session.login = Some(login.clone());
         session.send(&hello(realm, login)).await?;
         loop {
             match session.receive().await? {
@@ -46,6 +55,13 @@ impl Session {
                 other => return Err(odd(&format!("no session: {other:?}"))),
             }
         }
+    }
+
+    /// The id of the next request that is made one by one.
+    pub fn next_request(&mut self) -> Id {
+        let request = self.last_request.map_or(Id::FIRST, Id::next);
+        self.last_request = Some(request);
+        request
     }
 
     /// Registers a procedure.

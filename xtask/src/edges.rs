@@ -61,6 +61,12 @@ const TABLE: &[Row] = &[
     Row {
         name: "countersign-bench",
         uses: &["countersign-client", "countersign-testkit", "countersign-wamp"],
+        tests_use: &["countersign-trace"],
+        pure_core: false,
+    },
+    Row {
+        name: "countersign-trace",
+        uses: &["countersign-router", "countersign-wamp"],
         tests_use: &[],
         pure_core: false,
     },

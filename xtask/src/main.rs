@@ -8,6 +8,7 @@
 mod cluster;
 mod command;
 mod edges;
+mod instructions;
 mod metadata;
 mod node;
 mod python;
@@ -29,7 +30,9 @@ Usage: cargo xtask <chore>
   ci                      the same, by the name that build machines use
   tidy                    check the edges between the crates and the sizes of the files
   conformance [ARG...]    build the server and run the foreign clients against it; ARGs go to pytest
-  bench [ARG...]          measure the release build beside a bare relay; --list names the scenarios
+  bench [ARG...]          measure the release build beside a bare relay; --list names the scenarios, --with-crossbar
+                          installs Crossbar and measures it too
+  instructions            count the instructions of a routed message, and compare with the count that is kept
   with-postgres CMD...    run a command with a throw-away PostgreSQL in COUNTERSIGN_TEST_POSTGRES";
 
 fn main() -> ExitCode {
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         ("test" | "ci", []) => test::everything(),
         ("tidy", []) => tidy::check(),
         ("conformance", arguments) => test::conformance_alone(arguments),
+        ("instructions", []) => instructions::check(),
         ("bench", arguments) => test::bench(arguments),
         ("with-postgres", [program, arguments @ ..]) => test::with_postgres(program, arguments),
         ("" | "help" | "--help" | "-h", _) => {

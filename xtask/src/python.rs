@@ -1,31 +1,47 @@
-//! The virtual environment of the conformance scenarios.
+//! Virtual environments: of the conformance scenarios, and of Crossbar for the bench.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::command::{Failure, Outcome, command, run};
 
+/// The package of Crossbar.
+const CROSSBAR: &str = "crossbar";
 /// Kept in a finished environment: the requirements it was made from.
 const STAMP: &str = "countersign-requirements.txt";
 
-/// Makes the environment below `target` from `requirements`, unless it is there already; gives its interpreter.
+/// Makes the environment of the conformance scenarios below `target` from `requirements`, unless it is there already;
+/// gives its interpreter.
 pub fn environment(target: &Path, requirements: &Path) -> Outcome<PathBuf> {
-    let directory = target.join("conformance-venv");
-    let python = directory.join("bin").join("python");
     let unreadable = |error| Failure::new(format!("{}: {error}", requirements.display()), "Check out the file again.");
     let wanted = fs::read_to_string(requirements).map_err(unreadable)?;
+    let packages = ["--requirement".as_ref(), requirements.as_os_str()];
+    Ok(made(&target.join("conformance-venv"), &wanted, &packages)?.join("python"))
+}
+
+/// Installs Crossbar below `target`, unless it is there already; gives the program. The newest one: it is what the server
+/// is held against.
+pub fn crossbar(target: &Path) -> Outcome<PathBuf> {
+    Ok(made(&target.join("bench-venv"), CROSSBAR, &[CROSSBAR.as_ref()])?.join("crossbar"))
+}
+
+/// Makes an environment with these packages, unless it was made for `wanted` already; gives its directory of programs.
+fn made(directory: &Path, wanted: &str, packages: &[&OsStr]) -> Outcome<PathBuf> {
+    let programs = directory.join("bin");
+    let python = programs.join("python");
     let stamp = directory.join(STAMP);
-    if is_current(&stamp, &wanted) && python.exists() {
+    if is_current(&stamp, wanted) && python.exists() {
         println!("{} is up to date", directory.display());
-        return Ok(python);
+        return Ok(programs);
     }
     let next = format!("Remove {} and check that the Python package index can be reached.", directory.display());
-    run(command("python3", ["-m", "venv", "--clear"]).arg(&directory), &next)?;
-    let pip = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--requirement"];
-    run(command(&python, pip).arg(requirements), &next)?;
+    run(command("python3", ["-m", "venv", "--clear"]).arg(directory), &next)?;
+    let pip = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input"];
+    run(command(&python, pip).args(packages), &next)?;
     // Last: an environment that was interrupted has no stamp and is made anew.
     fs::write(&stamp, wanted).map_err(|error| Failure::new(format!("{}: {error}", stamp.display()), next))?;
-    Ok(python)
+    Ok(programs)
 }
 
 fn is_current(stamp: &Path, wanted: &str) -> bool {

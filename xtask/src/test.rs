@@ -6,10 +6,13 @@ use crate::cluster::{Cluster, URL_VARIABLE};
 use crate::command::{Outcome, cargo, command, run};
 use crate::metadata::Workspace;
 use crate::steps::Steps;
-use crate::{node, python, tidy, tools};
+use crate::{instructions, node, python, tidy, tools};
 
 /// The example of the client that runs the conformance scenarios.
 const SCENARIO_PEER: &str = "scenario_peer";
+
+/// The argument of `bench` that measures Crossbar too.
+const WITH_CROSSBAR: &str = "--with-crossbar";
 
 const FIX_FORMAT: &str = "Run `cargo fmt --all` and commit what it changed.";
 const FIX_LINT: &str = "Fix the first complaint above; `cargo clippy --fix` can do some of them.";
@@ -20,13 +23,14 @@ const FIX_CONFORMANCE: &str = "Read the first failure above; `cargo xtask confor
 
 /// Everything.
 pub fn everything() -> Outcome {
-    let mut steps = Steps::new(10);
+    let mut steps = Steps::new(11);
     let postgres = steps.run("Tools", tools_installed)?;
     steps.run("Format and lint", lint)?;
     steps.run("Documentation", documentation)?;
     steps.run("Edges and sizes", tidy::check)?;
     steps.run("Build", build)?;
     let cluster = steps.run("PostgreSQL", || Cluster::start(&postgres))?;
+    steps.run("Instructions", instructions::check)?;
     steps.run("Rust tests", || run(cargo(&["test", "--workspace"]).env(URL_VARIABLE, cluster.url()), FIX_TEST))?;
     let workspace = Workspace::load()?;
     let clients = Clients::installed(&workspace, &mut steps)?;
@@ -53,13 +57,19 @@ pub fn conformance_alone(arguments: &[String]) -> Outcome {
     Ok(())
 }
 
-/// The release build, measured; `arguments` go to the bench.
+/// The release build, measured; `arguments` go to the bench, but for the one that is ours.
 pub fn bench(arguments: &[String]) -> Outcome {
+    let (ours, others): (Vec<&String>, Vec<&String>) = arguments.iter().partition(|word| *word == WITH_CROSSBAR);
     let packages = ["--package", "countersign-server", "--package", "countersign-bench"];
     run(cargo(&["build", "--release"]).args(packages), FIX_BUILD)?;
     let workspace = Workspace::load()?;
     let program = workspace.target.join("release").join("countersign-bench");
-    run(&mut command(program, arguments), "Read its message above.")
+    let mut bench = command(program, others);
+    if !ours.is_empty() {
+        tools::python()?;
+        bench.arg("--crossbar").arg(python::crossbar(&workspace.target)?);
+    }
+    run(&mut bench, "Read its message above.")
 }
 
 /// One command with a cluster of its own.
@@ -73,6 +83,7 @@ fn tools_installed() -> Outcome<PathBuf> {
     tools::python()?;
     tools::node()?;
     tools::directory()?;
+    tools::valgrind()?;
     let postgres = tools::postgres()?;
     println!("PostgreSQL: {}", postgres.display());
     Ok(postgres)

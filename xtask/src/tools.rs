@@ -93,6 +93,15 @@ pub fn node() -> Outcome {
     Err(Failure::new("node is older than 18, or there is no npm", "Put a newer node and its npm into PATH."))
 }
 
+/// Makes sure that there is a valgrind.
+pub fn valgrind() -> Outcome {
+    let works = || succeeds(&mut command("valgrind", ["--version"]));
+    if !works() {
+        install(&["valgrind"])?;
+    }
+    if works() { Ok(()) } else { Err(Failure::new("valgrind doesn't run", "Put a valgrind that runs into PATH.")) }
+}
+
 /// Makes sure that cargo can format and lint.
 pub fn cargo_components() -> Outcome {
     for (subcommand, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {

@@ -13,12 +13,13 @@ use countersign_client::{
 
 use super::rpc::Shape;
 use super::{Part, Speech};
-use crate::measure::{self, Figures, Tally};
+use crate::measure::{self, Tally};
+use crate::metric::Sample;
 use crate::target::Target;
 use crate::wire::odd;
 
 /// Runs the load.
-pub async fn run(target: &Target, speech: Speech, shape: Shape, window: Duration) -> io::Result<Figures> {
+pub async fn run(target: &Target, speech: Speech, shape: Shape, window: Duration) -> io::Result<Sample> {
     let address = speech.transport.of(target).ok_or_else(|| odd("the target doesn't speak this transport"))?;
     let realm = target.realm.ok_or_else(|| odd("the client needs a router"))?;
     let open = async |encoding: Encoding| {
@@ -39,7 +40,7 @@ pub async fn run(target: &Target, speech: Speech, shape: Shape, window: Duration
             }
         }
     }
-    measure::run(target.pid, window, tally, parts).await
+    measure::run(target, window, tally, parts).await
 }
 
 /// One argument, encoded once, as a program does that keeps its message.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::{Part, Speech};
-use crate::measure::{self, Figures, Tally};
+use crate::measure::{self, Tally};
+use crate::metric::Sample;
 use crate::session::{Login, Session, Template};
 use crate::target::Target;
 use crate::wire::odd;
@@ -15,9 +16,13 @@ use crate::wire::odd;
 const TOPIC: &str = "bench.fanout";
 /// Publications that may be under way to subscribers at the same time.
 const PUBLICATIONS_UNDER_WAY_MAX: u64 = 32;
+/// Bytes that may be under way, as long as there are publications enough to keep all busy.
+const BYTES_UNDER_WAY_MAX: u64 = 64 << 20;
+/// Publications that may be under way whatever their size.
+const PUBLICATIONS_UNDER_WAY_MIN: u64 = 2;
 
 /// Runs the load. An operation is one delivered event.
-pub async fn run(target: &Target, speech: Speech, subscribers: usize, window: Duration) -> io::Result<Figures> {
+pub async fn run(target: &Target, speech: Speech, subscribers: usize, window: Duration) -> io::Result<Sample> {
     let address = speech.transport.of(target).ok_or_else(|| odd("the target doesn't speak this transport"))?;
     let realm = target.realm.ok_or_else(|| odd("events need a router"))?;
     let tally = Rc::new(Tally::default());
@@ -31,7 +36,7 @@ pub async fn run(target: &Target, speech: Speech, subscribers: usize, window: Du
     let publisher = Session::open(address, speech.active, realm, &Login::Anonymous).await?;
     let template = Template::publish(speech.active, TOPIC, speech.payload_bytes).whole(speech.active);
     parts.push(Box::pin(publish(publisher, template, subscribers as u64, Rc::clone(&tally), delivered)));
-    measure::run(target.pid, window, tally, parts).await
+    measure::run(target, window, tally, parts).await
 }
 
 async fn receive(mut session: Session, tally: Rc<Tally>, delivered: Rc<Notify>) -> io::Result<()> {
@@ -52,11 +57,14 @@ async fn publish(
     tally: Rc<Tally>,
     delivered: Rc<Notify>,
 ) -> io::Result<()> {
+    let bytes_each = subscribers * u64::try_from(message.len()).unwrap_or(u64::MAX);
+    let most = BYTES_UNDER_WAY_MAX / bytes_each.max(1);
+    let most = most.clamp(PUBLICATIONS_UNDER_WAY_MIN, PUBLICATIONS_UNDER_WAY_MAX);
     let mut published = 0;
     while !tally.is_over() {
         let under_way = published - tally.operations() / subscribers.max(1);
-        if under_way < PUBLICATIONS_UNDER_WAY_MAX {
-            for _ in under_way..PUBLICATIONS_UNDER_WAY_MAX {
+        if under_way < most {
+            for _ in under_way..most {
                 session.wire.queue(&message);
                 published += 1;
             }

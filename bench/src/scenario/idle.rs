@@ -3,23 +3,15 @@
 use std::io;
 
 use super::Speech;
+use crate::metric::{Metric, Sample, float};
 use crate::session::{Login, Session};
 use crate::target::Target;
 use crate::usage;
 use crate::wire::odd;
 
-/// What idle sessions cost.
-#[derive(Debug, Clone, Copy)]
-pub struct Memory {
-    /// Resident before the first of them, in bytes.
-    pub before_bytes: u64,
-    /// Growth for each, in bytes.
-    pub each_bytes: f64,
-}
-
 /// Opens `count` sessions and reads the server's resident memory before
 /// and after.
-pub async fn run(target: &Target, speech: Speech, count: usize) -> io::Result<Memory> {
+pub async fn run(target: &Target, speech: Speech, count: usize) -> io::Result<Sample> {
     let address = speech.transport.of(target).ok_or_else(|| odd("the target doesn't speak this transport"))?;
     let realm = target.realm.ok_or_else(|| odd("sessions need a router"))?;
     let before_bytes = usage::resident_bytes(target.pid)?;
@@ -29,8 +21,10 @@ pub async fn run(target: &Target, speech: Speech, count: usize) -> io::Result<Me
         session.wire.rest();
         sessions.push(session);
     }
-    let after = usage::resident_bytes(target.pid)?;
-    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    let each_bytes = after.saturating_sub(before_bytes) as f64 / count.max(1) as f64;
-    Ok(Memory { before_bytes, each_bytes })
+    let after_bytes = usage::resident_bytes(target.pid)?;
+    let count = u64::try_from(count.max(1)).unwrap_or(u64::MAX);
+    Ok(Sample::from([
+        (Metric::BeforeKib, float(before_bytes) / 1024.0),
+        (Metric::EachKib, float(after_bytes.saturating_sub(before_bytes)) / 1024.0 / float(count)),
+    ]))
 }

@@ -1,10 +1,13 @@
 //! The loads.
 
+pub mod bare_hash;
 pub mod client;
 pub mod fanout;
 pub mod idle;
-pub mod otp;
+pub mod rest;
 pub mod rpc;
+pub mod sessions;
+pub mod totp;
 
 use countersign_wamp::Encoding;
 
@@ -56,4 +59,10 @@ pub struct Speech {
     pub passive: Encoding,
     /// Length of the one argument, in bytes.
     pub payload_bytes: usize,
+}
+
+impl Speech {
+    /// WebSocket and JSON, as most programs do, and little said.
+    pub const PLAIN: Self =
+        Self { transport: Transport::WebSocket, active: Encoding::Json, passive: Encoding::Json, payload_bytes: 16 };
 }

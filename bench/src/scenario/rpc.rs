@@ -5,7 +5,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::{Part, Speech};
-use crate::measure::{self, Figures, Tally};
+use crate::measure::{self, Tally};
+use crate::metric::Sample;
 use crate::session::{Login, Session, Template, request_id};
 use crate::target::Target;
 use crate::wire::{Address, Wire, odd};
@@ -22,7 +23,7 @@ pub struct Shape {
 }
 
 /// Runs the load.
-pub async fn run(target: &Target, speech: Speech, shape: Shape, window: Duration) -> io::Result<Figures> {
+pub async fn run(target: &Target, speech: Speech, shape: Shape, window: Duration) -> io::Result<Sample> {
     let address = speech.transport.of(target).ok_or_else(|| odd("the target doesn't speak this transport"))?;
     let tally = Rc::new(Tally::default());
     let mut parts: Vec<Part> = Vec::new();
@@ -38,7 +39,7 @@ pub async fn run(target: &Target, speech: Speech, shape: Shape, window: Duration
             parts.push(Box::pin(keep_calling(caller, call, shape.depth, Rc::clone(&tally))));
         }
     }
-    measure::run(target.pid, window, tally, parts).await
+    measure::run(target, window, tally, parts).await
 }
 
 type Pair = (Session, Vec<(Session, Template)>);
@@ -55,8 +56,8 @@ async fn routed(address: &Address, realm: &str, speech: Speech, procedure: &str,
 }
 
 async fn relayed(address: &Address, speech: Speech) -> io::Result<Pair> {
-    let answering = Session { wire: Wire::connect(address, speech.active).await? };
-    let calling = Session { wire: Wire::connect(address, speech.active).await? };
+    let answering = Session::plain(Wire::connect(address, speech.active).await?);
+    let calling = Session::plain(Wire::connect(address, speech.active).await?);
     // The answer's frame comes back as it is, so the caller sends what it wants to get.
     Ok((answering, vec![(calling, Template::call(speech.active, "bench.rpc.p0", speech.payload_bytes))]))
 }

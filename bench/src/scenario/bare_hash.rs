@@ -1,0 +1,44 @@
+//! The password hash alone, on all cores: what no server can go beyond.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+
+use crate::measure;
+use crate::metric::Sample;
+
+/// OWASP's parameters, those of the server: memory in KiB, passes, lanes.
+const PARAMETERS: (u32, u32, u32) = (19 * 1024, 2, 1);
+const HASH_BYTES: usize = 32;
+
+/// Hashes for `window` on all cores. The processor time is that of all of them.
+pub fn run(window: Duration) -> io::Result<Sample> {
+    let (memory_kib, passes, lanes) = PARAMETERS;
+    let parameters = Params::new(memory_kib, passes, lanes, Some(HASH_BYTES)).map_err(io::Error::other)?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters);
+    let cores = std::thread::available_parallelism()?.get();
+    let (done, is_over, began) = (AtomicU64::new(0), AtomicBool::new(false), Instant::now());
+    let hash = || {
+        let mut out = [0; HASH_BYTES];
+        let mut memory = vec![Block::default(); argon2.params().block_count()];
+        while !is_over.load(Ordering::Relaxed) {
+            let hashed =
+                argon2.hash_password_into_with_memory(b"correct horse battery", &[7; 16], &mut out, &mut memory);
+            hashed.map_err(io::Error::other)?;
+            done.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok::<_, io::Error>(())
+    };
+    let hashed = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(hash)).collect();
+        std::thread::sleep(window);
+        is_over.store(true, Ordering::Relaxed);
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| io::Error::other("a thread failed"))?)
+    });
+    hashed?;
+    let elapsed = began.elapsed();
+    let processor_time = elapsed * u32::try_from(cores).unwrap_or(1);
+    Ok(measure::plain(done.load(Ordering::Relaxed), elapsed, processor_time))
+}

@@ -1,0 +1,141 @@
+//! What is measured: a running server, the relay, another router.
+
+pub mod crossbar;
+mod fill;
+pub mod filled;
+
+pub use fill::login as filled_login;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use countersign_testkit::{Door, Server};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+
+use crate::session::Login;
+use crate::wire::{Address, odd};
+
+/// The realm of a server with default settings.
+const REALM: &str = "izaber";
+/// A user of a measured server.
+const USER: &str = "bench";
+/// A super-user of the sign-on API.
+pub const SUPER_USER: &str = "bench-super";
+/// The password of all users.
+pub const USER_PASSWORD: &str = "correct horse battery";
+/// Everything is as shipped, but for what one user at one address can't have there: sessions without a login, many
+/// connections that are not signed in yet, many one-time passwords.
+const SETTINGS: &str = "\
+[auth]
+anonymous = true
+[limits]
+unauthenticated_connections_max = 20000
+[otp]
+live_max = 1000000
+";
+
+/// Who can log in at a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Users {
+    /// Nobody.
+    None,
+    /// One user.
+    One,
+    /// So many, beside that one.
+    Filled(u64),
+}
+
+/// How to reach what is measured.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its process.
+    pub pid: u32,
+    /// The realm; `None`: no WAMP is spoken, frames come out at the other connection of a pair.
+    pub realm: Option<&'static str>,
+    /// Where WebSocket is spoken.
+    pub websocket: Address,
+    /// Where RawSocket is spoken, if it is.
+    pub rawsocket: Option<Address>,
+    /// Where RawSocket is spoken on a Unix socket, if it is.
+    pub unix: Option<Address>,
+    /// Where the sign-on API and the metrics are, if they are.
+    pub http: Option<SocketAddr>,
+    /// Its data directory, if it has one.
+    pub data: Option<PathBuf>,
+    /// Who can log in.
+    pub users: Users,
+}
+
+impl Target {
+    /// A login by password; different numbers are different users where there are many, spread over all of them.
+    pub fn password_login(&self, number: u64) -> io::Result<Login> {
+        let login = match self.users {
+            Users::None => return Err(odd("nobody can log in there")),
+            Users::One => USER.to_owned(),
+            Users::Filled(count) => {
+                // A large prime, so that neighbours are far from each other.
+                fill::login(number.wrapping_mul(1_000_003) % count.max(1))
+            }
+        };
+        Ok(Login::Ticket { login, ticket: USER_PASSWORD.to_owned() })
+    }
+}
+
+/// What runs, whatever it is; it ends when this is dropped.
+pub type Running = Box<dyn std::any::Any>;
+
+fn server(binary: &Path) -> countersign_testkit::ServerBuilder {
+    Server::builder(binary).config(SETTINGS).listen([Door::Http, Door::Tcp, Door::Unix])
+}
+
+fn target_of(server: &Server, users: Users) -> Target {
+    Target {
+        pid: server.pid(),
+        realm: Some(REALM),
+        websocket: Address::WebSocket(server.address(Door::Http), "/ws".into()),
+        rawsocket: Some(Address::RawTcp(server.address(Door::Tcp))),
+        unix: Some(Address::RawUnix(server.unix_socket().to_owned())),
+        http: Some(server.address(Door::Http)),
+        data: Some(server.data().to_owned()),
+        users,
+    }
+}
+
+async fn add_users(server: &Server) {
+    server.add_user(USER, "frontend", USER_PASSWORD).await;
+    server.add_user(SUPER_USER, "trust", USER_PASSWORD).await;
+}
+
+/// Starts Countersign with a fresh data directory.
+pub async fn countersign(binary: &Path) -> io::Result<(Running, Target)> {
+    let server = server(binary).start().await;
+    add_users(&server).await;
+    server.cli(&["role", "allow", "public", "bench.*", "crsp"], "").await.ok();
+    let target = target_of(&server, Users::One);
+    Ok((Box::new(server), target))
+}
+
+/// The same without users, so that no password was hashed.
+pub async fn countersign_without_users(binary: &Path) -> io::Result<(Running, Target)> {
+    let server = server(binary).start().await;
+    let target = target_of(&server, Users::None);
+    Ok((Box::new(server), target))
+}
+
+/// Starts the relay in a process of its own.
+pub async fn relay() -> io::Result<(Running, Target)> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("relay").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn()?;
+    let (Some(stdout), Some(pid)) = (child.stdout.take(), child.id()) else { return Err(odd("the relay has ended")) };
+    let line = BufReader::new(stdout).lines().next_line().await?.unwrap_or_default();
+    let address = line.strip_prefix("listening on ").and_then(|address| address.parse().ok());
+    let address = address.ok_or_else(|| odd("the relay doesn't say where it listens"))?;
+    let websocket = Address::WebSocket(address, "/".into());
+    let target =
+        Target { pid, realm: None, websocket, rawsocket: None, unix: None, http: None, data: None, users: Users::None };
+    Ok((Box::new(child), target))
+}
