@@ -128,6 +128,10 @@ names! {
         MetadataSet = "metadata.set",
         /// An entry of a user's metadata was removed.
         MetadataDelete = "metadata.delete",
+        /// A session told something of itself in a roster.
+        RosterRegister = "roster.register",
+        /// A session took that back.
+        RosterUnregister = "roster.unregister",
         /// Somebody signed up.
         SignUp = "sign_up",
         /// A sign-up was confirmed.

@@ -8,6 +8,7 @@ use crate::metadata::MetadataLimits;
 use crate::password::PasswordRules;
 use crate::permission::KeySessionDenials;
 use crate::proof::SecretSettings;
+use crate::roster::{NodeId, RosterLimits};
 use crate::sign_on::SignOnSettings;
 use crate::{Lifetimes, Pepper};
 
@@ -41,6 +42,10 @@ pub struct IdentitySettings {
     pub denials: KeySessionDenials,
     /// How much metadata users may have.
     pub metadata: MetadataLimits,
+    /// How much may be in rosters.
+    pub rosters: RosterLimits,
+    /// Which of the servers on the database this one is.
+    pub node: NodeId,
 }
 
 impl IdentitySettings {

@@ -129,6 +129,10 @@ id! {
     RoleId
 }
 id! {
+    /// Identifies an entry in a roster.
+    RosterEntryId
+}
+id! {
     /// Identifies a linked account: `auth_id` in the sign-on API.
     LinkId
 }

@@ -24,6 +24,10 @@ use crate::records::{FoundRecords, QueryRecords};
 use crate::renewal::RenewHash;
 use crate::role::{Role, RoleName};
 use crate::role_admin::{PutRole, PutRoleOutcome, RemoveRole, RemoveRoleOutcome, RenameRole, RenameRoleOutcome};
+use crate::roster::RosterEntry;
+use crate::roster::operations::{
+    ClearRosters, FindRoster, RegisterInRoster, RegisterInRosterOutcome, UnregisterFromRoster,
+};
 use crate::sign_on::attributes::operations::{
     ChangeAttributes, ChangeAttributesOutcome, FindAttributes, ListAttributeNames, ReapAttributes,
 };
@@ -148,6 +152,10 @@ operations! {
     FindMetadata => Option<MetadataEntry>;
     ListMetadata => Vec<MetadataEntry>;
     DeleteMetadata => DeleteMetadataOutcome;
+    RegisterInRoster => RegisterInRosterOutcome;
+    UnregisterFromRoster => bool;
+    FindRoster => Vec<RosterEntry>;
+    ClearRosters => u64;
     RefuseCode => ();
     SpendCode => SpendCodeOutcome;
     SetRecoveryCodes => bool;

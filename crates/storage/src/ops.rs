@@ -17,6 +17,7 @@ mod proofs;
 mod records;
 mod recovery_codes;
 mod roles;
+mod rosters;
 mod seals;
 mod session_changes;
 mod sessions;

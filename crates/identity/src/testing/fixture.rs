@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use jiff::tz::TimeZone;
+use uuid::Uuid;
 
 use super::{Memory, TestRng, ready};
 use crate::audit::{AuditEvent, Outcome, Reason};
@@ -17,6 +18,7 @@ use crate::proof::wampcra::{self, SharedKey};
 use crate::proof::{SecretSettings, Secrets};
 use crate::repository::{FindUser, Run as _, UserChange};
 use crate::role::RoleName;
+use crate::roster::{NodeId, RosterLimits};
 use crate::sign_on::SignOnSettings;
 use crate::user::User;
 use crate::{
@@ -72,6 +74,11 @@ pub struct Fixture {
 impl Fixture {
     /// One-time passwords that a user may have here.
     pub const OTPS_LIVE_MAX: u32 = 3;
+    /// What may be in rosters here.
+    pub const ROSTERS: RosterLimits =
+        RosterLimits { data_bytes_max: 20, session_entries_max: 2, entries_max: 3, bytes_max: 40 };
+    /// This server.
+    pub const NODE: NodeId = NodeId(Uuid::from_u128(1));
     /// Metadata that a user may have here.
     pub const METADATA: MetadataLimits =
         MetadataLimits { key_bytes_max: 8, value_bytes_max: 20, entries_max: 3, bytes_max: 40 };
@@ -112,6 +119,8 @@ impl Fixture {
             sign_on: SignOnSettings::default(),
             denials: KeySessionDenials::new("com.izaber.wamp"),
             metadata: Self::METADATA,
+            rosters: Self::ROSTERS,
+            node: Self::NODE,
         };
         let identity = Identity::new(Memory::default(), settings);
         Self { identity, pool: FakePool::default(), seed: AtomicU64::new(0) }

@@ -23,6 +23,7 @@ use crate::repository::{
 };
 use crate::role::{Role, RoleName};
 use crate::role_admin::{Put, PutRole, PutRoleOutcome, RemoveRole, RemoveRoleOutcome, RenameRole, RenameRoleOutcome};
+use crate::roster::RosterEntry;
 use crate::sign_on::attributes::{Attribute, AttributeName, AttributeOwner};
 use crate::sign_on::linked::Link;
 use crate::sign_on::operations::EndSessions;
@@ -43,6 +44,8 @@ mod metadata;
 mod password_reset;
 #[path = "memory_records.rs"]
 mod records;
+#[path = "memory_roster.rs"]
+mod roster;
 #[path = "memory_sign_on.rs"]
 mod sign_on;
 #[path = "memory_sign_up.rs"]
@@ -83,6 +86,7 @@ struct State {
     links: Vec<Link>,
     attributes: BTreeMap<(AttributeOwner, AttributeName), Attribute>,
     metadata: BTreeMap<(UserId, MetadataKey), MetadataEntry>,
+    rosters: Vec<RosterEntry>,
     trail: Vec<AuditRow>,
     stub: Option<Stub>,
     checkpoints: Vec<Checkpoint>,

@@ -11,7 +11,8 @@ use countersign_identity::user::User;
 
 use super::fixture::{check, digest, event, otp, position, race, role, summary, trail_after, user, user_id};
 
-fn bootstrap(number: u32) -> Bootstrap {
+/// The first start, with this number in its credential.
+pub(super) fn bootstrap(number: u32) -> Bootstrap {
     Bootstrap {
         roles: shipped("com.example"),
         user: User { id: user_id("admin"), role: RoleName::trust(), ..user("admin") },
