@@ -11,6 +11,7 @@ mod mail;
 mod metadata;
 mod password;
 mod password_reset;
+mod rosters;
 mod sign_up;
 mod sso;
 mod totp;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use countersign_identity::permission::KeySessionDenials;
 use countersign_identity::proof::scram::{Kdf, KdfError};
 use countersign_identity::proof::{SecretSettings, wampcra};
+use countersign_identity::roster::NodeId;
 use countersign_identity::throttle::ThrottleSettings;
 use countersign_identity::{IdentitySettings, Lifetimes, Pepper};
 use countersign_router::RealmSettings;
@@ -40,6 +42,7 @@ pub use self::mail::{MailConfig, SmtpConfig, SmtpTls, mailbox};
 pub use self::metadata::MetadataConfig;
 pub use self::password::PasswordConfig;
 pub use self::password_reset::PasswordResetConfig;
+pub use self::rosters::RostersConfig;
 pub use self::sign_up::{SignupConfig, UserValidationConfig};
 pub use self::sso::{AppsConfig, LoginConfig, MainConfig, SearchConfig, SessionConfig, SessionsConfig};
 pub use self::totp::{CompatConfig, TotpConfig};
@@ -74,6 +77,8 @@ pub struct Config {
     pub otp: OtpConfig,
     /// What users note.
     pub metadata: MetadataConfig,
+    /// What sessions tell of themselves.
+    pub rosters: RostersConfig,
     /// Failed logins.
     pub throttle: ThrottleConfig,
     /// Proxies in front of the server.
@@ -617,6 +622,7 @@ impl Config {
         self.check_sign_on()?;
         self.mail.check()?;
         self.metadata.check()?;
+        self.rosters.check()?;
         self.password_reset.check()?;
         self.check_sign_up()?;
         self.totp.factor(&self.compat.zato)?;
@@ -681,12 +687,12 @@ impl Config {
         }
     }
 
-    /// What the identity rules need to know.
+    /// What the identity rules need to know. `node`: which of the servers on the database this one is.
     ///
     /// # Errors
     ///
     /// [`ConfigError::Value`] for an unknown zone.
-    pub fn identity(&self, pepper: Pepper) -> Result<IdentitySettings, ConfigError> {
+    pub fn identity(&self, pepper: Pepper, node: NodeId) -> Result<IdentitySettings, ConfigError> {
         Ok(IdentitySettings {
             pepper,
             otp_lifetimes: Lifetimes {
@@ -701,6 +707,8 @@ impl Config {
             sign_on: self.sign_on()?,
             denials: KeySessionDenials::new(&self.realm.uri_prefix),
             metadata: self.metadata.limits(),
+            rosters: self.rosters.limits(),
+            node,
         })
     }
 

@@ -6,6 +6,10 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use countersign_identity::roster::NodeId;
+use rand_core::Rng;
+use uuid::Uuid;
+
 /// An existing data directory.
 #[derive(Debug, Clone)]
 pub struct DataDir(PathBuf);
@@ -76,6 +80,25 @@ impl DataDir {
         (self.0.join("tls-cert.pem"), self.0.join("tls-key.pem"))
     }
 
+    /// Which of the servers on one database has this directory; made up where it isn't known yet. The caller holds the lock.
+    ///
+    /// # Errors
+    ///
+    /// Those of the file system; a file that holds no such id is one of them.
+    pub fn node_id(&self, rng: &mut impl Rng) -> io::Result<NodeId> {
+        let path = self.0.join("node-id");
+        if let Some(bytes) = read_private(&path)? {
+            let text = String::from_utf8_lossy(&bytes);
+            let id = Uuid::parse_str(text.trim()).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            return Ok(NodeId(id));
+        }
+        let mut bytes = [0; 16];
+        rng.fill_bytes(&mut bytes);
+        let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
+        write_private(&path, format!("{id}\n").as_bytes())?;
+        Ok(NodeId(id))
+    }
+
     /// Takes the lock; `None` while another process holds it.
     ///
     /// # Errors
@@ -141,6 +164,19 @@ mod tests {
         assert!(data.try_lock().unwrap().is_none());
         drop(lock);
         assert!(data.try_lock().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_directory_keeps_its_id() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = |name: &str| DataDir::open(&dir.path().join(name)).unwrap();
+        let id = |name| data(name).node_id(&mut crate::clock::random()).unwrap();
+        let first = id("one");
+        assert_eq!(id("one"), first);
+        assert_ne!(id("two"), first);
+        write_private(&data("one").path().join("node-id"), b"no id").unwrap();
+        let error = data("one").node_id(&mut crate::clock::random()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
 
     #[test]

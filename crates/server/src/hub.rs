@@ -6,6 +6,7 @@
 //! writers' work.
 
 mod bound;
+mod departures;
 mod elevation;
 
 use std::collections::HashMap;
@@ -32,6 +33,7 @@ use crate::outbox::{Ending, Outbox, SharedMessage};
 use crate::roles::RoleTable;
 
 pub use bound::Bond;
+use departures::{Departures, Leaves};
 pub use elevation::Elevation;
 
 /// How long a revocation is remembered: longer than any login takes.
@@ -60,6 +62,31 @@ pub struct Live {
     bond: Option<Bond>,
     rights: ArcSwap<SessionRights>,
     outbox: Arc<Outbox>,
+    leaves: Leaves,
+}
+
+impl Live {
+    /// Whether it may do something on everything that a URI stands for; else what is missing, for its client.
+    ///
+    /// # Errors
+    ///
+    /// What is missing.
+    pub fn may(&self, action: permission::Action, uri: UriMatch<'_>) -> Result<(), String> {
+        self.may_if(action, uri, true)
+    }
+
+    /// `asks_elevation`: whether `+` asks for an elevated session.
+    fn may_if(&self, action: permission::Action, uri: UriMatch<'_>, asks_elevation: bool) -> Result<(), String> {
+        let decided = self.rights.load().decide(action, uri);
+        let right = decided.map_err(|refusal| missing(refusal, action, &self.role))?;
+        if right.documented {
+            return Err("it needs a documented URI, which this server does not offer yet".into());
+        }
+        if right.elevated && asks_elevation && self.elevation.left(Instant::now()).is_none() {
+            return Err(self.elevation.advice());
+        }
+        Ok(())
+    }
 }
 
 /// What a connection knows of a session that is to join.
@@ -130,6 +157,7 @@ pub struct Hub {
     roles: RoleTable,
     timeouts_changed: Notify,
     sign_on_changed: Notify,
+    departures: Arc<Departures>,
     service: Id,
     /// How long a session is elevated once its user has shown a credential.
     elevation: Duration,
@@ -144,6 +172,7 @@ struct Inner {
     effects: Vec<Effect>,
     next_timeout: Option<Instant>,
     history: Arc<HistoryQueue>,
+    departures: Arc<Departures>,
 }
 
 impl Hub {
@@ -156,6 +185,7 @@ impl Hub {
         realm.set_clock(started, now().micros());
         let details = SessionDetails::new(SessionKind::Service, "countersign", "service");
         realm.join(started, service, details, &mut Vec::new());
+        let departures = Arc::new(Departures::default());
         let inner = Inner {
             realm,
             sessions: HashMap::new(),
@@ -164,9 +194,10 @@ impl Hub {
             effects: Vec::new(),
             next_timeout: None,
             history,
+            departures: Arc::clone(&departures),
         };
         let (timeouts_changed, sign_on_changed) = (Notify::new(), Notify::new());
-        Self { inner: Mutex::new(inner), roles, timeouts_changed, sign_on_changed, service, elevation }
+        Self { inner: Mutex::new(inner), roles, timeouts_changed, sign_on_changed, departures, service, elevation }
     }
 
     /// Gives back to a history what was stored of it.
@@ -239,6 +270,7 @@ impl Hub {
             bond: joining.bond,
             rights: ArcSwap::from_pointee(rights),
             outbox: Arc::clone(outbox),
+            leaves: Leaves::default(),
         });
         outbox.send(joining.welcome);
         inner.sessions.insert(live.id, Arc::clone(&live));
@@ -410,13 +442,15 @@ impl Inner {
     fn leave(&mut self, session: Id, service: Id) {
         let Self { realm, sessions, effects, .. } = self;
         realm.leave(Instant::now(), session, &Rights::of(sessions), effects);
-        sessions.remove(&session);
+        if let Some(live) = sessions.remove(&session) {
+            self.departures.note(&live);
+        }
         self.deliver(service);
     }
 
     fn deliver(&mut self, service: Id) -> Vec<Job> {
         let mut jobs = Vec::new();
-        let Self { effects, sessions, ended_cookies, history, .. } = self;
+        let Self { effects, sessions, ended_cookies, history, departures, .. } = self;
         for effect in effects.drain(..) {
             match effect {
                 Effect::Send { to, message } if to == service => {
@@ -444,6 +478,7 @@ impl Inner {
                 }
                 Effect::Goodbye { session, reason, message } => {
                     if let Some(live) = sessions.remove(&session) {
+                        departures.note(&live);
                         let details = message.map_or_else(Dict::new, |message| Dict::new().with("message", message));
                         live.outbox.send(Message::Goodbye { details, reason });
                         live.outbox.end(Ending::Policy);
@@ -451,6 +486,7 @@ impl Inner {
                 }
                 Effect::Close { session, reason, message } => {
                     if let Some(live) = sessions.remove(&session) {
+                        departures.note(&live);
                         tracing::info!(session = session.get(), message, "session broke the protocol");
                         live.outbox.abort(reason, &message, Ending::ProtocolError);
                     }
@@ -505,18 +541,10 @@ impl Authorizer for Rights<'_> {
             MatchPolicy::Prefix => UriMatch::Prefix(target.as_str()),
             MatchPolicy::Wildcard => UriMatch::Wildcard(target.as_str()),
         };
-        let right = match live.rights.load().decide(action, uri) {
-            Ok(right) => right,
-            Err(refusal) => return Decision::Deny { missing: missing(refusal, action, &live.role) },
-        };
-        if right.documented {
-            let missing = "it needs a documented URI, which this server does not offer yet".into();
-            return Decision::Deny { missing };
+        match live.may_if(action, uri, self.asks_elevation) {
+            Ok(()) => Decision::Allow,
+            Err(missing) => Decision::Deny { missing },
         }
-        if right.elevated && self.asks_elevation && live.elevation.left(Instant::now()).is_none() {
-            return Decision::Deny { missing: live.elevation.advice() };
-        }
-        Decision::Allow
     }
 }
 

@@ -39,6 +39,7 @@ mod realm_settings;
 mod records;
 mod role_changes;
 mod roles;
+mod rosters;
 mod serve;
 mod trail;
 mod welcome;

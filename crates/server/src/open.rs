@@ -90,7 +90,10 @@ pub fn open_data(path: &Path) -> Result<DataDir, OpenFailed> {
 /// [`OpenFailed`], which says what to do.
 pub async fn open(data: &DataDir, config: Config, _: &DataLock) -> Result<Installation, OpenFailed> {
     let Keys { pepper, mut seal_keys, zato_keys } = keyring::load_or_create(data, &mut random())?;
-    let settings = config.identity(pepper)?;
+    let node = data
+        .node_id(&mut random())
+        .map_err(|source| OpenFailed::Data { path: data.path().display().to_string(), source })?;
+    let settings = config.identity(pepper, node)?;
     let store = match &config.storage.url {
         None => Store::open_sqlite(&SqliteSettings::new(data.database()))?,
         Some(url) => {

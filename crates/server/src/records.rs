@@ -4,6 +4,7 @@ use countersign_identity::metadata::{MetadataEntry, MetadataValue};
 use countersign_identity::permission::Rule;
 use countersign_identity::records::entry::{CookieEntry, RoleEntry, UserEntry};
 use countersign_identity::repository::RepositoryError;
+use countersign_identity::roster::{RosterEntry, Visibility};
 use countersign_identity::{Credential, LoginName, Secret, UserId};
 use countersign_wamp::{Dict, Value};
 
@@ -102,4 +103,39 @@ pub fn metadata_value(value: &MetadataValue, yaml: bool) -> Result<Value, Reposi
         None if yaml => yaml::from_json(json).map(Value::Str).map_err(|error| corrupt(&error)),
         _ => Value::from_json(json).map_err(|error| corrupt(&error)),
     }
+}
+
+/// An entry in a roster.
+///
+/// # Errors
+///
+/// [`RepositoryError::Corrupt`].
+pub fn roster_entry(entry: &RosterEntry) -> Result<Dict, RepositoryError> {
+    let visibility = match &entry.visibility {
+        Visibility::One(name) => Value::from(name.as_str()),
+        Visibility::Many(names) => Value::List(names.iter().map(|name| name.as_str().into()).collect()),
+    };
+    Ok(Dict::new()
+        .with("uuid", entry.id.to_bus())
+        .with("created", entry.created.to_rfc3339())
+        .with("name", entry.name.as_str())
+        .with("visibility", visibility)
+        .with("session_id", entry.session)
+        .with("data", roster_data(entry)?)
+        .with("key", entry.key())
+        .with("owner", "%root"))
+}
+
+/// What entries of a roster say.
+///
+/// # Errors
+///
+/// [`RepositoryError::Corrupt`].
+pub fn roster(entries: &[RosterEntry]) -> Result<Value, RepositoryError> {
+    entries.iter().map(roster_data).collect::<Result<_, _>>().map(Value::List)
+}
+
+fn roster_data(entry: &RosterEntry) -> Result<Value, RepositoryError> {
+    let corrupt = |error| RepositoryError::Corrupt(format!("rosters: data: {error}"));
+    Value::from_json(entry.data.expose()).map_err(corrupt)
 }

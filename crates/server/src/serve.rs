@@ -28,6 +28,7 @@ use crate::output::say;
 use crate::procedures::{Procedures, RegistrationFailed};
 use crate::realm_settings::realm_settings;
 use crate::roles::RoleTable;
+use crate::rosters;
 use crate::trail;
 
 /// Where the server listens unless told otherwise, besides its Unix socket.
@@ -122,6 +123,8 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
 
     let app = Arc::new(app);
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    // Of sessions that ended with the server.
+    app.identity.clear_rosters(None).await?;
     let (hub, mut recording) = hub(&app).await?;
     let procedures = Arc::new(Procedures::new(Arc::clone(&app), tasks.clone()));
     procedures.register(&hub)?;
@@ -144,6 +147,7 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     });
     let (bonds, works_on, until) = (Arc::clone(&hub), Arc::clone(&app), stop.clone());
     vital.spawn(async move { bonds.run_bonds(&works_on, &until).await });
+    vital.spawn(rosters::run(Arc::clone(&app), Arc::clone(&hub), stop.clone()));
     vital.spawn(reap(Arc::clone(&app), stop.clone()));
     vital.spawn(trail::keep(Arc::clone(&app), stop.clone()));
 
@@ -175,6 +179,7 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     if tokio::time::timeout(SHUTDOWN_GRACE, tasks.wait()).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
+    rosters::finish(&app).await;
     app.afterwards.finish().await;
     app.mailer.finish().await;
     recording.finish().await;

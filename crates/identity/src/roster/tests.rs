@@ -2,11 +2,14 @@ use super::*;
 use crate::testing::{Fixture, KRISTEN, NOW, TRUST, ZOE, context, ready};
 
 const LIMITS: RosterLimits = Fixture::ROSTERS;
+type Wish = Result<RosterWish, VisibilityError>;
+
 const ROSTER: &str = "roster.lights";
 
 /// What is to be said, and to whom.
-fn wish(data: &str, visibility: Visibility) -> Result<RosterWish, VisibilityError> {
-    Ok(RosterWish { visibility, data: Secret::new(data) })
+#[expect(clippy::unnecessary_wraps, reason = "what takes it takes what could not be read as well")]
+fn wish(data: &str, visibility: Visibility) -> Wish {
+    Wish::Ok(RosterWish { visibility, data: Secret::new(data) })
 }
 
 fn roles(names: &[&str]) -> Visibility {
@@ -20,16 +23,11 @@ struct User<'a> {
 }
 
 impl User<'_> {
-    fn register(&self, name: &str, wish: Result<RosterWish, VisibilityError>) -> Result<RosterEntry, String> {
+    fn register(&self, name: &str, wish: Wish) -> Result<RosterEntry, String> {
         self.register_with(name, wish, Ok(()))
     }
 
-    fn register_with(
-        &self,
-        name: &str,
-        wish: Result<RosterWish, VisibilityError>,
-        right: Result<(), String>,
-    ) -> Result<RosterEntry, String> {
+    fn register_with(&self, name: &str, wish: Wish, right: Result<(), String>) -> Result<RosterEntry, String> {
         let (context, rng) = (context(), &mut self.fixture.rng());
         let user = RosterUser { session: self.session, actor: &self.actor, context: &context };
         let identity = &self.fixture.identity;
@@ -114,7 +112,7 @@ fn refuses_what_is_no_entry() {
     let long = |bytes: usize| "1".repeat(bytes);
     let names = |count: usize, bytes: usize| Visibility::Many(vec!["r".repeat(bytes); count]);
     let all = Visibility::everybody;
-    let check = |name: &str, wish: Result<RosterWish, VisibilityError>, part: Option<&str>| {
+    let check = |name: &str, wish: Wish, part: Option<&str>| {
         fixture.memory().forget();
         let got = kristen.register(name, wish);
         match part {

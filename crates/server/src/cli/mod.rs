@@ -82,7 +82,7 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
         CliCommand::Version => return say(&print::version(json)).map_err(|error| explain(&error)),
         CliCommand::Serve { listen, demo } => {
             let options = ServeOptions { data: &cli.data, config: cli.config.as_deref(), listen: &listen, demo };
-            return serve(&options).await.map_err(|error| explain(&error));
+            return Box::pin(serve(&options)).await.map_err(|error| explain(&error));
         }
         CliCommand::Call(command) => return bus::call(command, json).await,
         CliCommand::Publish(command) => return bus::publish(command, json).await,

@@ -45,6 +45,14 @@ pub enum ServerLimit {
     MetadataEntries,
     /// Bytes of all metadata of a user.
     MetadataBytes,
+    /// Bytes of an entry in a roster.
+    RosterDataBytes,
+    /// Entries of a session in rosters.
+    RosterSessionEntries,
+    /// Entries in rosters.
+    RosterEntries,
+    /// Bytes of all entries in rosters.
+    RosterBytes,
     /// Nesting of a value that is stored.
     ValueDepth,
     /// Password checks that run or wait.
@@ -83,7 +91,7 @@ pub enum ServerLimit {
 
 impl ServerLimit {
     /// All of them.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 40] = [
         Self::MessageBytes,
         Self::LoginBytes,
         Self::MessageDepth,
@@ -103,6 +111,10 @@ impl ServerLimit {
         Self::MetadataValueBytes,
         Self::MetadataEntries,
         Self::MetadataBytes,
+        Self::RosterDataBytes,
+        Self::RosterSessionEntries,
+        Self::RosterEntries,
+        Self::RosterBytes,
         Self::ValueDepth,
         Self::PasswordQueue,
         Self::PasswordQueueSeconds,
@@ -144,6 +156,10 @@ impl ServerLimit {
             Self::MetadataValueBytes => "metadata.value_bytes_max",
             Self::MetadataEntries => "metadata.entries_max",
             Self::MetadataBytes => "metadata.bytes_max",
+            Self::RosterDataBytes => "rosters.data_bytes_max",
+            Self::RosterSessionEntries => "rosters.session_entries_max",
+            Self::RosterEntries => "rosters.entries_max",
+            Self::RosterBytes => "rosters.bytes_max",
             Self::ValueDepth => "value_depth_max",
             Self::PasswordQueue => "password.queue_max",
             Self::PasswordQueueSeconds => "password.queue_seconds_max",

@@ -6,9 +6,13 @@ use countersign_identity::permission::PermissionsError;
 use countersign_wamp::{Dict, Payload, Time, Value};
 
 use super::errors::Failure;
+use crate::metrics::ServerLimit;
 
 /// What a client passes along in `data_rec` without effect: the server fills these itself.
 const IGNORED_FIELDS: [&str; 4] = ["version", "uuid", "origin", "key"];
+
+/// Lists and dictionaries of a value that is stored within each other.
+const VALUE_DEPTH_MAX: usize = 100;
 
 /// The arguments of one call.
 #[derive(Debug)]
@@ -67,6 +71,15 @@ pub fn truth(value: &Value, name: &str) -> Result<bool, Failure> {
         Value::Bool(truth) => Ok(*truth),
         _ => Err(Failure::argument(format!("{name} has to be true or false"))),
     }
+}
+
+/// A value of any kind that is to be stored, as JSON text.
+pub fn json(value: &Value, name: &str) -> Result<String, Failure> {
+    if value.depth() > VALUE_DEPTH_MAX {
+        let text = format!("{name} has more than {VALUE_DEPTH_MAX} lists and dictionaries within each other");
+        return Err(Failure::argument(text).at(ServerLimit::ValueDepth));
+    }
+    Ok(value.to_json())
 }
 
 /// `data_rec` of `system.otp.create`.

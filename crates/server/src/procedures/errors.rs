@@ -6,6 +6,7 @@ mod directory;
 mod elevation;
 mod metadata;
 mod otp;
+mod roster;
 
 use countersign_identity::repository::RepositoryError;
 use countersign_wamp::uris;

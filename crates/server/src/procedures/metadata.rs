@@ -7,13 +7,12 @@ use countersign_identity::metadata::{MetadataOf, MetadataValue};
 use countersign_wamp::Value;
 use futures_util::FutureExt as _;
 
-use super::arguments::{text, truth};
+use super::arguments::{json, text, truth};
 use super::errors::Failure;
 use super::errors::FailureKind::{InvalidArgument, LimitExceeded, PermissionDenied};
 use super::long::{self, LongCalls};
 use super::{Call, Procedure, Spellings};
 use crate::clock::{now, random};
-use crate::metrics::ServerLimit;
 use crate::records;
 use crate::yaml;
 
@@ -90,9 +89,6 @@ pub const PROCEDURES: &[Procedure] = &[
     },
 ];
 
-/// Lists and dictionaries of a stored value within each other.
-const VALUE_DEPTH_MAX: usize = 100;
-
 /// `my.metadata.list(yaml=false) → dict`
 async fn list(call: Call) -> Result<Value, Failure> {
     let Call { app, caller, arguments, long, .. } = call;
@@ -156,11 +152,7 @@ pub fn given(value: Value, yaml: bool, bytes_max: usize) -> Result<MetadataValue
         let json = yaml::to_json(&text, bytes_max)?;
         return Ok(MetadataValue { json: Secret::new(json), yaml: Some(Secret::new(text)) });
     }
-    if value.depth() > VALUE_DEPTH_MAX {
-        let text = format!("value has more than {VALUE_DEPTH_MAX} lists and dictionaries within each other");
-        return Err(Failure::argument(text).at(ServerLimit::ValueDepth));
-    }
-    Ok(MetadataValue { json: Secret::new(value.to_json()), yaml: None })
+    Ok(MetadataValue { json: Secret::new(json(&value, "value")?), yaml: None })
 }
 
 async fn shown(value: MetadataValue, yaml: bool, long: &LongCalls) -> Result<Value, Failure> {

@@ -14,6 +14,7 @@ mod errors;
 mod long;
 mod metadata;
 mod otp;
+mod roster;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -75,8 +76,15 @@ impl Procedure {
 
     /// Its longest arguments, in bytes as they are sent. Decoded they can take many times as much.
     fn arguments_bytes_max(&self, config: &Config) -> usize {
-        let takes_values = self.names.iter().any(|name| metadata::TAKE_VALUES.contains(name));
-        long::BYTES_MIN + if takes_values { config.metadata.value_bytes_max } else { 0 }
+        let takes = |names: &[&str]| self.names.iter().any(|name| names.contains(name));
+        let value_bytes_max = if takes(&metadata::TAKE_VALUES) {
+            config.metadata.value_bytes_max
+        } else if takes(&roster::TAKE_VALUES) {
+            config.rosters.data_bytes_max
+        } else {
+            0
+        };
+        long::BYTES_MIN + value_bytes_max
     }
 }
 
@@ -102,6 +110,7 @@ const GROUPS: &[&[Procedure]] = &[
     db::PROCEDURES,
     metadata::PROCEDURES,
     directory::PROCEDURES,
+    roster::PROCEDURES,
 ];
 
 /// The procedures, registered or ready to be.

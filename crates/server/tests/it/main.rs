@@ -28,6 +28,7 @@ mod proofs;
 mod proxies;
 mod race;
 mod roles;
+mod rosters;
 mod secrets;
 mod smtp_server;
 mod sso;
