@@ -17,8 +17,8 @@ import pytest
 import swampyer
 
 SETTINGS_VARIABLE = "COUNTERSIGN_IZABER_WAMP"
-# A name as that repository's tests write them: not only letters and dots.
-METADATUM = "metadata.test.{random.random()}"
+# Names as that repository's tests write them: not only letters and dots.
+ROSTER, METADATUM = "roster.test.{random.random()}", "metadata.test.{random.random()}"
 NOT_AUTHORIZED = "is not authorized"
 SCENARIOS = {}
 
@@ -177,6 +177,15 @@ def test_070_it_spawns_connections_beside_its_own(around: Around) -> None:
     with pytest.raises(swampyer.ExAbort, match="Permission Denied"):
         wamp.spawn_connection("backend-3", "broken")
     assert wamp.call("auth.whoami")["authid"] == "backend-2"
+
+
+@scenario
+def test_080_a_roster_has_its_entry_until_it_is_taken_back(around: Around) -> None:
+    wamp = around.signed_in("backend-2")
+    assert wamp.roster_register(ROSTER, "what is in it")
+    assert wamp.roster_query(ROSTER) == ["what is in it"]
+    assert wamp.roster_unregister(ROSTER)
+    assert wamp.roster_query(ROSTER) == []
 
 
 @scenario
