@@ -61,7 +61,7 @@ const TABLE: &[Row] = &[
     Row {
         name: "countersign-bench",
         uses: &["countersign-client", "countersign-testkit", "countersign-wamp"],
-        tests_use: &["countersign-trace"],
+        tests_use: &["countersign-identity", "countersign-trace"],
         pure_core: false,
     },
     Row {

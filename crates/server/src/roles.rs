@@ -24,7 +24,7 @@ impl RoleTable {
         for role in roles {
             let old = known.get(role.name.as_str()).filter(|old| old.rules() == role.rules);
             kept += usize::from(old.is_some());
-            let made = old.cloned().unwrap_or_else(|| Arc::new(RuleSet::new(role.rules)));
+            let made = old.cloned().unwrap_or_else(|| Arc::new(RuleSet::of_role(role.rules)));
             compiled.insert(role.name.to_string(), made);
         }
         let is_different = kept < count || known.len() != count;

@@ -2,6 +2,8 @@
 //!
 //! Source: contract of the bus, sections 4.4 and 4.5, with the decisions of its section 9.
 
+mod expressions;
+mod known;
 mod pattern;
 mod restriction;
 mod rights;

@@ -1,6 +1,7 @@
 //! The pattern of a rule: exact elements, `/regex/` elements, and a final `*`.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};
 
@@ -25,7 +26,23 @@ pub(super) enum Element {
     /// This text.
     Exact(String),
     /// A text that the expression matches at its start, without regard to case.
-    Regex(Regex),
+    Regex(Expression),
+}
+
+/// A regular expression. Compiled when it is first needed, and at the latest with the rules that it belongs to.
+#[derive(Clone)]
+pub(super) struct Expression {
+    text: Box<str>,
+    /// The text in lower case with which every match begins; empty if nothing is known of it.
+    start: Box<str>,
+    /// `None` for what can't be compiled.
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Expression {
+    fn regex(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| compile(&self.text).ok()).as_ref()
+    }
 }
 
 impl Element {
@@ -33,7 +50,15 @@ impl Element {
     pub(super) fn fits(&self, text: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == text,
-            Self::Regex(regex) => regex.is_match(text),
+            Self::Regex(expression) => expression.regex().is_some_and(|regex| regex.is_match(text)),
+        }
+    }
+
+    /// The text in lower case with which whatever fits begins, if it is of ASCII.
+    pub(super) fn start(&self) -> &str {
+        match self {
+            Self::Exact(exact) => exact,
+            Self::Regex(expression) => &expression.start,
         }
     }
 
@@ -41,7 +66,7 @@ impl Element {
     pub(super) fn key(&self) -> (bool, &str) {
         match self {
             Self::Exact(exact) => (false, exact),
-            Self::Regex(regex) => (true, regex.as_str()),
+            Self::Regex(expression) => (true, &expression.text),
         }
     }
 }
@@ -73,6 +98,21 @@ impl Pattern {
     ///
     /// [`PatternError`], by the first thing found wrong.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
+        let pattern = Self::parse_stored(text)?;
+        for expression in pattern.expressions() {
+            // Kept, so that it isn't compiled again.
+            let _ = expression.compiled.set(Some(compile(&expression.text)?));
+        }
+        Ok(pattern)
+    }
+
+    /// Reads a pattern that was read by [`Self::parse`] before it was stored: its expressions are not compiled yet, which
+    /// would cost more than reading all the rest.
+    ///
+    /// # Errors
+    ///
+    /// [`PatternError`], but for expressions that can't be compiled.
+    pub fn parse_stored(text: &str) -> Result<Self, PatternError> {
         if text.len() > PATTERN_BYTES_MAX {
             return Err(PatternError::TooLong);
         }
@@ -102,6 +142,19 @@ impl Pattern {
     /// Whether it stands for one URI only.
     pub(super) fn is_exact(&self) -> bool {
         !self.has_tail && self.elements.iter().all(|element| matches!(element, Element::Exact(_)))
+    }
+
+    /// Compiles its expressions; whether all of them can be.
+    pub(super) fn compile(&self) -> bool {
+        self.expressions().all(|expression| expression.regex().is_some())
+    }
+
+    /// Its expressions.
+    pub(super) fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.elements.iter().filter_map(|element| match element {
+            Element::Exact(_) => None,
+            Element::Regex(expression) => Some(expression),
+        })
     }
 
     pub(super) fn elements(&self) -> &[Element] {
@@ -143,7 +196,11 @@ fn next_element(text: &str) -> Result<(Element, Option<&str>), PatternError> {
             None if behind.is_empty() => None,
             None => return Err(PatternError::Unterminated),
         };
-        return Ok((Element::Regex(compile(expression)?), rest));
+        if expression.len() > REGEX_BYTES_MAX {
+            return Err(PatternError::TooLong);
+        }
+        let (text, start) = (expression.into(), literal_start(expression).into());
+        return Ok((Element::Regex(Expression { text, start, compiled: OnceLock::new() }), rest));
     }
     let (element, rest) = match text.split_once('.') {
         Some((element, rest)) => (element, Some(rest)),
@@ -155,12 +212,24 @@ fn next_element(text: &str) -> Result<(Element, Option<&str>), PatternError> {
     Ok((Element::Exact(element.to_owned()), rest))
 }
 
+/// The plain text with which every match of an expression begins, in lower case. Rather less than there is.
+fn literal_start(expression: &str) -> String {
+    if expression.contains('|') {
+        return String::new();
+    }
+    let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':');
+    let mut start: String = expression.chars().take_while(is_plain).collect();
+    // A quantifier that allows none takes the character before it away.
+    if expression.get(start.len()..).is_some_and(|rest| rest.starts_with(['?', '*', '{'])) {
+        start.pop();
+    }
+    start.make_ascii_lowercase();
+    start
+}
+
 /// Compiles with the engine's linear-time guarantee: whatever a user writes into a key's rule
 /// can't hold up the bus.
 fn compile(expression: &str) -> Result<Regex, PatternError> {
-    if expression.len() > REGEX_BYTES_MAX {
-        return Err(PatternError::TooLong);
-    }
     let build = |text: &str| {
         RegexBuilder::new(text)
             .case_insensitive(true)
@@ -213,6 +282,41 @@ mod tests {
         assert_eq!(shape(&"a".repeat(PATTERN_BYTES_MAX + 1)), Err(PatternError::TooLong));
         assert_eq!(shape(&format!("/{}/", "a".repeat(REGEX_BYTES_MAX + 1))), Err(PatternError::TooLong));
         assert!(matches!(shape("/(((a{1,99}){1,99}){1,99})/"), Err(PatternError::Regex(_))));
+    }
+
+    #[test]
+    fn what_is_stored_is_compiled_when_it_is_needed() {
+        let stored = Pattern::parse_stored("a./b.*/").unwrap();
+        assert!(stored.expressions().all(|expression| expression.compiled.get().is_none()));
+        assert!(stored.compile() && stored.elements[1].fits("bc"));
+        assert!(Pattern::parse("a./b.*/").unwrap().expressions().all(|expression| expression.compiled.get().is_some()));
+        let broken = Pattern::parse_stored("a./(/").unwrap();
+        assert!(!broken.compile() && !broken.elements[1].fits("("));
+        assert_eq!(Pattern::parse_stored("a..b"), Err(PatternError::EmptyElement));
+    }
+
+    #[test]
+    fn knows_with_which_text_a_match_begins() {
+        let check = |expression: &str, want: &str| assert_eq!(literal_start(expression), want, "{expression}");
+        check("dashboard:.*", "dashboard:");
+        check("Dash_1-x:y", "dash_1-x:y");
+        check("", "");
+        check(".*", "");
+        check("^a", "");
+        check("(ab)", "");
+        check("(?-i)ab", "");
+        check("[ab]c", "");
+        check("ab?", "a");
+        check("ab*c", "a");
+        check("ab{0,2}", "a");
+        check("a?", "");
+        check("ab+c", "ab");
+        check("a b", "a");
+        check("ab$", "ab");
+        check("ab\\.c", "ab");
+        check("a|b", "");
+        check("ab(c|d)", "");
+        check("\u{e4}b", "");
     }
 
     #[test]

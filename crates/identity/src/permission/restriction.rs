@@ -32,7 +32,7 @@ impl KeySessionDenials {
     pub fn new(prefix: &str) -> Self {
         let spellings =
             DENIED.iter().flat_map(|pattern| [rule(prefix, pattern, ""), rule(prefix, &format!("~.{pattern}"), "")]);
-        let denied = Arc::new(RuleSet::new(spellings.flatten().collect()));
+        let denied = Arc::new(RuleSet::of_role(spellings.flatten().collect()));
         let plain = Arc::new(Restriction { own: None, denied: Arc::clone(&denied) });
         Self { denied, plain }
     }
@@ -42,7 +42,7 @@ impl KeySessionDenials {
         if permissions.is_empty() {
             return Arc::clone(&self.plain);
         }
-        let own = RuleSet::new(permissions.to_vec());
+        let own = RuleSet::of_key(permissions.to_vec());
         Arc::new(Restriction { own: Some(own), denied: Arc::clone(&self.denied) })
     }
 }

@@ -6,6 +6,8 @@ use super::{Pattern, PatternError, Rights, RightsError};
 
 /// Most rules that one credential can carry.
 const RULES_MAX: usize = 256;
+/// Most expressions in the rules of one credential: its owner is anybody, and each costs time.
+const EXPRESSIONS_MAX: usize = 64;
 /// Most rules that can be given to a role at once.
 const ROLE_RULES_MAX: usize = 10_000;
 
@@ -32,6 +34,20 @@ impl Rule {
     }
 }
 
+impl Rule {
+    /// Reads a rule that was read by [`Rule::parse`] before it was stored; see [`Pattern::parse_stored`].
+    ///
+    /// # Errors
+    ///
+    /// [`PermissionsError`].
+    pub fn parse_stored(uri: &str, perms: &str) -> Result<Self, PermissionsError> {
+        Ok(Self {
+            pattern: Pattern::parse_stored(uri).map_err(PermissionsError::Pattern)?,
+            rights: Rights::parse(perms).map_err(PermissionsError::Rights)?,
+        })
+    }
+}
+
 /// Why a list of rules can't be used. The client's to mend.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PermissionsError {
@@ -47,6 +63,9 @@ pub enum PermissionsError {
     /// Too many rules.
     #[error("permissions has at most {0} rules")]
     TooMany(usize),
+    /// Too many expressions.
+    #[error("permissions has at most {EXPRESSIONS_MAX} regular expressions")]
+    TooManyExpressions,
     /// Not a list of dictionaries with `uri` and `perms`.
     #[error("permissions is a list of {{\"uri\": pattern, \"perms\": letters}}")]
     Shape,
@@ -59,7 +78,9 @@ pub enum PermissionsError {
 /// [`PermissionsError`] by the first rule that can't be used; a pattern that is repeated is
 /// one.
 pub fn parse_rules<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Vec<Rule>, PermissionsError> {
-    parse_up_to(RULES_MAX, pairs)
+    let rules = parse_up_to(RULES_MAX, pairs)?;
+    let expressions: usize = rules.iter().map(|rule| rule.pattern.expressions().count()).sum();
+    if expressions > EXPRESSIONS_MAX { Err(PermissionsError::TooManyExpressions) } else { Ok(rules) }
 }
 
 /// Reads all rules of a role: pairs of `uri` and `perms`.
@@ -115,6 +136,10 @@ mod tests {
         let pairs = |count: usize| parse_rules(uris.iter().take(count).map(|uri| (uri.as_str(), "c")));
         assert!(pairs(RULES_MAX).is_ok());
         assert_eq!(pairs(RULES_MAX + 1), Err(PermissionsError::TooMany(RULES_MAX)));
+        let expressions: Vec<String> = (0..=EXPRESSIONS_MAX / 2).map(|n| format!("/a{n}/./b/")).collect();
+        let pairs = |count: usize| parse_rules(expressions.iter().take(count).map(|uri| (uri.as_str(), "c")));
+        assert!(pairs(EXPRESSIONS_MAX / 2).is_ok());
+        assert_eq!(pairs(EXPRESSIONS_MAX / 2 + 1), Err(PermissionsError::TooManyExpressions));
         let of_role = |count: usize| parse_role_rules(uris.iter().cycle().take(count).map(|uri| (uri.as_str(), "c")));
         assert_eq!(of_role(RULES_MAX + 1).map(|rules| rules.len()), Ok(RULES_MAX + 1));
         let many: Vec<String> = (0..=ROLE_RULES_MAX).map(|n| format!("a.{n}")).collect();

@@ -9,8 +9,15 @@
 
 use std::collections::HashMap;
 
+use super::expressions::Expressions;
+use super::known::{Found, Known};
 use super::pattern::Element;
 use super::{Action, Right, Rights, Rule};
+
+/// URIs of one generation whose answers a role remembers.
+const ROLE_URIS_KNOWN: usize = 2_048;
+/// The same of a key, which has a set of its own in every session.
+const KEY_URIS_KNOWN: usize = 32;
 
 /// Which URIs a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +46,14 @@ pub enum Refusal {
 pub struct RuleSet {
     root: Node,
     rules: Vec<Rule>,
+    known: Known,
 }
 
 #[derive(Debug, Default)]
 struct Node {
     exact: HashMap<String, Node>,
-    regex: Vec<(Element, Node)>,
+    /// Boxed: nearly no node has any.
+    regex: Option<Box<Expressions<Node>>>,
     rule: Option<Rights>,
     tail: Option<Rights>,
 }
@@ -70,13 +79,27 @@ struct Hit {
 }
 
 impl RuleSet {
-    /// Compiles `rules`. Where two have the same pattern, only what both grant is granted.
+    /// Compiles `rules`. Where two have the same pattern, only what both grant is granted. Where an expression can't be
+    /// compiled, which nobody can have given, nothing at all is.
     pub fn new(rules: Vec<Rule>) -> Self {
+        if !rules.iter().all(|rule| rule.pattern.compile()) {
+            return Self::default();
+        }
         let mut root = Node::default();
         for rule in &rules {
             root.insert(rule);
         }
-        Self { root, rules }
+        Self { root, rules, known: Known::default() }
+    }
+
+    /// The same for a role: remembers what it has found.
+    pub fn of_role(rules: Vec<Rule>) -> Self {
+        Self { known: Known::new(ROLE_URIS_KNOWN), ..Self::new(rules) }
+    }
+
+    /// The same for a key: remembers a little.
+    pub fn of_key(rules: Vec<Rule>) -> Self {
+        Self { known: Known::new(KEY_URIS_KNOWN), ..Self::new(rules) }
     }
 
     /// The rules.
@@ -104,7 +127,7 @@ impl RuleSet {
     pub fn touches(&self, uri: UriMatch<'_>) -> bool {
         let touched = |shape: Shape<'_>| self.rules.iter().any(|rule| shape.touches(rule));
         match uri {
-            UriMatch::Exact(uri) => self.root.find(Some(uri), Fit { elements: 0, exact: 0 }).is_some(),
+            UriMatch::Exact(uri) => self.found(uri) != Found::Nothing,
             UriMatch::Prefix(text) => touched(Shape::prefix(text)),
             UriMatch::Wildcard(text) => touched(Shape::wildcard(text)),
         }
@@ -117,11 +140,19 @@ impl RuleSet {
     }
 
     fn decide_exact(&self, action: Action, uri: &str) -> Result<Right, Refusal> {
-        match self.root.find(Some(uri), Fit { elements: 0, exact: 0 }) {
-            None => Err(Refusal::NoRule),
-            Some(Hit { tied: true, .. }) => Err(Refusal::Conflict),
-            Some(Hit { rights, .. }) => rights.get(action).ok_or(Refusal::NoRule),
+        match self.found(uri) {
+            Found::Nothing => Err(Refusal::NoRule),
+            Found::Tie => Err(Refusal::Conflict),
+            Found::Rights(rights) => rights.get(action).ok_or(Refusal::NoRule),
         }
+    }
+
+    fn found(&self, uri: &str) -> Found {
+        self.known.get_or(uri, || match self.root.find(Some(uri), Fit { elements: 0, exact: 0 }) {
+            None => Found::Nothing,
+            Some(Hit { tied: true, .. }) => Found::Tie,
+            Some(Hit { rights, .. }) => Found::Rights(rights),
+        })
     }
 
     fn decide_pattern(&self, action: Action, shape: &Shape<'_>) -> Result<Right, Refusal> {
@@ -143,22 +174,11 @@ impl Node {
         for element in rule.pattern.elements() {
             node = match element {
                 Element::Exact(text) => node.exact.entry(text.clone()).or_default(),
-                Element::Regex(_) => node.regex_child(element),
+                Element::Regex(_) => node.regex.get_or_insert_default().below(element),
             };
         }
         let slot = if rule.pattern.has_tail() { &mut node.tail } else { &mut node.rule };
         *slot = Some(slot.map_or(rule.rights, |known| known.intersect(rule.rights)));
-    }
-
-    fn regex_child(&mut self, element: &Element) -> &mut Self {
-        let known = self.regex.iter().position(|(other, _)| other.key() == element.key());
-        let index = known.unwrap_or_else(|| {
-            self.regex.push((element.clone(), Self::default()));
-            self.regex.len() - 1
-        });
-        #[expect(clippy::indexing_slicing, reason = "found or pushed just above")]
-        let (_, node) = &mut self.regex[index];
-        node
     }
 
     /// `rest` is what follows this node in the URI; `None` at its end.
@@ -175,8 +195,9 @@ impl Node {
         if let Some(child) = self.exact.get(element) {
             best = better(best, child.find(below, Fit { elements, exact: fit.exact + 1 }));
         }
-        for (_, child) in self.regex.iter().filter(|(expression, _)| expression.fits(element)) {
-            best = better(best, child.find(below, Fit { elements, exact: fit.exact }));
+        if let Some(expressions) = &self.regex {
+            let fit = Fit { elements, exact: fit.exact };
+            expressions.visit(element, |child| best = better(best.take(), child.find(below, fit)));
         }
         best.or_else(|| self.tail.map(|rights| Hit { fit, rights, tied: false }))
     }
@@ -261,5 +282,5 @@ impl<'a> Shape<'a> {
 mod tests;
 
 #[cfg(test)]
-#[path = "trie_properties.rs"]
+#[path = "trie_properties_tests.rs"]
 mod properties;

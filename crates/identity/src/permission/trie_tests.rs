@@ -52,6 +52,12 @@ fn follows_the_precedence_table_of_the_contract() {
     check("a.prefix", &["a./pre$/"], NONE);
     check("ZERPx.y", &["/zerp.*/.*"], A);
     check("xzerp.y", &["/zerp.*/.*"], NONE);
+    // The Kelvin sign and the long s equal letters without regard to case.
+    check("\u{212a}elvin.y", &["/kel.*/.*"], A);
+    check("\u{17f}tar.y", &["/star/.*"], A);
+    check("DASHBOARD:x", &["/dashboard:.*/"], A);
+    check("Dash", &["/dashboard?/"], NONE);
+    check("Dashboar", &["/dashboard?/"], A);
     check("a.b", &["*.*"], NONE);
     check("A.b", &["a.b"], NONE);
 }
@@ -71,6 +77,27 @@ fn an_explicit_nothing_denies_below_a_broader_grant() {
     assert!(decide("a.x"));
     assert!(!decide("a.b.x"));
     assert!(decide("a.b.c"));
+}
+
+#[test]
+fn what_can_not_be_compiled_grants_nothing() {
+    let stored = |uri, perms| Rule::parse_stored(uri, perms).unwrap();
+    let set = RuleSet::of_key(vec![stored("*", "c"), stored("a./(/", "")]);
+    assert_eq!(set.decide(Action::Call, UriMatch::Exact("b")), Err(Refusal::NoRule));
+    assert!(RuleSet::of_key(vec![stored("/b/", "c")]).decide(Action::Call, UriMatch::Exact("b")).is_ok());
+}
+
+#[test]
+fn both_marks_of_a_rule_hold_in_either_order() {
+    for (letters, elevated, documented) in
+        [("c", false, false), ("c+", true, false), ("c!", false, true), ("c!+", true, true), ("c+!", true, true)]
+    {
+        let set = RuleSet::of_role(vec![Rule::parse("a.*", letters).unwrap()]);
+        let right = Right { elevated, documented };
+        for uri in [UriMatch::Exact("a.b"), UriMatch::Prefix("a."), UriMatch::Wildcard("a.")] {
+            assert_eq!(set.decide(Action::Call, uri), Ok(right), "{letters} {uri:?}");
+        }
+    }
 }
 
 #[test]

@@ -161,7 +161,7 @@ async fn a_login_by_password_leaves_a_cookie_on_postgresql_too() {
 }
 
 #[tokio::test]
-async fn a_cookie_is_set_with_care_and_only_where_configured() {
+async fn w7_a_cookie_is_set_with_care_and_only_where_configured() {
     let server = with_users(server("max_age_seconds = 77\n[proxies]\ntrusted = [\"127.0.0.1\"]\n")).await;
     let attributes = |page: &Page| page.set.clone().unwrap().split_once(';').unwrap().1.to_owned();
     let plain = Page::open(&server, &[]).await;
@@ -178,7 +178,7 @@ async fn a_cookie_is_set_with_care_and_only_where_configured() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_without_a_login_by_password_of_a_client_that_takes_cookies() {
+async fn w7_nothing_is_left_without_a_login_by_password_of_a_client_that_takes_cookies() {
     let server = with_users(server("")).await;
     // No login, a refused one, and a client that doesn't ask for cookies.
     let idle = Page::open(&server, &[]).await;
@@ -242,7 +242,7 @@ async fn another_users_login_in_the_same_browser_ends_the_cookie() {
 }
 
 #[tokio::test]
-async fn a_page_of_another_site_gets_nothing_by_a_cookie() {
+async fn w7_a_page_of_another_site_gets_nothing_by_a_cookie() {
     let server = with_users(server("origins = [\"https://app.example.com\"]\n")).await;
     let (_first, cookie) = browser(&server, "kristen98").await;
     let own = format!("http://{}", server.address(Door::Http));

@@ -97,7 +97,7 @@ pub fn rule_to_json(rule: &Rule) -> String {
 
 fn permissions_from_json(json: &str) -> Result<Vec<Rule>, String> {
     let pairs: Vec<(String, String)> = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    pairs.iter().map(|(uri, perms)| Rule::parse(uri, perms).map_err(|error| error.to_string())).collect()
+    pairs.iter().map(|(uri, perms)| Rule::parse_stored(uri, perms).map_err(|error| error.to_string())).collect()
 }
 
 impl Execute for MintCredential {
