@@ -20,7 +20,8 @@ use crate::proof::Secrets;
 use crate::proof::cryptosign::PublicKey;
 use crate::proof::scram::{SALT_BYTES, Verifier};
 use crate::proof::wampcra::SharedKey;
-use crate::records::{FoundRecords, QueryRecords};
+use crate::records::write::{CountRecords, LocateRecords, Located};
+use crate::records::{Collection, FoundRecords, QueryRecords};
 use crate::renewal::RenewHash;
 use crate::role::{Role, RoleName};
 use crate::role_admin::{PutRole, PutRoleOutcome, RemoveRole, RemoveRoleOutcome, RenameRole, RenameRoleOutcome};
@@ -103,6 +104,8 @@ operations! {
     FindByEmail => Vec<User>;
     SearchUsers => FoundUsers;
     QueryRecords => FoundRecords;
+    LocateRecords => Vec<Located>;
+    CountRecords => Vec<(Collection, u64)>;
     ListUsers => Vec<User>;
     ChangeUser => ChangeUserOutcome;
     AcceptLogin => AcceptLoginOutcome;

@@ -13,7 +13,7 @@ use crate::user::User;
 use crate::{LoginName, Timestamp};
 
 /// How a mark begins. No hash does.
-const MARK: &str = "$directory$";
+pub const MARK: &str = "$directory$";
 
 names! {
     /// Where a user's password is known.

@@ -314,11 +314,21 @@ impl Hub {
 
     /// Ends the live sessions of a user, and those that are being opened at this moment.
     pub fn revoke_user(&self, user: UserId, message: &str) {
+        self.revoke(user, None, message);
+    }
+
+    /// The same but for one session, in which the user has made the change.
+    pub fn revoke_others(&self, user: UserId, kept: Id, message: &str) {
+        self.revoke(user, Some(kept), message);
+    }
+
+    fn revoke(&self, user: UserId, kept: Option<Id>, message: &str) {
         let mut inner = self.lock();
         let now = Instant::now();
         inner.revoked.retain(|_, at| now.saturating_duration_since(*at) < REVOCATION_KEPT);
         inner.revoked.insert(user, now);
-        let of_user = |live: &&Arc<Live>| matches!(&live.actor, Actor::User { id, .. } if *id == user);
+        let of_user =
+            |live: &&Arc<Live>| Some(live.id) != kept && matches!(&live.actor, Actor::User { id, .. } if *id == user);
         let ended: Vec<Arc<Live>> = inner.sessions.values().filter(of_user).cloned().collect();
         for live in ended {
             inner.end(&live, uris::close::KILLED, message, Ending::Policy, self.service);

@@ -42,5 +42,6 @@ mod roles;
 mod rosters;
 mod serve;
 mod trail;
+mod user_changes;
 mod welcome;
 mod yaml;

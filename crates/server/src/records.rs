@@ -35,7 +35,7 @@ pub fn user(entry: &UserEntry) -> Dict {
         .with("login", user.login.as_str())
         .with("enabled", user.standing.enabled)
         .with("role", user.role.as_str())
-        .with("source", "local")
+        .with("source", user.source().name())
         .with("password", Value::Null)
         .with("email", profile.email.as_ref().map(|email| email.text.as_str()))
         .with("upn", profile.upn.as_deref())

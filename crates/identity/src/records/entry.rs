@@ -83,7 +83,8 @@ impl Entry for UserEntry {
             UserField::Name => optional(name),
             UserField::NameFolded => optional(name.map(str::to_lowercase).as_deref()),
             UserField::Uuid => Held::One(Scalar::Id(user.id.uuid())),
-            UserField::Source | UserField::Owner => constant(Field::Users(field)),
+            UserField::Source => text(user.source().name()),
+            UserField::Owner => constant(Field::Users(field)),
         }
     }
 }

@@ -100,7 +100,7 @@ collections! {
         Login "login" Kind::Text,
         Enabled "enabled" Kind::Truth,
         Role "role" Kind::Text,
-        Source "source" Kind::Constant("local"),
+        Source "source" Kind::Text,
         Email "email" Kind::Text,
         Upn "upn" Kind::Text,
         Name "name" Kind::Text,

@@ -11,13 +11,14 @@ mod filter;
 mod input;
 mod parse;
 mod query;
+pub mod write;
 
 pub use fields::{Collection, CookieField, Field, Kind, OtpField, RoleField, UserField};
 pub use filter::{Condition, Filter, Held, Node, Order, Scalar, Test};
 pub use input::Input;
 pub use query::{
     Direction, FoundRecords, Gate, Page, Query, QueryError, QueryRecords, QueryRequest, Records, RecordsLimit, Sort,
-    page_of,
+    collection_of, page_of,
 };
 
 #[cfg(test)]

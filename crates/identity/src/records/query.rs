@@ -4,11 +4,12 @@ use std::cmp::Reverse;
 
 use super::entry::{CookieEntry, Entry, OtpEntry, RoleEntry, UserEntry};
 use super::fields::{Collection, Field, Kind};
-use super::filter::{Filter, Held};
+use super::filter::{Condition, Filter, Held, Node, Scalar, Test};
 use super::input::Input;
 use super::parse::{OPERATORS, Reader, field_of};
 use crate::repository::{FindUser, Repository, RepositoryError};
 use crate::{Actor, Identity, Timestamp, UserId};
+use uuid::Uuid;
 
 /// How much a query may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -256,8 +257,7 @@ impl<R: Repository> Identity<R> {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Page, QueryError> {
-        let collection = Collection::from_name(&request.collection)
-            .ok_or_else(|| QueryError::Collection(Input::Text(request.collection.clone()).shown()))?;
+        let collection = collection_of(&request.collection)?;
         let gate = self.records_gate(collection, actor).await?;
         let query = Query {
             collection,
@@ -273,6 +273,39 @@ impl<R: Repository> Identity<R> {
                 Ok(Page { hits, pages, page_index, records })
             }
             FoundRecords::TooMuch(limit) => Err(QueryError::TooMuch(limit)),
+        }
+    }
+
+    /// One record, whoever asks: for those who have just made it.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError`].
+    pub async fn record(
+        &self,
+        collection: Collection,
+        id: Uuid,
+        now: Timestamp,
+    ) -> Result<Option<Records>, RepositoryError> {
+        let Some(field) = collection.field("uuid") else { return Ok(None) };
+        self.first_record(field, Scalar::Id(id), now).await
+    }
+
+    /// The record that holds this in a field, whoever asks.
+    pub(super) async fn first_record(
+        &self,
+        field: Field,
+        value: Scalar,
+        now: Timestamp,
+    ) -> Result<Option<Records>, RepositoryError> {
+        let collection = field.collection();
+        let test = Test::OneOf { values: vec![value], or_missing: false };
+        let root = Node::Test(Condition { field, test });
+        let filter = Filter { root, is_unanswerable: false };
+        let query = Query { collection, filter, sort: Vec::new(), limit: Some(1), page_index: 0 };
+        match self.repository.run(QueryRecords { query, gate: Gate::All, now }).await? {
+            FoundRecords::Page { hits: 1.., records } => Ok(Some(records)),
+            FoundRecords::Page { .. } | FoundRecords::TooMuch(_) => Ok(None),
         }
     }
 
@@ -292,6 +325,15 @@ impl<R: Repository> Identity<R> {
             Err(QueryError::NotTrusted(collection))
         }
     }
+}
+
+/// The collection of this name.
+///
+/// # Errors
+///
+/// [`QueryError::Collection`].
+pub fn collection_of(name: &str) -> Result<Collection, QueryError> {
+    Collection::from_name(name).ok_or_else(|| QueryError::Collection(Input::Text(name.to_owned()).shown()))
 }
 
 /// What was given is no such number.

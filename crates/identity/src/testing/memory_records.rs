@@ -2,6 +2,7 @@
 
 use super::{Execute, State};
 use crate::records::entry::{CookieEntry, Entry, OtpEntry, RoleEntry, UserEntry};
+use crate::records::write::{CountRecords, LocateRecords, Located};
 use crate::records::{Collection, FoundRecords, Gate, Query, QueryRecords, Records, RecordsLimit, page_of};
 use crate::repository::{FindProfile, FindUser};
 use crate::role::Role;
@@ -78,5 +79,41 @@ impl Execute for QueryRecords {
                 found(otps, query, |otp| is_own(otp.credential.owner), Records::Otps)
             }
         }
+    }
+}
+
+impl Execute for LocateRecords {
+    fn execute(self, state: &mut State) -> Vec<Located> {
+        let users = state.users.values().map(|user| Located {
+            id: user.id.uuid(),
+            collection: Collection::Users,
+            owner: Some(user.id),
+            key: user.login.to_string(),
+        });
+        let roles = state.role_entries().into_iter().map(|entry| Located {
+            id: entry.id.uuid(),
+            collection: Collection::Roles,
+            owner: None,
+            key: entry.role.name.to_string(),
+        });
+        let credentials = state.credentials.iter().map(|one| Located {
+            id: one.id.uuid(),
+            collection: if one.kind == CredentialKind::Otp { Collection::Otps } else { Collection::Cookies },
+            owner: (one.kind == CredentialKind::Otp).then_some(one.owner),
+            key: String::new(),
+        });
+        users.chain(roles).chain(credentials).filter(|record| self.ids.contains(&record.id)).collect()
+    }
+}
+
+impl Execute for CountRecords {
+    fn execute(self, state: &mut State) -> Vec<(Collection, u64)> {
+        let count = |collection| match collection {
+            Collection::Users => state.users.len(),
+            Collection::Roles => state.roles.len(),
+            Collection::Cookies => state.live(CredentialKind::Cookie, self.now).len(),
+            Collection::Otps => state.live(CredentialKind::Otp, self.now).len(),
+        };
+        Collection::ALL.iter().map(|collection| (*collection, count(*collection) as u64)).collect()
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use countersign_identity::admin::{AdminError, UserDraft};
 use countersign_identity::audit_trail::AuditSearchError;
-use countersign_identity::login::{PasswordPool as _, PoolBusy};
+use countersign_identity::login::PoolBusy;
 use countersign_identity::otp::{OtpError, OtpRequest};
-use countersign_identity::password::{NewPassword, PasswordSecrets};
+use countersign_identity::password::PasswordSecrets;
 use countersign_identity::repository::{RepositoryError, UserChange};
 use countersign_identity::role::RoleName;
 use countersign_identity::standing::ApprovalStatus;
@@ -22,7 +22,7 @@ use crate::cid;
 use crate::clock::{now, random};
 use crate::hub::Hub;
 use crate::mail::TestFailed;
-use crate::welcome::welcome;
+use crate::user_changes::NewPasswordError;
 
 /// Users that are read at once.
 const USERS_PER_PAGE: u32 = 500;
@@ -129,16 +129,9 @@ impl Operator<'_> {
             UserEdit::Approve => UserChange::Approval(ApprovalStatus::Approved),
             UserEdit::Reject => UserChange::Approval(ApprovalStatus::Rejected),
         };
-        let is_approval = change == UserChange::Approval(ApprovalStatus::Approved);
-        let ends_live = change.ends_live();
-        let changed = self.app.identity.change_user(login, change, &Actor::Operator, &self.context, now()).await;
-        if let Some(message) = ends_live {
-            self.end_sessions(login, &changed, message).await;
-        }
+        let hub = self.hub.map(AsRef::as_ref);
+        let changed = self.app.change_user(hub, login, change, &Actor::Operator, &self.context).await;
         let user = changed?;
-        if is_approval {
-            welcome(self.app, user.clone());
-        }
         Ok(self.shown(&user).await)
     }
 
@@ -146,20 +139,6 @@ impl Operator<'_> {
     async fn shown(&self, user: &User) -> Value {
         let record = self.app.identity.user_record(user.login.as_str()).await;
         record.map_or_else(|_| json::user(user), |record| json::record(&record))
-    }
-
-    /// Ends the live sessions of a user who was changed.
-    async fn end_sessions(&self, login: &str, changed: &Result<User, AdminError>, message: &str) {
-        let user = match changed {
-            Ok(user) => Some(user.clone()),
-            // The change may have been stored although its answer was lost: rather end sessions
-            // for nothing.
-            Err(AdminError::Storage(_)) => self.app.identity.user(login).await.ok(),
-            Err(_) => None,
-        };
-        if let (Some(user), Some(hub)) = (user, self.hub) {
-            hub.revoke_user(user.id, message);
-        }
     }
 
     async fn add_key(&self, login: &str, key: &str, label: &str) -> Result<Value, Refused> {
@@ -171,7 +150,9 @@ impl Operator<'_> {
     async fn remove_key(&self, login: &str, key: &str) -> Result<Value, Refused> {
         let identity = &self.app.identity;
         let changed = identity.remove_user_key(login, key, &Actor::Operator, &self.context, now()).await;
-        self.end_sessions(login, &changed, "a public key of the user was removed").await;
+        if let Some(hub) = self.hub {
+            self.app.end_sessions(hub, login, &changed, "a public key of the user was removed").await;
+        }
         Ok(json::user(&changed?))
     }
 
@@ -189,10 +170,11 @@ impl Operator<'_> {
     }
 
     async fn derive(&self, login: &str, password: &ClearText) -> Result<PasswordSecrets, Refused> {
-        let policy = self.app.config.password.policy();
-        let password = NewPassword::check(Secret::new(password.expose()), &[login], &policy)
-            .map_err(|error| wrong(error.to_string()))?;
-        Ok(self.app.passwords.derive(password).await?)
+        let password = Secret::new(password.expose());
+        self.app.derive_password(login, &password).await.map_err(|error| match error {
+            NewPasswordError::Refused(refused) => wrong(refused.to_string()),
+            NewPasswordError::Busy(busy) => busy.into(),
+        })
     }
 }
 

@@ -120,7 +120,7 @@ fn expires(value: Value) -> ExpiresInput {
 }
 
 /// Pairs of `uri` and `perms`; `None` where the shape is wrong.
-fn permissions(value: &Value) -> Option<Vec<(String, String)>> {
+pub fn permissions(value: &Value) -> Option<Vec<(String, String)>> {
     let list = match value {
         Value::Null => return Some(Vec::new()),
         Value::List(list) => list,

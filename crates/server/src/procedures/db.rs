@@ -2,29 +2,95 @@
 //!
 //! Source: contract of the bus, section 5.
 
-use countersign_identity::Timestamp;
-use countersign_identity::records::{Input, Page, QueryRequest, Records};
+mod write;
+
+use countersign_identity::records::{Input, Page, QueryError, QueryRequest, Records, collection_of};
+use countersign_identity::{Actor, Timestamp};
 use countersign_wamp::{Dict, Time, Value};
 use futures_util::FutureExt as _;
+use futures_util::future::ready;
 
 use super::arguments::text;
 use super::errors::Failure;
-use super::errors::FailureKind::{InvalidArgument, LimitExceeded, PermissionDenied};
+use super::errors::FailureKind::{Exists, InvalidArgument, LimitExceeded, NotAuthorized, NotFound, PermissionDenied};
 use super::{Call, Procedure, Spellings};
 use crate::clock::now;
 use crate::records;
 
 /// Records.
-pub const PROCEDURES: &[Procedure] = &[Procedure {
-    names: &["system.db.query"],
-    spellings: Spellings::Both,
-    summary: "Searches the records of a collection ([records](database.md)), and gives a page of them.",
-    arguments: "collection, conditions=null, fields=null, sort=null, limit=null, page_index=0, yaml=false",
-    result: "`records`, `page_index`, `page` (from 1), `pages` (0 without a limit), `hits` (on all pages), `limit`, `sort`",
-    errors: &[InvalidArgument, PermissionDenied, LimitExceeded],
-    rule: "signed-in users; without the role `trust` only their own record, and what belongs to them",
-    run: |call| query(call).boxed(),
-}];
+pub const PROCEDURES: &[Procedure] = &[
+    Procedure {
+        names: &["system.db.query"],
+        spellings: Spellings::Both,
+        summary: "Searches the records of a collection ([records](database.md)), and gives a page of them.",
+        arguments: "collection, conditions=null, fields=null, sort=null, limit=null, page_index=0, yaml=false",
+        result: "`records`, `page_index`, `page` (from 1), `pages` (0 without a limit), `hits` (on all pages), `limit`, `sort`",
+        errors: &[InvalidArgument, PermissionDenied, LimitExceeded],
+        rule: "signed-in users; without the role `trust` only their own record, and what belongs to them",
+        run: |call| query(call).boxed(),
+    },
+    Procedure {
+        names: &["system.db.create"],
+        spellings: Spellings::Both,
+        summary: "Makes a record. One that is there already is an error.",
+        arguments: "parent_uuid, collection, rec, yaml=false",
+        result: "the record; keys in the clear, for the only time",
+        errors: &[InvalidArgument, PermissionDenied, NotAuthorized, NotFound, Exists, LimitExceeded],
+        rule: "`trust`; others only what belongs to themselves. Not from a session that was opened with a one-time password",
+        run: |call| write::create(call).boxed(),
+    },
+    Procedure {
+        names: &["system.db.upsert"],
+        spellings: Spellings::Both,
+        summary: "Makes a record, or changes the one that is there under its key.",
+        arguments: "parent_uuid, collection, rec, yaml=false",
+        result: "the record",
+        errors: &[InvalidArgument, PermissionDenied, NotAuthorized, NotFound, Exists, LimitExceeded],
+        rule: "as `system.db.create`",
+        run: |call| write::upsert(call).boxed(),
+    },
+    Procedure {
+        names: &["system.db.update"],
+        spellings: Spellings::Both,
+        summary: "Changes records, one after the other. Those that aren't there, and those of others, are passed over.",
+        arguments: "uuid_list, rec, yaml=false",
+        result: "`true`",
+        errors: &[InvalidArgument, PermissionDenied, NotAuthorized, NotFound, Exists],
+        rule: "`trust`; others only their own `email`, `name` and, within an elevated session, `plaintext_password`. Not from a \
+               session that was opened with a one-time password",
+        run: |call| write::update(call).boxed(),
+    },
+    Procedure {
+        names: &["system.db.delete"],
+        spellings: Spellings::Both,
+        summary: "Removes records, one after the other. Those that aren't there are passed over.",
+        arguments: "uuid_list",
+        result: "`true`",
+        errors: &[InvalidArgument, PermissionDenied, NotAuthorized, NotFound],
+        rule: "`trust`; others only what belongs to themselves. Not from a session that was opened with a one-time password",
+        run: |call| write::delete(call).boxed(),
+    },
+    Procedure {
+        names: &["system.db.stats"],
+        spellings: Spellings::Both,
+        summary: "How many records there are.",
+        arguments: "include_paths=false",
+        result: "`counts`: a dictionary of the collections",
+        errors: &[InvalidArgument, PermissionDenied],
+        rule: "signed-in users",
+        run: |call| stats(call).boxed(),
+    },
+    Procedure {
+        names: &["system.db.bulk_unload"],
+        spellings: Spellings::Both,
+        summary: "Nothing: there is no memory of records that could be emptied. For old programs.",
+        arguments: "collection",
+        result: "`true`",
+        errors: &[InvalidArgument, PermissionDenied],
+        rule: "signed-in users",
+        run: |call| ready(bulk_unload(call)).boxed(),
+    },
+];
 
 /// `system.db.query(collection, conditions=null, fields=null, sort=null, limit=null, page_index=0, yaml=false) → dict`
 async fn query(call: Call) -> Result<Value, Failure> {
@@ -45,16 +111,8 @@ async fn query(call: Call) -> Result<Value, Failure> {
 
 fn answer(page: Page, limit: Value, sort: Value) -> Value {
     let Page { hits, pages, page_index, records } = page;
-    let records: Vec<Value> = match &records {
-        Records::Users(users) => users.iter().map(|entry| records::user(entry).into()).collect(),
-        Records::Roles(roles) => roles.iter().map(|entry| records::role(entry).into()).collect(),
-        Records::Cookies(cookies) => cookies.iter().map(|entry| records::cookie(entry).into()).collect(),
-        Records::Otps(otps) => {
-            otps.iter().map(|entry| records::otp(&entry.credential, &entry.login, None).into()).collect()
-        }
-    };
     Dict::new()
-        .with("records", records)
+        .with("records", shown(&records))
         .with("page_index", page_index)
         .with("page", u64::from(page_index) + 1)
         .with("pages", pages)
@@ -62,6 +120,38 @@ fn answer(page: Page, limit: Value, sort: Value) -> Value {
         .with("limit", limit)
         .with("sort", sort)
         .into()
+}
+
+/// Records as programs see them.
+fn shown(records: &Records) -> Vec<Value> {
+    match records {
+        Records::Users(users) => users.iter().map(|entry| records::user(entry).into()).collect(),
+        Records::Roles(roles) => roles.iter().map(|entry| records::role(entry).into()).collect(),
+        Records::Cookies(cookies) => cookies.iter().map(|entry| records::cookie(entry).into()).collect(),
+        Records::Otps(otps) => {
+            otps.iter().map(|entry| records::otp(&entry.credential, &entry.login, None).into()).collect()
+        }
+    }
+}
+
+/// `system.db.stats(include_paths=false) → {counts: {collection: number}}`
+async fn stats(call: Call) -> Result<Value, Failure> {
+    // There are no paths.
+    let [_include_paths] = call.arguments.bind("system.db.stats", ["include_paths"])?;
+    let counts = call.app.identity.count_records(&call.caller.actor, now()).await?;
+    let counts: Dict =
+        counts.into_iter().map(|(collection, count)| (collection.name().to_owned(), count.into())).collect();
+    Ok(Dict::new().with("counts", counts).into())
+}
+
+/// `system.db.bulk_unload(collection) → true`
+fn bulk_unload(call: Call) -> Result<Value, Failure> {
+    let [collection] = call.arguments.bind("system.db.bulk_unload", ["collection"])?;
+    if call.caller.actor == Actor::Anonymous {
+        return Err(QueryError::Anonymous.into());
+    }
+    collection_of(&text(collection, "collection")?)?;
+    Ok(Value::Bool(true))
 }
 
 /// A value as the rules take it, from whatever serializer.

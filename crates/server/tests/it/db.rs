@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
+mod changes;
 mod query;
 
 use countersign_client::{Client, Dict, Session, Value};

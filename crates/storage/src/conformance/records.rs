@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use countersign_identity::audit::Operation as Audited;
+use countersign_identity::password::PasswordHash;
 use countersign_identity::permission::Rule;
 use countersign_identity::profile::{Email, Names, Profile};
 use countersign_identity::proof::Secrets;
 use countersign_identity::records::entry::{Entry, OtpEntry, RoleEntry, UserEntry};
+use countersign_identity::records::write::{CountRecords, LocateRecords};
 use countersign_identity::records::{
     Collection, Condition, Direction, Field, Filter, FoundRecords, Gate, Held, Kind, Node, Order, Query, QueryRecords,
     Records, RecordsLimit, Scalar, Sort, Test, page_of,
@@ -18,7 +20,9 @@ use countersign_identity::standing::Standing;
 use countersign_identity::user::User;
 use countersign_identity::{Credential, CredentialKind};
 
-use super::fixture::{NOW, at, digest, event, login, mint, minted, otp, people, role, rule, user, user_id};
+use super::fixture::{
+    NOW, at, credential_id, digest, event, login, mint, minted, otp, people, role, rule, user, user_id,
+};
 
 /// Numbers that look random and are the same at every run (`SplitMix64`).
 struct Dice(u64);
@@ -85,7 +89,12 @@ async fn stored<R: Repository>(repository: &R, dice: &mut Dice) {
             ..Profile::default()
         };
         let standing = Standing { enabled: dice.yes(), ..Standing::GOOD };
-        let user = User { standing, role: role(["frontend", "backend"][dice.index(2)]), ..user(&name) };
+        let plain = user(&name);
+        let password = optional(dice, |dice| match dice.yes() {
+            true => PasswordHash::in_directory(&plain.login),
+            false => PasswordHash::from_stored("hash".into()),
+        });
+        let user = User { standing, role: role(["frontend", "backend"][dice.index(2)]), password, ..plain };
         let is_enabled = user.standing.enabled;
         let audit = event(Audited::UserCreate);
         repository.run(CreateUser { user, profile, proofs: Secrets::default(), factor: None, audit }).await.unwrap();
@@ -287,6 +296,33 @@ pub async fn leaves_others_out_of_what_is_counted<R: Repository>(repository: Arc
     let root = Node::Any(vec![Node::Constant(true), Node::Test(Condition { field, test: bob })]);
     let query = Query { filter: Filter { root, is_unanswerable: false }, ..all(Collection::Users) };
     assert_eq!(ask(repository, query, own("alice")).await.0, 1);
+}
+
+/// By their ids, whatever they are; what isn't there is left out. A cookie is the server's.
+pub async fn finds_records_by_their_ids_and_counts_them<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    people(repository, &["alice", "bob"]).await;
+    minted(repository, [otp(1, "alice"), Credential { kind: CredentialKind::Cookie, ..otp(2, "alice") }]).await;
+    let role_id = roles(ask(repository, all(Collection::Roles), Gate::All).await.1)[0].id.uuid();
+    let alice = user_id("alice");
+    let ids = vec![credential_id(2).uuid(), credential_id(1).uuid(), role_id, alice.uuid(), credential_id(9).uuid()];
+    let found = repository.run(LocateRecords { ids }).await.unwrap();
+    let found: Vec<_> = found.iter().map(|one| (one.collection, one.id, one.owner, one.key.as_str())).collect();
+    assert_eq!(
+        found,
+        [
+            (Collection::Users, alice.uuid(), Some(alice), "alice"),
+            (Collection::Roles, role_id, None, "backend"),
+            (Collection::Cookies, credential_id(2).uuid(), None, ""),
+            (Collection::Otps, credential_id(1).uuid(), Some(alice), ""),
+        ]
+    );
+    assert_eq!(repository.run(LocateRecords { ids: Vec::new() }).await.unwrap(), []);
+    let counts = repository.run(CountRecords { now: NOW }).await.unwrap();
+    let want = [(Collection::Users, 2), (Collection::Roles, 2), (Collection::Cookies, 1), (Collection::Otps, 1)];
+    assert_eq!(counts, want);
+    let counts = repository.run(CountRecords { now: at(600_000_001) }).await.unwrap();
+    assert_eq!(counts.last(), Some(&(Collection::Otps, 0)));
 }
 
 /// One more than fit is refused, not cut off; pages are not.

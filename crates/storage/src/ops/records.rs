@@ -7,9 +7,10 @@ mod builder;
 mod columns;
 
 use countersign_identity::records::entry::{CookieEntry, OtpEntry, RoleEntry, UserEntry};
+use countersign_identity::records::write::{CountRecords, LocateRecords, Located};
 use countersign_identity::records::{Collection, FoundRecords, Gate, Query, QueryRecords, Records, RecordsLimit};
 use countersign_identity::role::{Role, RoleName};
-use countersign_identity::{Credential, CredentialKind, LoginName, RoleId, UserId};
+use countersign_identity::{Credential, CredentialKind, LoginName, RoleId, Timestamp, UserId};
 use uuid::Uuid;
 
 use super::{credentials, profiles, roles};
@@ -68,14 +69,19 @@ fn owner(collection: Collection) -> Option<&'static str> {
     }
 }
 
+/// What has come to its end, or was used up, is no record.
+fn live(collection: Collection, now: Timestamp, builder: &mut Builder<'_>) {
+    if let Some(kind) = kind(collection) {
+        builder.and("credentials.kind = $ AND credentials.spent_at IS NULL", Param::Text(kind.name()));
+        builder.and("credentials.expires_at >= $", Param::Int(now.micros()));
+    }
+}
+
 /// The conditions of a query.
 fn conditions(operation: &QueryRecords) -> Builder<'_> {
     let Query { collection, filter, .. } = &operation.query;
     let mut builder = Builder::default();
-    if let Some(kind) = kind(*collection) {
-        builder.and("credentials.kind = $ AND credentials.spent_at IS NULL", Param::Text(kind.name()));
-        builder.and("credentials.expires_at >= $", Param::Int(operation.now.micros()));
-    }
+    live(*collection, operation.now, &mut builder);
     if let Gate::Own(id) = operation.gate {
         match owner(*collection) {
             Some(column) => builder.and(&format!("{column} = $"), Param::Id(id.uuid())),
@@ -208,4 +214,58 @@ fn cookie(mut row: Row) -> Result<CookieEntry, TxError> {
     let role = last(&mut row, RoleName::parse)?;
     let login = last(&mut row, LoginName::parse)?;
     Ok(CookieEntry { credential: credentials::credential(row)?, login, role })
+}
+
+impl Execute for LocateRecords {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<Located>, TxError> {
+        let mut located = Vec::new();
+        if self.ids.is_empty() {
+            return Ok(located);
+        }
+        for collection in Collection::ALL.iter().copied() {
+            let mut builder = Builder::default();
+            let ids = list(&mut builder, self.ids.iter().map(|id| Param::Id(*id)));
+            let sql = match (collection, kind(collection)) {
+                (Collection::Users, _) => format!("SELECT id, id, login FROM users WHERE id IN ({ids})"),
+                (Collection::Roles, _) => {
+                    format!("SELECT id, CAST(NULL AS bytea), name FROM roles WHERE id IN ({ids})")
+                }
+                (_, Some(kind)) => {
+                    // A cookie is the server's, though it signs a user in.
+                    let owner = owner(collection).unwrap_or("CAST(NULL AS bytea)");
+                    let kind = builder.bind(Param::Text(kind.name()));
+                    format!("SELECT id, {owner}, '' FROM credentials WHERE id IN ({ids}) AND kind = {kind}")
+                }
+                (_, None) => continue,
+            };
+            for row in tx.query_once(&sql, &builder.params()).await? {
+                let mut record = Record::new("records", row);
+                let id = record.key_uuid()?;
+                let owner = record.optional_bytes("owner")?.map(|bytes| UserId::from_uuid(Uuid::from_bytes(bytes)));
+                located.push(Located { id, collection, owner, key: record.text("key")? });
+            }
+        }
+        Ok(located)
+    }
+}
+
+impl Execute for CountRecords {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<(Collection, u64)>, TxError> {
+        let mut counts = Vec::new();
+        for collection in Collection::ALL.iter().copied() {
+            let mut builder = Builder::default();
+            live(collection, self.now, &mut builder);
+            let (table, _) = table(collection);
+            let row =
+                tx.query_once(&format!("SELECT COUNT(*) FROM {table} {}", builder.sql()), &builder.params()).await?;
+            let record = Record::new(table, row.into_iter().next().unwrap_or_default());
+            let count = u64::try_from(record.key_int()?).map_err(|error| record.corrupt("count", error))?;
+            counts.push((collection, count));
+        }
+        Ok(counts)
+    }
 }

@@ -37,7 +37,12 @@ pub fn column(field: Field) -> Option<Column> {
                 nullable("(CASE WHEN users.display_name IS NULL THEN NULL ELSE users.display_name_folded END)")
             }
             UserField::Uuid => always("users.id"),
-            UserField::Source | UserField::Owner => return None,
+            // See `countersign_identity::source`.
+            UserField::Source => always(
+                "(CASE WHEN substr(users.password, 1, 11) = '$directory$' THEN CAST('ldap' AS text) \
+                 ELSE CAST('local' AS text) END)",
+            ),
+            UserField::Owner => return None,
         },
         Field::Roles(field) => match field {
             RoleField::Role => always("roles.name"),

@@ -1,0 +1,330 @@
+//! `system.db.create`, `update`, `delete` and `upsert`: each makes the change by the rule of its subject, as every other door.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use countersign_identity::admin::UserDraft;
+use countersign_identity::password::PasswordHash;
+use countersign_identity::profile::UserRecord;
+use countersign_identity::records::write::{Located, Parent, UserFields, Verb, WriteError};
+use countersign_identity::records::{Collection, Gate, Records};
+use countersign_identity::repository::{PasswordChange, UserChange, WhichCookies};
+use countersign_identity::role::RoleName;
+use countersign_identity::source::Source;
+use countersign_identity::user_update::{Field, UserUpdate};
+use countersign_identity::{Actor, CredentialId, LoginName, RequestContext};
+use countersign_wamp::{Dict, Value};
+use uuid::Uuid;
+
+use super::super::Call;
+use super::super::arguments::{otp_request, permissions, text};
+use super::super::errors::Failure;
+use super::{input, shown};
+use crate::app::App;
+use crate::clock::{now, random};
+use crate::cookies::{self, Ending};
+use crate::hub::{Hub, Live};
+use crate::records;
+use crate::role_changes::{RoleEdit, RuleTexts};
+
+/// What a change needs to know of its call.
+struct Change {
+    app: Arc<App>,
+    hub: Arc<Hub>,
+    caller: Arc<Live>,
+    context: RequestContext,
+}
+
+impl Change {
+    fn actor(&self) -> &Actor {
+        &self.caller.actor
+    }
+}
+
+/// `system.db.create(parent, collection, record, yaml=false) → dict`
+pub async fn create(call: Call) -> Result<Value, Failure> {
+    let names = ["parent_uuid", "collection", "rec", "yaml"];
+    let Call { app, hub, caller, context, arguments, .. } = call;
+    let [parent, collection, record, _yaml] = arguments.bind("system.db.create", names)?;
+    let change = Change { app, hub, caller, context };
+    let (collection, parent) = admitted(&change, parent, collection).await?;
+    change.create(collection, &parent, record).await
+}
+
+/// `system.db.upsert(parent, collection, record, yaml=false) → dict`
+pub async fn upsert(call: Call) -> Result<Value, Failure> {
+    let names = ["parent_uuid", "collection", "rec", "yaml"];
+    let Call { app, hub, caller, context, arguments, .. } = call;
+    let [parent, collection, record, _yaml] = arguments.bind("system.db.upsert", names)?;
+    let change = Change { app, hub, caller, context };
+    let (collection, parent) = admitted(&change, parent, collection).await?;
+    let existing = match (collection, &record) {
+        (Collection::Users, Value::Dict(record)) => change.user_called(text_of(record, "login")).await?,
+        (Collection::Roles, Value::Dict(record)) => change.role_called(text_of(record, "role")).await?,
+        _ => None,
+    };
+    let Some(existing) = existing else { return change.create(collection, &parent, record).await };
+    change.update(&existing, Gate::All, &record).await?;
+    change.record(existing.collection, existing.id).await
+}
+
+/// `system.db.update([uuid], record) → true`
+pub async fn update(call: Call) -> Result<Value, Failure> {
+    let Call { app, hub, caller, context, arguments, .. } = call;
+    let [uuids, record, _yaml] = arguments.bind("system.db.update", ["uuid_list", "rec", "yaml"])?;
+    let change = Change { app, hub, caller, context };
+    let (gate, located) = change.located(uuids, Verb::Update).await?;
+    for one in &located {
+        change.update(one, gate, &record).await?;
+    }
+    Ok(Value::Bool(true))
+}
+
+/// `system.db.delete([uuid]) → true`
+pub async fn delete(call: Call) -> Result<Value, Failure> {
+    let Call { app, hub, caller, context, arguments, .. } = call;
+    let [uuids] = arguments.bind("system.db.delete", ["uuid_list"])?;
+    let change = Change { app, hub, caller, context };
+    let (gate, located) = change.located(uuids, Verb::Delete).await?;
+    for one in &located {
+        change.delete(one, gate).await?;
+    }
+    Ok(Value::Bool(true))
+}
+
+async fn admitted(change: &Change, parent: Value, collection: Value) -> Result<(Collection, Parent), Failure> {
+    let (parent, collection) = (text(parent, "parent_uuid")?, text(collection, "collection")?);
+    let identity = &change.app.identity;
+    Ok(identity.admit_creation(&parent, &collection, change.actor(), &change.context, now()).await?)
+}
+
+fn text_of<'a>(record: &'a Dict, field: &str) -> &'a str {
+    record.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+impl Change {
+    async fn located(&self, uuids: Value, verb: Verb) -> Result<(Gate, Vec<Located>), Failure> {
+        let uuids = match uuids {
+            Value::List(uuids) => uuids,
+            one @ Value::Str(_) => vec![one],
+            _ => return Err(Failure::argument("uuid_list has to be a list of uuids")),
+        };
+        let uuids = uuids.into_iter().map(|uuid| text(uuid, "uuid")).collect::<Result<Vec<_>, _>>()?;
+        Ok(self.app.identity.admit_changes(&uuids, verb, self.actor(), &self.context, now()).await?)
+    }
+
+    /// The record as a query shows it.
+    async fn record(&self, collection: Collection, id: Uuid) -> Result<Value, Failure> {
+        let records = self.app.identity.record(collection, id, now()).await?;
+        Ok(records.and_then(|records: Records| shown(&records).into_iter().next()).unwrap_or(Value::Null))
+    }
+
+    async fn user_called(&self, login: &str) -> Result<Option<Located>, Failure> {
+        use countersign_identity::admin::AdminError;
+        match self.app.identity.user(login).await {
+            Ok(user) => Ok(Some(Located {
+                id: user.id.uuid(),
+                collection: Collection::Users,
+                owner: Some(user.id),
+                key: user.login.to_string(),
+            })),
+            Err(AdminError::NoSuchUser(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn role_called(&self, name: &str) -> Result<Option<Located>, Failure> {
+        let id = self.app.identity.role_id(name).await?;
+        let located = |id: countersign_identity::RoleId| Located {
+            id: id.uuid(),
+            collection: Collection::Roles,
+            owner: None,
+            key: name.to_owned(),
+        };
+        Ok(id.map(located))
+    }
+
+    async fn create(&self, collection: Collection, parent: &Parent, record: Value) -> Result<Value, Failure> {
+        match (collection, parent) {
+            (Collection::Users, _) => self.create_user(&record).await,
+            (Collection::Roles, _) => self.create_role(record).await,
+            (Collection::Otps, Parent::User(login)) => {
+                let request = otp_request(record)?;
+                let (identity, context) = (&self.app.identity, &self.context);
+                let minted = identity
+                    .mint_otp_for(login.as_str(), &request, self.actor(), context, now(), &mut random())
+                    .await?;
+                Ok(records::otp(&minted.credential, &minted.login, Some(&minted.plaintext_key)).into())
+            }
+            (Collection::Cookies | Collection::Otps, _) => {
+                Err(Failure::argument(format!("{} are made by logins", collection.name())))
+            }
+        }
+    }
+
+    async fn create_user(&self, record: &Value) -> Result<Value, Failure> {
+        let fields = UserFields::read(&input(record.clone()))?;
+        let login = fields.login.clone().ok_or(WriteError::Value { field: "login", what: "given" })?;
+        let update = self.app.identity.user_update_of(&fields, None)?;
+        let password = match (&fields.password, fields.source) {
+            (Some(password), _) => Some(self.app.derive_password(&login, password).await?),
+            (None, Some(Source::Ldap)) => {
+                let name = LoginName::parse(&login).map_err(|error| Failure::argument(error.to_string()))?;
+                Some(PasswordHash::in_directory(&name).into())
+            }
+            (None, _) => None,
+        };
+        let role = fields.role.as_deref().unwrap_or(RoleName::FRONTEND);
+        let draft = UserDraft { login: &login, role, password, update: &update };
+        let identity = &self.app.identity;
+        let user = identity.create_user_of(draft, self.actor(), &self.context, now(), &mut random()).await?;
+        self.record(Collection::Users, user.id.uuid()).await
+    }
+
+    async fn create_role(&self, record: Value) -> Result<Value, Failure> {
+        let (name, rules) = role_fields(record)?;
+        let name = name.ok_or(WriteError::Value { field: "role", what: "given" })?;
+        self.edit_role(&name, RoleEdit::Create(rules.unwrap_or_default())).await?;
+        let created = self.role_called(&name).await?;
+        match created {
+            Some(created) => self.record(Collection::Roles, created.id).await,
+            None => Ok(Value::Null),
+        }
+    }
+
+    async fn edit_role(&self, role: &str, edit: RoleEdit) -> Result<(), Failure> {
+        let hub = Some(Arc::clone(&self.hub));
+        self.app.edit_role(hub, role, edit, self.actor(), &self.context).await?;
+        Ok(())
+    }
+
+    async fn update(&self, record: &Located, gate: Gate, with: &Value) -> Result<(), Failure> {
+        match record.collection {
+            Collection::Users => {
+                let fields = UserFields::read(&input(with.clone()))?;
+                let held = self.app.identity.user_record(&record.key).await?;
+                match gate {
+                    Gate::All => self.update_user(&held, &fields).await,
+                    Gate::Own(_) => self.update_own(&held, &fields).await,
+                }
+            }
+            Collection::Roles => {
+                let (name, rules) = role_fields(with.clone())?;
+                if let Some(rules) = rules {
+                    self.edit_role(&record.key, RoleEdit::Replace(rules)).await?;
+                }
+                match name.filter(|name| *name != record.key) {
+                    Some(name) => self.edit_role(&record.key, RoleEdit::Rename(name)).await,
+                    None => Ok(()),
+                }
+            }
+            other => Err(Failure::argument(format!("{} can't be changed", other.name()))),
+        }
+    }
+
+    /// Changes somebody's record, for a trusted caller. What can be refused comes before what can't.
+    async fn update_user(&self, held: &UserRecord, fields: &UserFields) -> Result<(), Failure> {
+        let update = self.app.identity.user_update_of(fields, Some(held))?;
+        let login = update.login.as_ref().map_or_else(|| held.user.login.to_string(), ToString::to_string);
+        let password = match (&fields.password, fields.source) {
+            (Some(password), _) => Some(PasswordChange::from(self.app.derive_password(&login, password).await?)),
+            (None, Some(Source::Ldap)) if held.user.source() == Source::Local => {
+                let name = update.login.as_ref().unwrap_or(&held.user.login);
+                Some(PasswordChange::from(PasswordHash::in_directory(name)))
+            }
+            (None, Some(Source::Local)) if held.user.source() == Source::Ldap => {
+                return Err(Failure::argument("source can be local with a plaintext_password only"));
+            }
+            (None, _) => None,
+        };
+        let role = match fields.role.as_deref().filter(|role| *role != held.user.role.as_str()) {
+            Some(role) => Some(self.app.identity.role(role).await?.name),
+            None => None,
+        };
+        let update = match update {
+            UserUpdate { enabled: Some(enabled), .. }
+                if update == (UserUpdate { enabled: Some(enabled), ..UserUpdate::default() }) =>
+            {
+                Some(UserChange::Enabled(enabled))
+            }
+            update if update.is_empty() => None,
+            update => Some(UserChange::Update(Box::new(update))),
+        };
+        let mut name = held.user.login.to_string();
+        for change in [update, role.map(UserChange::Role), password.map(UserChange::Password)].into_iter().flatten() {
+            let (hub, actor) = (Some(self.hub.as_ref()), self.actor());
+            name = self.app.change_user(hub, &name, change, actor, &self.context).await?.login.to_string();
+        }
+        Ok(())
+    }
+
+    /// Changes the caller's own record, for anybody.
+    async fn update_own(&self, held: &UserRecord, fields: &UserFields) -> Result<(), Failure> {
+        let (identity, actor) = (&self.app.identity, self.actor());
+        fields.check_own(held)?;
+        let password = match &fields.password {
+            Some(_) if self.caller.elevation.left(Instant::now()).is_none() => {
+                return Err(Failure::denied(format!("another password: {}", self.caller.elevation.advice())));
+            }
+            Some(password) => Some(self.app.derive_password(held.user.login.as_str(), password).await?),
+            None => None,
+        };
+        let update = UserUpdate { upn: Field::Keep, ..identity.user_update_of(fields, Some(held))? };
+        if !update.is_empty() {
+            identity.change_own_record(UserChange::Update(Box::new(update)), actor, &self.context, now()).await?;
+        }
+        if let Some(password) = password {
+            let change = UserChange::Password(password.into());
+            let user = identity.change_own_record(change, actor, &self.context, now()).await?;
+            self.hub.revoke_others(user.id, self.caller.id, "the user got another password");
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, record: &Located, gate: Gate) -> Result<(), Failure> {
+        let (app, context) = (&self.app, &self.context);
+        match record.collection {
+            Collection::Users => {
+                let hub = Some(self.hub.as_ref());
+                app.change_user(hub, &record.key, UserChange::Delete, self.actor(), context).await?;
+            }
+            Collection::Roles => self.edit_role(&record.key, RoleEdit::Remove).await?,
+            Collection::Cookies => {
+                let cookie = CredentialId::from_uuid(record.id);
+                self.hub.end_cookie(cookie);
+                let (by, context) = (self.actor().clone(), context.clone());
+                let ending = Ending { which: WhichCookies::One(cookie), why: "removed", by, context };
+                cookies::remove(Arc::clone(app), Arc::clone(&self.hub), ending).await;
+            }
+            Collection::Otps => {
+                let id = CredentialId::from_uuid(record.id);
+                match gate {
+                    Gate::All => app.identity.delete_otp(id, self.actor(), context, now()).await?,
+                    Gate::Own(_) => app.identity.delete_own_otp(id, self.actor(), context, now()).await?,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Name and rules of a role; what isn't said is `None`.
+fn role_fields(record: Value) -> Result<(Option<String>, Option<RuleTexts>), Failure> {
+    let Value::Dict(record) = record else { return Err(WriteError::Record.into()) };
+    let (mut name, mut rules) = (None, None);
+    for (field, value) in record {
+        match field.as_str() {
+            "role" => name = Some(text(value, "role")?),
+            "permissions" => {
+                let wrong = WriteError::Value { field: "permissions", what: "a list of {uri, perms}" };
+                rules = Some(permissions(&value).ok_or(wrong)?);
+            }
+            "uuid" | "owner" | "version" => {}
+            other => {
+                let name = format!("{other:?}");
+                return Err(WriteError::Field { name, collection: "roles", fields: "role, permissions" }.into());
+            }
+        }
+    }
+    Ok((name, rules))
+}
