@@ -90,10 +90,9 @@ async fn stored<R: Repository>(repository: &R, dice: &mut Dice) {
         };
         let standing = Standing { enabled: dice.yes(), ..Standing::GOOD };
         let plain = user(&name);
-        let password = optional(dice, |dice| match dice.yes() {
-            true => PasswordHash::in_directory(&plain.login),
-            false => PasswordHash::from_stored("hash".into()),
-        });
+        let marked = PasswordHash::in_directory(&plain.login);
+        let hash = PasswordHash::from_stored("hash".into());
+        let password = optional(dice, |dice| if dice.yes() { marked } else { hash });
         let user = User { standing, role: role(["frontend", "backend"][dice.index(2)]), password, ..plain };
         let is_enabled = user.standing.enabled;
         let audit = event(Audited::UserCreate);
