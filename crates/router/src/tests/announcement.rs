@@ -8,6 +8,7 @@ use crate::announced_roles;
 const PAGE: &str = include_str!("../../../../docs/wamp.md");
 const PRACTICE: &str = include_str!("../../../../docs/wamp-practice.md");
 const ZATO: &str = include_str!("../../../../docs/zato.md");
+const NEXUS: &str = include_str!("../../../../docs/nexus.md");
 
 /// The cells of the rows of the page's first table.
 fn announced_rows() -> impl Iterator<Item = [&'static str; 3]> {
@@ -67,7 +68,7 @@ fn every_test_that_the_pages_name_exists() {
     {
         tests_in(&root.join(folder), &mut known);
     }
-    for (page, tests_min) in [(PAGE, 25), (PRACTICE, 110), (ZATO, 6)] {
+    for (page, tests_min) in [(PAGE, 25), (PRACTICE, 110), (ZATO, 6), (NEXUS, 45)] {
         let missing: Vec<_> = named_by(page).filter(|name| !known.contains(*name)).collect();
         assert!(missing.is_empty(), "{missing:?}");
         assert!(named_by(page).count() >= tests_min, "{}", named_by(page).count());
@@ -79,6 +80,26 @@ fn every_row_of_the_pages_of_practice_names_a_test() {
     let (rows, _) = PRACTICE.split_once("## Not shown here").unwrap();
     let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| what goes wrong");
     assert_eq!(rows.lines().filter(is_row).count(), named_by(rows).count());
-    let is_row = |line: &&str| line.starts_with("| ") && !line.starts_with("| what a");
-    assert_eq!(ZATO.lines().filter(is_row).count(), named_by(ZATO).count());
+    for page in [ZATO, NEXUS] {
+        let is_row = |line: &&str| {
+            line.starts_with("| ") && !line.starts_with("| what a") && !line.starts_with("| what went wrong")
+        };
+        assert_eq!(page.lines().filter(is_row).count(), named_by(page).count());
+    }
+}
+
+/// Of the procedures that the server offers, and of the weaknesses of the bus that it replaces.
+#[test]
+fn the_page_for_programs_of_the_old_bus_leaves_nothing_out() {
+    for weakness in 1..=16 {
+        let row = format!("| W{weakness}: ");
+        assert!(NEXUS.lines().any(|line| line.starts_with(&row)), "W{weakness}");
+    }
+    let described = include_str!("../../../../docs/procedures.md");
+    let name = |line: &'static str| line.strip_prefix("### `")?.split_once('(').map(|(name, _)| name);
+    for name in described.lines().filter_map(name) {
+        let (group, _) = name.rsplit_once('.').unwrap();
+        let is_named = NEXUS.contains(&format!("`{name}`")) || NEXUS.contains(&format!("`{group}.*`"));
+        assert!(is_named, "{name} is not in docs/nexus.md");
+    }
 }

@@ -35,4 +35,5 @@ mod sso;
 mod support;
 mod throttle;
 mod trail;
+mod weaknesses;
 mod websocket;

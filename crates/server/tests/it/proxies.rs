@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use countersign_client::{Auth, Client, ConnectError, ConnectOptions, Encoding, RawConnection, Trust};
+use countersign_client::{Auth, Client, ConnectError, ConnectOptions, Dict, Encoding, RawConnection, Trust};
 use countersign_testkit::{Door, Server};
 use countersign_wamp::rawsocket::Refusal;
 use rustls::pki_types::pem::PemObject as _;
@@ -212,6 +212,29 @@ async fn without_trusted_proxies_nobody_is_believed() {
     for door in TCP_DOORS {
         assert!(origin(through(&server, door, 1, Adds::proxy_for("203.0.113.7")).await).await.is_err(), "{door:?}");
     }
+}
+
+/// Headers of every kind that name somebody else, and what clients say of themselves beside them.
+#[tokio::test]
+async fn w9_forged_headers_and_records_change_no_origin_and_no_row_of_the_trail() {
+    const FORGED: &str = "203.0.113.7";
+    let server = server().start().await;
+    server.add_user(LOGIN, "trust", PASSWORD).await;
+    for name in ["X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP"] {
+        let value = if name == "Forwarded" { format!("for={FORGED}") } else { FORGED.to_owned() };
+        let lines = Adds::Lines(format!("{name}: {value}\r\nX-Forwarded-Host: {FORGED}\r\n"));
+        let options = through(&server, Door::Http, 1, lines).await.agent(format!("{FORGED} {name}"));
+        assert_eq!(origin(options.clone()).await.unwrap(), "127.0.0.1", "{name}");
+        let session = Client::connect(options.auth(Auth::ticket(LOGIN, PASSWORD))).await.unwrap();
+        let record = Dict::new().with("origin", format!("{LOGIN}@{FORGED}")).with("key", FORGED).with("uuid", FORGED);
+        let otp = call(&session, "system.otp.create", vec![LOGIN.into(), record.into()]).await.unwrap();
+        let otp = otp.as_dict().unwrap();
+        assert_eq!(text(otp, "origin"), format!("{LOGIN}@127.0.0.1"), "{name}");
+        assert_eq!((text(otp, "key").len(), text(otp, "uuid").len()), (43, 22));
+    }
+    let rows = support::audit(&server, &["--actor", LOGIN]).await;
+    assert!(rows.len() >= 24, "{}", rows.len());
+    assert!(rows.iter().all(|row| row["address"] == "127.0.0.1"), "{rows:?}");
 }
 
 #[tokio::test]

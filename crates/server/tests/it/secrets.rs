@@ -20,7 +20,7 @@ const KEY: &str = "MARKER4YPMD2WO3KMCLCWN4YPMD2WO3K";
 const FORGED: &str = "csust_markerMarkerMarkerMarkerMarker";
 
 /// The program, with all of its log in a file.
-fn logging(directory: &Path) -> (PathBuf, PathBuf) {
+pub fn logging(directory: &Path) -> (PathBuf, PathBuf) {
     let (program, log) = (directory.join("countersign"), directory.join("log"));
     let all = "trace,hyper=trace,rustls=trace,tokio_postgres=trace,tungstenite=trace";
     let script = format!(
