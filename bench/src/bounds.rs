@@ -38,8 +38,8 @@ const CROSSBAR_TICKET: &[(&str, &str)] = &[("session by API key, 64 clients", "c
 const TENTH: &[(&str, &str)] = &[("", "100 thousand rows")];
 
 const EIGHT_PAIRS: &str = "rpc 8 pairs, depth 16, 16 B";
-const MSGPACK: &str = "rpc 8 pairs, depth 16, msgpack to msgpack";
-const CBOR: &str = "rpc 8 pairs, depth 16, cbor to cbor";
+const MSGPACK: &str = "rpc 8 pairs, depth 16, MessagePack to MessagePack";
+const CBOR: &str = "rpc 8 pairs, depth 16, CBOR to CBOR";
 
 /// Equal ends, both of them, whose cost the mixed ones are held against.
 const JSON_AND_MSGPACK: &[(&str, &str)] = &[(EIGHT_PAIRS, OURS), (MSGPACK, OURS)];
@@ -77,12 +77,12 @@ pub const BOUNDS: &[Bound] = &[
     at_least(EIGHT_PAIRS, Metric::Rate, CROSSBAR, 40.0),
     at_most("publish 1 to 100, 16 B", Metric::ServerNs, &[], 1_000.0),
     at_least("publish 1 to 100, 16 B", Metric::Rate, CROSSBAR, 12.0),
-    at_most("rpc 8 pairs, depth 16, json to msgpack", Metric::ServerNs, JSON_AND_MSGPACK, 3.0),
-    at_most("rpc 8 pairs, depth 16, msgpack to json", Metric::ServerNs, JSON_AND_MSGPACK, 3.0),
-    at_most("rpc 8 pairs, depth 16, json to cbor", Metric::ServerNs, JSON_AND_CBOR, 3.0),
-    at_most("rpc 8 pairs, depth 16, cbor to json", Metric::ServerNs, JSON_AND_CBOR, 3.0),
-    at_most("rpc 8 pairs, depth 16, msgpack to cbor", Metric::ServerNs, MSGPACK_AND_CBOR, 3.0),
-    at_most("rpc 8 pairs, depth 16, cbor to msgpack", Metric::ServerNs, MSGPACK_AND_CBOR, 3.0),
+    at_most("rpc 8 pairs, depth 16, JSON to MessagePack", Metric::ServerNs, JSON_AND_MSGPACK, 3.0),
+    at_most("rpc 8 pairs, depth 16, MessagePack to JSON", Metric::ServerNs, JSON_AND_MSGPACK, 3.0),
+    at_most("rpc 8 pairs, depth 16, JSON to CBOR", Metric::ServerNs, JSON_AND_CBOR, 3.0),
+    at_most("rpc 8 pairs, depth 16, CBOR to JSON", Metric::ServerNs, JSON_AND_CBOR, 3.0),
+    at_most("rpc 8 pairs, depth 16, MessagePack to CBOR", Metric::ServerNs, MSGPACK_AND_CBOR, 3.0),
+    at_most("rpc 8 pairs, depth 16, CBOR to MessagePack", Metric::ServerNs, MSGPACK_AND_CBOR, 3.0),
     at_most("session by API key, 64 clients", Metric::ServerNs, &[], 120_000.0),
     at_least("session by API key, 64 clients", Metric::Rate, CROSSBAR, 6.0),
     at_most("session by one-time password, 64 clients", Metric::ServerNs, &[], 120_000.0),

@@ -210,7 +210,7 @@ fn events() -> Vec<Scenario> {
         passive: Encoding::MsgPack,
         ..Speech::PLAIN
     };
-    let name = "publish 1 to 100, 16 B, RawSocket, msgpack";
+    let name = "publish 1 to 100, 16 B, RawSocket, MessagePack";
     all.push(Scenario::new(name, Load::Fanout { subscribers: 100 }, speech));
     all
 }
