@@ -70,6 +70,8 @@ names! {
         UserDelete = "user.delete",
         /// A user was brought over from another system.
         UserImport = "user.import",
+        /// Users of the directory were brought over.
+        DirectorySync = "directory.sync",
         /// A user's password was set.
         UserPassword = "user.password",
         /// A public key of a user was added.
@@ -256,6 +258,8 @@ names! {
         NoEmail = "no_email",
         /// The password is the directory's, and can't be set here.
         InDirectory = "in_directory",
+        /// The directory gave no answer, or its users can't be stored.
+        DirectoryDown = "directory_down",
         /// The user, or the address that asks, has had as many mails as it may.
         TooManyMails = "too_many_mails",
         /// The target does not exist.

@@ -17,6 +17,7 @@ pub mod bootstrap;
 pub mod challenge;
 pub mod code_throttle;
 mod credential;
+pub mod directory_sync;
 mod expires;
 mod identity;
 mod ids;

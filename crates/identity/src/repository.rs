@@ -13,6 +13,7 @@ pub use self::trail::{
 };
 use crate::audit::{AuditEvent, AuditRow, Reason};
 use crate::audit_chain::{Checkpoint, FoundRow, Position, Stub};
+use crate::directory_sync::SyncUser;
 use crate::import::{ImportUser, ImportUserOutcome};
 use crate::metadata::MetadataEntry;
 use crate::metadata::operations::{
@@ -113,6 +114,7 @@ operations! {
     CountRecords => Vec<(Collection, u64)>;
     ListUsers => Vec<User>;
     ChangeUser => ChangeUserOutcome;
+    SyncUser => Option<User>;
     AcceptLogin => AcceptLoginOutcome;
     AcceptUser => AcceptLoginOutcome;
     AcceptToken => AcceptTokenOutcome;

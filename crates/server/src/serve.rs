@@ -18,7 +18,7 @@ use crate::config::{Config, ConfigError};
 use crate::control;
 use crate::data_dir::DataDir;
 use crate::demo;
-use crate::directory::DirectoryError;
+use crate::directory::{self, DirectoryError};
 use crate::doors::{BindError, BoundSocket, Doors, ListenUrl, ListenUrlError, Listener};
 use crate::history::{self, HistoryQueue, QueueLimits, Recording, StoredHistory};
 use crate::hub::Hub;
@@ -150,6 +150,7 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     vital.spawn(rosters::run(Arc::clone(&app), Arc::clone(&hub), stop.clone()));
     vital.spawn(reap(Arc::clone(&app), stop.clone()));
     vital.spawn(trail::keep(Arc::clone(&app), stop.clone()));
+    vital.spawn(directory::keep(Arc::clone(&app), Arc::clone(&hub), stop.clone()));
 
     let mut text = String::new();
     for url in &bound {

@@ -18,6 +18,7 @@ pub mod audit_chain;
 pub mod bootstrap;
 pub mod cookies;
 pub mod credentials;
+pub mod directory;
 pub mod factors;
 pub(crate) mod fixture;
 pub mod history;
@@ -79,6 +80,9 @@ macro_rules! for_each_case {
             credentials::deletes_once_and_only_for_the_owner;
             credentials::reaps_what_ended_before_the_time;
             credentials::reaps_at_most_the_limit;
+            directory::changes_a_user_of_the_directory;
+            directory::leaves_users_alone_who_are_not_the_directorys;
+            directory::does_not_unlock_whom_somebody_else_has_locked;
             factors::locks_a_factor_after_wrong_codes_in_a_row;
             factors::spends_each_recovery_code_once;
             factors::ends_recovery_codes_as_asked;

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::audit::{AuditEvent, AuditRow, Reason};
 use crate::audit_chain::{Checkpoint, Stub};
+use crate::directory_sync::{DIRECTORY, SyncUser};
 use crate::metadata::{MetadataEntry, MetadataKey};
 use crate::permission::Rule;
 use crate::profile::{Profile, Stamp, UserRecord};
@@ -277,6 +278,19 @@ impl Execute for ChangeUser {
         };
         state.record(self.audit, Some(refused.0));
         refused.1
+    }
+}
+
+impl Execute for SyncUser {
+    fn execute(self, state: &mut State) -> Option<User> {
+        let user = state.user(self.user)?.clone();
+        let profile = state.profiles.get(&user.id).cloned().unwrap_or_default();
+        let change = self.change(&user, &profile)?;
+        let who = FindUser::ById(user.id);
+        match (ChangeUser { who, change, by: DIRECTORY.to_owned(), audit: self.audit }).execute(state) {
+            ChangeUserOutcome::Changed(user) => Some(user),
+            _ => None,
+        }
     }
 }
 

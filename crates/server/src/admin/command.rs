@@ -28,6 +28,11 @@ pub enum Command {
     },
     /// `user list`
     UserList,
+    /// `user sync`
+    UserSync {
+        /// Whether nothing is written.
+        dry_run: bool,
+    },
     /// `user show`
     UserShow {
         /// The login name.

@@ -38,6 +38,7 @@ pub async fn execute(app: &Arc<App>, hub: Option<&Arc<Hub>>, command: Command) -
     match command {
         Command::UserAdd { login, role, password, fields } => operator.add_user(&login, &role, password, &fields).await,
         Command::UserList => operator.list_users().await,
+        Command::UserSync { dry_run } => operator.sync_users(dry_run).await,
         Command::UserShow { login } => Ok(json::record(&app.identity.user_record(&login).await?)),
         Command::UserEdit { login, edit } => operator.edit_user(&login, edit).await,
         Command::UserKeyAdd { login, key, label } => operator.add_key(&login, &key, &label).await,
@@ -108,6 +109,17 @@ impl Operator<'_> {
                 return Ok(users.into());
             }
         }
+    }
+
+    async fn sync_users(&self, is_dry_run: bool) -> Result<Value, Refused> {
+        let report = if is_dry_run {
+            self.app.would_sync_directory(&self.context).await.map(|report| report.map(Arc::new))
+        } else {
+            self.app.sync_directory(self.hub, &Actor::Operator, &self.context).await
+        };
+        let report = report.map_err(|error| fault(error.to_string()))?;
+        let report = report.ok_or_else(|| wrong("there is no directory: the configuration has no [ldap]".into()))?;
+        serde_json::to_value(&*report).map_err(|error| fault(error.to_string()))
     }
 
     async fn edit_user(&self, login: &str, edit: UserEdit) -> Result<Value, Refused> {

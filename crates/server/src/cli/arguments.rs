@@ -147,6 +147,12 @@ pub enum UserCommand {
     },
     /// List users
     List,
+    /// Bring the users of the directory (LDAP) over
+    Sync {
+        /// Write nothing, and tell what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Show one user
     Show {
         /// Login name

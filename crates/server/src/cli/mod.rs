@@ -190,6 +190,7 @@ fn user(command: UserCommand) -> Result<Command, String> {
             Command::UserAdd { login, role, password, fields: *fields }
         }
         UserCommand::List => Command::UserList,
+        UserCommand::Sync { dry_run } => Command::UserSync { dry_run },
         UserCommand::Show { login } => Command::UserShow { login },
         UserCommand::Lock { login } => edit(login, UserEdit::Lock),
         UserCommand::Unlock { login } => edit(login, UserEdit::Unlock),

@@ -32,6 +32,8 @@ pub enum Kind {
     Audit,
     /// A mail that was taken.
     Mail,
+    /// What became of the directory's users.
+    Sync,
 }
 
 impl Kind {
@@ -51,6 +53,7 @@ impl Kind {
             Command::OtpList { .. } => Self::Otps,
             Command::AuditSearch(_) | Command::AuditExport(_) | Command::AuditVerify { .. } => Self::Audit,
             Command::MailTest { .. } => Self::Mail,
+            Command::UserSync { .. } => Self::Sync,
         }
     }
 }
@@ -101,7 +104,7 @@ pub fn answer(kind: Kind, value: &Value, json: bool) -> String {
         Kind::Sessions => {
             table(&["session_id", "created", "expires", "renewed", "application", "address", "agent"], rows)
         }
-        Kind::User | Kind::Totp | Kind::Revoked => lines(value),
+        Kind::User | Kind::Totp | Kind::Revoked | Kind::Sync => lines(value),
         Kind::NewOtp => format!("{}\n", cell(value, "plaintext_key")),
     }
 }

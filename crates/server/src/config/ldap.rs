@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use countersign_identity::Secret;
+use countersign_identity::role::RoleName;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -50,6 +51,15 @@ pub struct LdapConfig {
     pub group_base: Option<String>,
     /// Which entries are groups.
     pub group_filter: String,
+    /// The role of new users.
+    pub role: String,
+    /// At which minute of each hour users are brought over; `None`: never by itself.
+    #[serde(deserialize_with = "minute")]
+    pub sync_minute: Option<u8>,
+    /// Whether users are brought over when the server starts.
+    pub sync_at_start: bool,
+    /// Whether users are locked who are not in the directory any more.
+    pub disable_missing: bool,
     /// Attributes that listings show, `*` for all.
     pub listing_attributes: Vec<String>,
     /// How old a listing may be.
@@ -108,6 +118,10 @@ impl Default for LdapConfig {
             user_filter: "(&(objectCategory=person)(objectClass=user))".into(),
             group_base: None,
             group_filter: "(objectClass=group)".into(),
+            role: RoleName::FRONTEND.into(),
+            sync_minute: Some(30),
+            sync_at_start: false,
+            disable_missing: false,
             listing_attributes: vec!["*".into()],
             listing_seconds_max: 30,
             listing_bytes_max: 8 * 1024 * 1024,
@@ -136,6 +150,15 @@ fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<LdapSer
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
     Ok(Some(Secret::new(String::deserialize(deserializer)?)))
+}
+
+/// A minute of an hour, or `false`.
+fn minute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
+    match toml::Value::deserialize(deserializer)? {
+        toml::Value::Boolean(false) => Ok(None),
+        toml::Value::Integer(minute @ 0..60) => Ok(u8::try_from(minute).ok()),
+        _ => Err(D::Error::custom("sync_minute has to be from 0 to 59, or false")),
+    }
 }
 
 fn bad<T>(name: &'static str, problem: impl fmt::Display) -> Result<T, ConfigError> {
@@ -197,7 +220,21 @@ impl LdapConfig {
         }
     }
 
+    /// The role of new users.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Value`] for what is no role, or one that may do everything.
+    pub fn role(&self) -> Result<RoleName, ConfigError> {
+        match RoleName::parse(&self.role) {
+            Ok(role) if role.is_trust() => bad("ldap.role", "may not be trust: give that to single users"),
+            Ok(role) => Ok(role),
+            Err(error) => bad("ldap.role", error),
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.role()?;
         if self.server.is_empty() {
             return bad("ldap.server", "is missing: give host, and port and use_ssl where they are not the usual ones");
         }
@@ -330,6 +367,11 @@ mod tests {
             ("db_login = 'cn=x'\ndb_password = 'p'\ndb_password_file = 'f'", "ldap.db_login"),
             ("user_filter = 'objectClass=user'", "ldap.user_filter"),
             ("group_filter = '(a=b'", "ldap.group_filter"),
+            ("role = 'trust'", "ldap.role"),
+            ("role = 'a b'", "ldap.role"),
+            ("sync_minute = 60", "sync_minute"),
+            ("sync_minute = -1", "sync_minute"),
+            ("sync_minute = true", "sync_minute"),
             ("page_entries = 0", "ldap.page_entries"),
             ("connections_max = 0", "ldap.connections_max"),
             ("retry_seconds = 0", "ldap.retry_seconds"),
@@ -337,6 +379,13 @@ mod tests {
         ] {
             check(&format!("{REST}{line}"), name);
         }
+    }
+
+    #[test]
+    fn users_are_brought_over_hourly_unless_told_otherwise() {
+        assert_eq!(parse(REST).unwrap().sync_minute, Some(30));
+        assert_eq!(parse(&format!("{REST}sync_minute = 0")).unwrap().sync_minute, Some(0));
+        assert_eq!(parse(&format!("{REST}sync_minute = false")).unwrap().sync_minute, None);
     }
 
     #[test]

@@ -106,6 +106,15 @@ impl Entry {
         Self { dn, attributes }
     }
 
+    /// The first value of an attribute, if that is a text.
+    pub fn text(&self, attribute: &str) -> Option<&str> {
+        let (_, values) = self.attributes.iter().find(|(name, _)| name.eq_ignore_ascii_case(attribute))?;
+        match values.first() {
+            Some(AttributeValue::Text(text)) => Some(text),
+            Some(AttributeValue::Bytes(_)) | None => None,
+        }
+    }
+
     /// About how many bytes it takes.
     pub fn bytes(&self) -> usize {
         let value = |value: &AttributeValue| match value {
@@ -189,6 +198,13 @@ mod tests {
         for name in HIDDEN.iter().chain(&BINARY).chain(&LISTS) {
             assert_eq!(*name, name.to_ascii_lowercase());
         }
+    }
+
+    #[test]
+    fn reads_the_first_text_of_an_attribute_in_any_case() {
+        let found = entry(&[("Mail", &["a@x", "b@x"]), ("sn", &[])], &[("photo", &[&[0xff]])]);
+        assert_eq!(found.text("mail"), Some("a@x"));
+        assert_eq!([found.text("sn"), found.text("photo"), found.text("cn")], [None; 3]);
     }
 
     #[test]

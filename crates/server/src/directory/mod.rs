@@ -5,10 +5,11 @@
 //! Absent on purpose: changes of the directory, and SASL.
 
 mod entry;
-mod listing;
 mod names;
 mod pool;
 mod search;
+mod shared;
+mod sync;
 
 use std::fmt;
 use std::io::BufRead as _;
@@ -20,11 +21,12 @@ use countersign_identity::Secret;
 use zeroize::Zeroizing;
 
 pub use self::entry::Entry;
-use self::listing::Listing;
 use self::names::filter_of;
 pub use self::names::{LoginTemplate, is_filter};
 use self::pool::Pool;
 use self::search::{Login, Query, bind, search};
+use self::shared::Shared;
+pub use self::sync::{SyncFailed, SyncReport, keep};
 use crate::config::{ConfigError, LdapConfig};
 use crate::metrics::{Metrics, ServerLimit};
 
@@ -72,8 +74,10 @@ pub struct Directory {
     template: Option<LoginTemplate>,
     /// Made at its first use: most commands need no directory.
     ready: OnceLock<Ready>,
-    users: Listing,
-    groups: Listing,
+    users: Shared<Vec<Entry>, DirectoryError>,
+    groups: Shared<Vec<Entry>, DirectoryError>,
+    /// Users being brought over.
+    syncing: Shared<SyncReport, SyncFailed>,
     metrics: Arc<Metrics>,
 }
 
@@ -99,8 +103,10 @@ impl Directory {
     pub fn new(config: LdapConfig, metrics: Arc<Metrics>) -> Result<Self, ConfigError> {
         let template = config.template()?;
         let lifetime = Duration::from_secs(config.listing_seconds_max);
-        let (users, groups) = (Listing::new(lifetime), Listing::new(lifetime));
-        Ok(Self { template, ready: OnceLock::new(), users, groups, metrics, config })
+        let (users, groups) = (Shared::new(lifetime), Shared::new(lifetime));
+        // Whoever asks while it goes on joins in, and nobody else.
+        let syncing = Shared::new(Duration::ZERO);
+        Ok(Self { template, ready: OnceLock::new(), users, groups, syncing, metrics, config })
     }
 
     /// Reads what has to be read from files.
@@ -180,7 +186,7 @@ impl Directory {
     ///
     /// [`DirectoryError`].
     pub async fn users(&self) -> Result<Arc<Vec<Entry>>, DirectoryError> {
-        self.users.get(|| self.list(self.config.user_base(), &self.config.user_filter)).await
+        self.users.get(self.list(self.config.user_base(), &self.config.user_filter)).await
     }
 
     /// The entries of groups, as [`Self::users`].
@@ -189,7 +195,7 @@ impl Directory {
     ///
     /// [`DirectoryError`].
     pub async fn groups(&self) -> Result<Arc<Vec<Entry>>, DirectoryError> {
-        self.groups.get(|| self.list(self.config.group_base(), &self.config.group_filter)).await
+        self.groups.get(self.list(self.config.group_base(), &self.config.group_filter)).await
     }
 
     async fn list(&self, base: &str, filter: &str) -> Result<Vec<Entry>, DirectoryError> {

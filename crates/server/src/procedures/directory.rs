@@ -1,4 +1,4 @@
-//! `ad.*` and `directory.*`: what is in the directory.
+//! `ad.*`, `directory.*` and `system.sync`: what is in the directory, and what comes from it.
 
 use countersign_wamp::{Dict, Value};
 use futures_util::FutureExt as _;
@@ -50,6 +50,16 @@ pub const PROCEDURES: &[Procedure] = &[
         rule: "",
         run: |call| groups(call).boxed(),
     },
+    Procedure {
+        names: &["system.sync"],
+        spellings: Spellings::Both,
+        summary: "Brings the users of the directory over ([LDAP](ldap.md#bringing-users-over)), as it is done by itself each hour.",
+        arguments: "",
+        result: "null, when it is done; without a directory at once",
+        errors: &[InvalidArgument, LimitExceeded],
+        rule: "one at a time: who asks while it goes on gets the answer to that",
+        run: |call| sync(call).boxed(),
+    },
 ];
 
 const USERS: &str = "The users of the directory ([LDAP](ldap.md)), at most as old as `ldap.listing_seconds_max` says.";
@@ -70,4 +80,11 @@ async fn groups(call: Call) -> Result<Value, Failure> {
     let [] = call.arguments.bind("ad.groups", [])?;
     let Some(directory) = &call.app.directory else { return Ok(Value::List(Vec::new())) };
     Ok(Value::List(directory.groups().await?.iter().map(|entry| entry.to_dict().into()).collect()))
+}
+
+/// `system.sync() → null`
+async fn sync(call: Call) -> Result<Value, Failure> {
+    let [] = call.arguments.bind("system.sync", [])?;
+    call.app.sync_directory(Some(&call.hub), &call.caller.actor, &call.context).await?;
+    Ok(Value::Null)
 }

@@ -1,6 +1,7 @@
 //! Users, and logins by password.
 
 use countersign_identity::audit::Reason;
+use countersign_identity::directory_sync::{DIRECTORY, SyncUser};
 use countersign_identity::password::PasswordHash;
 use countersign_identity::profile::Stamp;
 use countersign_identity::repository::{
@@ -185,6 +186,19 @@ impl Execute for ChangeUser {
         };
         audit::refuse(tx, &self.audit, reason).await?;
         Ok(outcome)
+    }
+}
+
+impl Execute for SyncUser {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<User>, TxError> {
+        let Some(held) = hold_by_id(tx, self.user).await? else { return Ok(None) };
+        let profile = profiles::held(tx, held.id).await?;
+        let Some(change) = self.change(&held, &profile) else { return Ok(None) };
+        let who = FindUser::ById(held.id);
+        match (ChangeUser { who, change, by: DIRECTORY.to_owned(), audit: self.audit.clone() }).execute(tx).await? {
+            ChangeUserOutcome::Changed(user) => Ok(Some(user)),
+            _ => Ok(None),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Errors of the directory. Its own words are for the operator.
 
 use super::{Failure, FailureKind};
-use crate::directory::DirectoryError;
+use crate::directory::{DirectoryError, SyncFailed};
 
 impl From<DirectoryError> for Failure {
     fn from(error: DirectoryError) -> Self {
@@ -15,6 +15,17 @@ impl From<DirectoryError> for Failure {
             | DirectoryError::Refused(_)
             | DirectoryError::Settings(_) => {
                 Self::new(FailureKind::Unavailable, "the directory gives no answer at the moment")
+            }
+        }
+    }
+}
+
+impl From<SyncFailed> for Failure {
+    fn from(error: SyncFailed) -> Self {
+        match error {
+            SyncFailed::Directory(error) => error.into(),
+            SyncFailed::Users(_) => {
+                Self::new(FailureKind::Unavailable, "the directory's users can't be brought over at the moment")
             }
         }
     }
