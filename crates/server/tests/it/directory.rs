@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod listing;
+mod login;
+mod sync;
 
 use std::fmt::Write as _;
 
@@ -68,4 +70,10 @@ fn settings_of(servers: &str, more: &str) -> String {
 /// A server that has this directory.
 async fn server_of(directory: &DirectoryServer, more: &str) -> Server {
     server_with(&settings_at(&[directory.port()], more)).start().await
+}
+
+/// Brings the users over, and gives the report.
+async fn sync(server: &Server) -> serde_json::Value {
+    let report = server.cli(&["user", "sync", "--json"], "").await.ok();
+    serde_json::from_str(&report).unwrap()
 }
