@@ -37,6 +37,8 @@ pub struct DirectoryUser {
     pub name: Option<String>,
     /// The e-mail address; the same.
     pub email: Option<String>,
+    /// The name by which the directory's users log in elsewhere; the same.
+    pub upn: Option<String>,
     /// Whether the user may come in.
     pub enabled: bool,
 }
@@ -252,7 +254,9 @@ impl<R: Repository> Identity<R> {
             if given.as_ref() == kept { Field::Keep } else { Field::to(given) }
         }
         let UserRecord { user, profile, .. } = record;
-        let name = given.name.as_deref().and_then(|name| checked_name(name).ok()).filter(|name| !name.is_empty());
+        let usable =
+            |name: Option<&String>| name.and_then(|name| checked_name(name).ok()).filter(|name| !name.is_empty());
+        let (name, upn) = (usable(given.name.as_ref()), usable(given.upn.as_ref()));
         let email = given.email.as_deref().filter(|text| !text.trim().is_empty());
         let email = email.and_then(|text| self.email(text).ok());
         let is_same_email = email.as_ref().map(|email| &email.text) == profile.email.as_ref().map(|email| &email.text);
@@ -261,6 +265,7 @@ impl<R: Repository> Identity<R> {
         let spelling = spelling(&given.spelling, &given.login).filter(|_| is_short);
         UserUpdate {
             display: changed(name, profile.names.display.as_ref()),
+            upn: changed(upn, profile.upn.as_ref()),
             email: if is_same_email { Field::Keep } else { Field::to(email) },
             spelling: changed(spelling, profile.spelling.as_ref()),
             enabled: enabled.then_some(given.enabled),

@@ -11,6 +11,7 @@ fn ann() -> DirectoryUser {
         spelling: "Ann".into(),
         name: Some("Ann Lee".into()),
         email: Some("Ann@example.com".into()),
+        upn: Some("ann@corp.example.com".into()),
         enabled: true,
     }
 }
@@ -51,6 +52,7 @@ fn makes_a_user_once_with_what_the_directory_says() {
     assert_eq!(created.username(), "Ann");
     assert_eq!(created.profile.names.display.as_deref(), Some("Ann Lee"));
     assert_eq!(created.profile.email.as_ref().map(|email| email.text.as_str()), Some("Ann@example.com"));
+    assert_eq!(created.profile.upn.as_deref(), Some("ann@corp.example.com"));
     assert_eq!(created.profile.locked, None);
     assert_eq!(fixture.take_rows(), [("user.create", DIRECTORY.to_owned(), ANN.to_owned(), None)]);
     assert_eq!(sync(&fixture, &ann()), Synced::Same);

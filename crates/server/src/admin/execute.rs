@@ -115,7 +115,7 @@ impl Operator<'_> {
         let report = if is_dry_run {
             self.app.would_sync_directory(&self.context).await.map(|report| report.map(Arc::new))
         } else {
-            self.app.sync_directory(self.hub, &Actor::Operator, &self.context).await
+            self.app.sync_directory(self.hub.map(|hub| &**hub), &Actor::Operator, &self.context).await
         };
         let report = report.map_err(|error| fault(error.to_string()))?;
         let report = report.ok_or_else(|| wrong("there is no directory: the configuration has no [ldap]".into()))?;

@@ -19,6 +19,7 @@ const PAGE_ENTRIES_MAX: u64 = 100_000;
 /// `[ldap]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "one switch for each case")]
 pub struct LdapConfig {
     /// The servers, which hold the same; one table or a list of them.
     #[serde(deserialize_with = "one_or_more")]

@@ -21,11 +21,13 @@ use crate::clock::{now, random};
 use crate::config::LdapConfig;
 use crate::hub::Hub;
 
-/// Attributes of a user that are read: the name to show, the address, and what says whether the user may come in.
+/// Attributes of a user that are read: the name to show, the address, the principal's name, and what says whether the user may come
+/// in.
 const NAME: &str = "displayName";
 const EMAIL: &str = "mail";
+const UPN: &str = "userPrincipalName";
 const ACCOUNT_CONTROL: &str = "userAccountControl";
-/// The bit of `userAccountControl` that means that the account is disabled (ADS_UF_ACCOUNTDISABLE).
+/// The bit of `userAccountControl` that means that the account is disabled (`ADS_UF_ACCOUNTDISABLE`).
 const ACCOUNT_DISABLED: i64 = 2;
 /// Longest name in a report, in characters.
 const REPORTED_CHARACTERS_MAX: usize = 256;
@@ -92,13 +94,20 @@ fn user_of(entry: &Entry, login_attribute: &str) -> Result<DirectoryUser, String
         // What can't be read lets nobody in.
         Some(text) => text.trim().parse::<i64>().is_ok_and(|bits| bits & ACCOUNT_DISABLED == 0),
     };
-    Ok(DirectoryUser { login, spelling: given.to_owned(), name: text(NAME), email: text(EMAIL), enabled })
+    Ok(DirectoryUser {
+        login,
+        spelling: given.to_owned(),
+        name: text(NAME),
+        email: text(EMAIL),
+        upn: text(UPN),
+        enabled,
+    })
 }
 
 impl Directory {
     /// The entries of users, with what is brought over.
     async fn people(&self) -> Result<Vec<Entry>, DirectoryError> {
-        let attributes = [self.config.login_attribute.as_str(), NAME, EMAIL, ACCOUNT_CONTROL].map(str::to_owned);
+        let attributes = [self.config.login_attribute.as_str(), NAME, EMAIL, UPN, ACCOUNT_CONTROL].map(str::to_owned);
         let query = super::Query {
             attributes: attributes.to_vec(),
             ..self.query(self.config.user_base(), &self.config.user_filter)?
@@ -135,7 +144,7 @@ impl Run<'_> {
             }
             let identity = &self.app.identity;
             let synced = identity.sync_user(&user, self.rules, self.context, now(), &mut random()).await?;
-            self.note(synced, &user.login);
+            self.note(&synced, &user.login);
         }
         self.missing(&seen).await
     }
@@ -150,7 +159,7 @@ impl Run<'_> {
                 if self.config.disable_missing && !seen.is_empty() {
                     let synced = self.app.identity.lock_missing(user, self.rules, self.context, now()).await?;
                     if let Synced::Locked(_) = synced {
-                        self.note(synced, &user.login);
+                        self.note(&synced, &user.login);
                     }
                 }
             }
@@ -162,7 +171,7 @@ impl Run<'_> {
     }
 
     /// Counts what became of a user, and lets live sessions feel it.
-    fn note(&mut self, synced: Synced, login: &LoginName) {
+    fn note(&mut self, synced: &Synced, login: &LoginName) {
         let report = &mut self.report;
         match synced {
             Synced::Created => report.created += 1,
@@ -170,7 +179,7 @@ impl Run<'_> {
             Synced::Locked(user) => {
                 report.locked += 1;
                 if let Some(hub) = self.hub.filter(|_| !self.rules.is_dry_run) {
-                    hub.revoke_user(user, "the user was locked");
+                    hub.revoke_user(*user, "the user was locked");
                 }
             }
             Synced::Same => report.unchanged += 1,

@@ -108,12 +108,13 @@ async fn a_login_of_any_characters_is_one_name_in_the_directory() {
     const STRANGE: [&str; 3] = ["a,b=c+d", "a*)(uid=user-001", "#x\\2c\"<>;"];
     let mut entries = ldif(1, 0);
     for (number, login) in STRANGE.iter().enumerate() {
-        let escaped: String = login.bytes().map(|byte| format!("\\{byte:02x}")).collect();
+        let escaped: String = login.bytes().fold(String::new(), |text, byte| text + &format!("\\{byte:02x}"));
         let encoded = data_encoding::BASE64.encode(login.as_bytes());
-        entries += &format!(
+        let entry = format!(
             "dn: uid={escaped},ou=people,{SUFFIX}\nobjectClass: inetOrgPerson\nuid:: {encoded}\ncn: x\nsn: x\n\
              userPassword: strange-{number}\n\n"
         );
+        entries.push_str(&entry);
     }
     let slapd = directory(&entries).start().await;
     let looked_up = settings_at(&[slapd.port()], "").replace("login_template", "#");
@@ -204,7 +205,7 @@ async fn a_second_factor_is_asked_for_after_the_directory_said_yes() {
 #[tokio::test]
 async fn proofs_of_a_password_know_no_user_of_the_directory() {
     let slapd = directory(&ldif(1, 0)).start().await;
-    let settings = format!("[auth]\nscram_kdf = 'pbkdf2'\nscram_iterations = 4096\nwampcra = true\n");
+    let settings = "[auth]\nscram_kdf = 'pbkdf2'\nscram_iterations = 4096\nwampcra = true\n";
     let server = server_with(&format!("{}{settings}", settings_at(&[slapd.port()], ""))).start().await;
     sync(&server).await;
     let refused = async |auth: Auth| {

@@ -5,7 +5,7 @@ use countersign_testkit::{DirectoryServer, PostgresDatabase, Server, Storage, ev
 use serde_json::json;
 
 use super::{DIRECTORY_PASSWORD, SUFFIX, directory, ldif, server_of, settings_at, sync, user};
-use crate::support::{PASSWORD, PREFIX, SOON, audit, call, ends, server, server_with, sign_in};
+use crate::support::{PASSWORD, PREFIX, SOON, audit, call, ends, server, server_with, sign_in, text};
 
 const NOT_AUTHORIZED: &str = "wamp.error.not_authorized";
 
@@ -38,6 +38,18 @@ async fn brings_users_over(server: Server) {
         assert_eq!(ann[field], value, "{field}");
     }
     assert!(sign_in(&server, "user-042", &format!("{DIRECTORY_PASSWORD}42")).await.is_ok());
+    server.add_user("zoe", "trust", PASSWORD).await;
+    let zoe = sign_in(&server, "zoe", PASSWORD).await.unwrap();
+    for (source, hits) in [("ldap", 100), ("local", 2)] {
+        let filter = Value::List(["source", "=", source].map(Value::from).to_vec());
+        let page = call(&zoe, "system.db.query", vec!["users".into(), filter]).await.unwrap();
+        let page = page.as_dict().unwrap();
+        assert_eq!(page.get("hits").and_then(Value::as_u64), Some(hits), "{source}: the first user and zoe are local");
+        let first = page.get("records").and_then(Value::as_list).unwrap()[0].as_dict().unwrap();
+        assert_eq!(text(first, "source"), source);
+        let upn = if source == "ldap" { "user-001@corp.example.com" } else { "" };
+        assert_eq!(text(first, "upn"), upn);
+    }
     let rows = audit(&server, &["--operation", "user.create", "--actor", "%directory"]).await;
     assert_eq!((rows.len(), &rows[0]["application"]), (100, &json!("cli")));
     let run = &audit(&server, &["--operation", "directory.sync"]).await[0];
