@@ -88,13 +88,24 @@ fn flushes(path: &Path) -> Option<u64> {
 /// Place of the completed flushes in `/sys/block/*/stat`.
 const FLUSHES_FIELD: usize = 15;
 
+/// Processor time of this thread so far.
+pub fn own_processor_time() -> io::Result<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    Ok(Duration::from_nanos(time_of(&text)))
+}
+
+/// The first figure of a `schedstat`.
+fn time_of(schedstat: &str) -> u64 {
+    schedstat.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(0)
+}
+
 /// Processor time of all threads of a process so far.
 pub fn processor_time(pid: u32) -> io::Result<Duration> {
     let mut nanoseconds = 0;
     for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
         // A thread can end between the listing and the reading.
         let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else { continue };
-        nanoseconds += text.split_whitespace().next().and_then(|first| first.parse::<u64>().ok()).unwrap_or(0);
+        nanoseconds += time_of(&text);
     }
     Ok(Duration::from_nanos(nanoseconds))
 }

@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use super::Row;
 use crate::metric::{self, Metric};
 
-const WIDTH: f64 = 960.0;
+const WIDTH: f64 = 1010.0;
 /// Where bars begin.
-const LEFT: f64 = 380.0;
+const LEFT: f64 = 430.0;
 /// Room behind the longest bar, for its figure.
 const RIGHT: f64 = 150.0;
 const TOP: f64 = 60.0;
@@ -95,7 +95,7 @@ fn legend(rows: &[(&Row, f64)]) -> String {
                     per operation</text>\n"
         .to_owned();
     for (index, name) in names.into_iter().enumerate() {
-        let x = LEFT - 8.0 + 140.0 * f64::from(u32::try_from(index).unwrap_or(0)) - 356.0;
+        let x = 16.0 + 140.0 * f64::from(u32::try_from(index).unwrap_or(0));
         let colour = colour(name);
         let _ = writeln!(text, r#"<rect x="{x:.0}" y="28" width="10" height="10" fill="{colour}"/>"#);
         let _ = writeln!(text, r#"<text x="{:.0}" y="37">{name}</text>"#, x + 15.0);

@@ -31,7 +31,7 @@ impl Machine {
         if let Some(program) = crossbar {
             versions.extend(crossbar::version(program).await.ok().map(|version| ("Crossbar", version)));
         }
-        let arguments = std::env::args().skip(1).map(quoted).collect::<Vec<_>>().join(" ");
+        let arguments = as_given(std::env::args().skip(1)).join(" ");
         Self {
             processor: processor().unwrap_or_default(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
@@ -86,11 +86,31 @@ fn processor() -> Option<String> {
     Some(model.trim_start_matches([' ', '\t', ':']).to_owned())
 }
 
-/// An argument as a shell takes it, without the directories of this machine.
-fn quoted(argument: String) -> String {
-    let argument = match argument.rsplit_once('/') {
-        Some((_, name)) if argument.starts_with('/') => name.to_owned(),
-        _ => argument,
-    };
-    if argument.contains(' ') { format!("\"{argument}\"") } else { argument }
+/// The arguments as the chore took them and as a shell takes them. Where programs are is of this machine.
+fn as_given(mut arguments: impl Iterator<Item = String>) -> Vec<String> {
+    let mut given = Vec::new();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--server" => drop(arguments.next()),
+            "--crossbar" => {
+                drop(arguments.next());
+                given.push("--with-crossbar".to_owned());
+            }
+            _ if argument.contains(' ') => given.push(format!("\"{argument}\"")),
+            _ => given.push(argument),
+        }
+    }
+    given
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_can_be_typed_again() {
+        let words = ["--only", "a b", "--crossbar", "/x/crossbar", "--server", "/y/countersign", "--rounds", "1"];
+        let given = as_given(words.map(str::to_owned).into_iter());
+        assert_eq!(given.join(" "), "--only \"a b\" --with-crossbar --rounds 1");
+    }
 }

@@ -8,12 +8,13 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 
 use crate::measure;
 use crate::metric::Sample;
+use crate::usage;
 
 /// OWASP's parameters, those of the server: memory in KiB, passes, lanes.
 const PARAMETERS: (u32, u32, u32) = (19 * 1024, 2, 1);
 const HASH_BYTES: usize = 32;
 
-/// Hashes for `window` on all cores. The processor time is that of all of them.
+/// Hashes for `window` on all cores.
 pub fn run(window: Duration) -> io::Result<Sample> {
     let (memory_kib, passes, lanes) = PARAMETERS;
     let parameters = Params::new(memory_kib, passes, lanes, Some(HASH_BYTES)).map_err(io::Error::other)?;
@@ -29,16 +30,14 @@ pub fn run(window: Duration) -> io::Result<Sample> {
             hashed.map_err(io::Error::other)?;
             done.fetch_add(1, Ordering::Relaxed);
         }
-        Ok::<_, io::Error>(())
+        usage::own_processor_time()
     };
     let hashed = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..cores).map(|_| scope.spawn(hash)).collect();
         std::thread::sleep(window);
         is_over.store(true, Ordering::Relaxed);
-        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| io::Error::other("a thread failed"))?)
+        let times = threads.into_iter().map(|thread| thread.join().map_err(|_| io::Error::other("a thread failed"))?);
+        times.sum::<io::Result<Duration>>()
     });
-    hashed?;
-    let elapsed = began.elapsed();
-    let processor_time = elapsed * u32::try_from(cores).unwrap_or(1);
-    Ok(measure::plain(done.load(Ordering::Relaxed), elapsed, processor_time))
+    Ok(measure::plain(done.load(Ordering::Relaxed), began.elapsed(), hashed?))
 }
