@@ -5,7 +5,7 @@ use rand_core::CryptoRng;
 use crate::audit::{AuditEvent, Operation, Reason};
 use crate::login_name::LoginNameError;
 use crate::password::PasswordSecrets;
-use crate::permission::{Pattern, PermissionsError, Rule};
+use crate::permission::{Pattern, PermissionsError, Rule, Withheld};
 use crate::profile::{Profile, Stamp, UserRecord};
 use crate::proof::cryptosign::PublicKeyError;
 use crate::repository::{
@@ -30,6 +30,11 @@ pub enum AdminError {
     /// itself a lasting way in.
     #[error("a session that was opened with a one-time password can't manage users and roles")]
     OtpSession,
+    /// The caller's session was opened with an API key that wasn't given this.
+    #[error(
+        "a session that was opened with an API key can't manage users and roles, unless a rule of the key names the URI"
+    )]
+    KeySession,
     /// The text is no login name.
     #[error(transparent)]
     LoginName(#[from] LoginNameError),
@@ -351,12 +356,14 @@ impl<R: Repository> Identity<R> {
     ) -> Result<(T, AuditEvent), AdminError> {
         let error = match wish {
             _ if actor.is_otp_session() => AdminError::OtpSession,
+            _ if !actor.may(Withheld::Records) => AdminError::KeySession,
             _ if !actor.is_trusted() => AdminError::NotTrusted,
             Ok(wish) => return Ok((wish, audit)),
             Err(error) => error,
         };
         let reason = match error {
             AdminError::OtpSession => Reason::OtpSession,
+            AdminError::KeySession => Reason::ApiKeySession,
             AdminError::NotTrusted => Reason::NotAllowed,
             AdminError::NoSuchUser(_) | AdminError::NoSuchRole(_) => Reason::NotFound,
             _ => Reason::BadRequest,

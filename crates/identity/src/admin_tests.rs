@@ -7,6 +7,7 @@ fn kind(error: &AdminError) -> &'static str {
     match error {
         AdminError::NotTrusted => "NotTrusted",
         AdminError::OtpSession => "OtpSession",
+        AdminError::KeySession => "KeySession",
         AdminError::LoginName(_) => "LoginName",
         AdminError::RoleName(_) => "RoleName",
         AdminError::Rule(_) => "Rule",

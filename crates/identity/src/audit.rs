@@ -42,6 +42,10 @@ names! {
         OtpSpend = "otp.spend",
         /// A one-time password was withdrawn.
         OtpDelete = "otp.delete",
+        /// An API key was made or refused.
+        ApiKeyMint = "apikey.mint",
+        /// An API key was withdrawn.
+        ApiKeyDelete = "apikey.delete",
         /// Cookies were ended, by a logout or a kill.
         CookieEnd = "cookie.end",
         /// A session asked whether a credential is good.
@@ -220,6 +224,8 @@ names! {
         OtpSpent = "otp_spent",
         /// A one-time password after its time.
         OtpExpired = "otp_expired",
+        /// An API key after its time.
+        ApiKeyExpired = "api_key_expired",
         /// The code of the second factor is missing.
         CodeMissing = "code_missing",
         /// The code of the second factor is wrong.
@@ -244,7 +250,9 @@ names! {
         OtpSession = "otp_session",
         /// A session that was opened so, or without a login, can't be elevated.
         NotElevatable = "not_elevatable",
-        /// The user has the most unspent one-time passwords that one may have.
+        /// A session of an API key can't do this, unless the key's own rules say so.
+        ApiKeySession = "api_key_session",
+        /// The user has the most unspent one-time passwords, or API keys, that one may have.
         TooMany = "too_many",
         /// An argument was wrong.
         BadRequest = "bad_request",

@@ -4,7 +4,7 @@
 use rand_core::CryptoRng;
 
 use crate::audit::{AuditEvent, Operation};
-use crate::otp::{MintedOtp, OtpRequest};
+use crate::keys::{KeyKind, KeyRequest, MintedKey};
 use crate::repository::{Bootstrap, BootstrapOutcome, Repository, RepositoryError};
 use crate::role::{self, RoleName};
 use crate::standing::Standing;
@@ -28,7 +28,7 @@ impl<R: Repository> Identity<R> {
         context: &RequestContext,
         now: Timestamp,
         rng: &mut (impl CryptoRng + Send),
-    ) -> Result<Option<MintedOtp>, RepositoryError> {
+    ) -> Result<Option<MintedKey>, RepositoryError> {
         let impossible = |error: &dyn std::error::Error| RepositoryError::Corrupt(format!("first user: {error}"));
         let login = LoginName::parse(FIRST_LOGIN).map_err(|error| impossible(&error))?;
         let user = User {
@@ -40,7 +40,7 @@ impl<R: Repository> Identity<R> {
             created: now,
         };
         let minted = self
-            .plan_otp(user.id, &login, &OtpRequest::default(), &Actor::Operator, context, now, rng)
+            .plan_key(KeyKind::Otp, (user.id, &login), &KeyRequest::default(), (&Actor::Operator, context), now, rng)
             .map_err(|error| impossible(&error))?;
         let audit = AuditEvent::new(now, context, &Actor::Operator, Operation::Bootstrap).target(FIRST_LOGIN);
         let credential = minted.credential.clone();

@@ -4,7 +4,7 @@ use crate::standing::Standing;
 use crate::testing::{Fault, Fixture, NOW, context, ready};
 use crate::{SessionKind, role};
 
-fn bootstrap(fixture: &Fixture) -> Result<Option<MintedOtp>, RepositoryError> {
+fn bootstrap(fixture: &Fixture) -> Result<Option<MintedKey>, RepositoryError> {
     ready(fixture.identity.bootstrap("com.example", &context(), NOW, &mut fixture.rng()))
 }
 
@@ -16,7 +16,7 @@ fn the_first_start_makes_the_roles_and_a_way_in_for_a_first_user() {
     assert_eq!((user.standing, user.password.clone(), user.role.clone()), (Standing::GOOD, None, RoleName::trust()));
     assert_eq!(minted.login, user.login);
     assert_eq!(minted.credential.origin, "%operator@127.0.0.1");
-    let end = NOW.saturating_add(fixture.identity.settings().otp_lifetimes.default);
+    let end = NOW.saturating_add(fixture.identity.settings().otp_lifetimes.default.unwrap());
     assert_eq!(minted.credential.expires.at, end);
 
     let mut shipped = role::shipped("com.example");

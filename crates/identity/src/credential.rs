@@ -1,5 +1,4 @@
-//! Credentials that are random keys: one-time passwords now; API keys and session tokens share
-//! the shape.
+//! Credentials that are random keys: one-time passwords, API keys and browsers' cookies.
 //!
 //! A key has at least 128 random bits, so a keyed hash is enough: HMAC-SHA-256 under the
 //! keyring's pepper over login and key. The digest is the lookup key; the key itself is never
@@ -20,6 +19,8 @@ use crate::{CredentialId, Expires, LoginName, Secret, Timestamp, UserId};
 pub enum CredentialKind {
     /// One use.
     Otp,
+    /// Many uses until it expires, if it does, or is withdrawn.
+    ApiKey,
     /// A browser's cookie: many uses until it expires.
     Cookie,
 }
@@ -29,6 +30,7 @@ impl CredentialKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Otp => "otp",
+            Self::ApiKey => "apikey",
             Self::Cookie => "cookie",
         }
     }
@@ -37,6 +39,7 @@ impl CredentialKind {
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "otp" => Some(Self::Otp),
+            "apikey" => Some(Self::ApiKey),
             "cookie" => Some(Self::Cookie),
             _ => None,
         }
@@ -133,6 +136,8 @@ pub struct Credential {
     pub digest: Digest,
     /// Restrictions that its sessions have on top of the role; empty: none of its own.
     pub permissions: Vec<Rule>,
+    /// What it is for, in words.
+    pub description: String,
     /// Who asked for it, from where: `login@address`.
     pub origin: String,
     /// When it stops to work.
@@ -141,6 +146,17 @@ pub struct Credential {
     pub created: Timestamp,
     /// When its one use was spent.
     pub spent: Option<Timestamp>,
+    /// Its last login, where it is good for several.
+    pub last_used: Option<LastUse>,
+}
+
+/// A login by a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastUse {
+    /// When.
+    pub at: Timestamp,
+    /// From where.
+    pub address: String,
 }
 
 #[cfg(test)]

@@ -75,8 +75,8 @@ pub enum ExpiresError {
 /// The lifetimes that a kind of credential may have.
 #[derive(Debug, Clone)]
 pub struct Lifetimes {
-    /// Without a wish.
-    pub default: Duration,
+    /// Without a wish; `None`: for ever.
+    pub default: Option<Duration>,
     /// At most.
     pub longest: Duration,
     /// The zone in which answers are written where the client named none.
@@ -84,6 +84,9 @@ pub struct Lifetimes {
 }
 
 impl Expires {
+    /// Of what doesn't end by itself.
+    pub const NEVER: Self = Self { at: Timestamp::from_micros(i64::MAX), offset: OffsetSeconds(0) };
+
     /// Reads and checks a client's wish. Times are taken to the nearest
     /// microsecond, texts to the last whole one.
     ///
@@ -92,7 +95,10 @@ impl Expires {
     /// [`ExpiresError`]; nothing is created then.
     pub fn resolve(input: &ExpiresInput, now: Timestamp, lifetimes: &Lifetimes) -> Result<Self, ExpiresError> {
         let expires = match input {
-            ExpiresInput::Default => return Ok(Self::in_zone(now.saturating_add(lifetimes.default), &lifetimes.zone)),
+            ExpiresInput::Default => {
+                let in_zone = |lifetime| Self::in_zone(now.saturating_add(lifetime), &lifetimes.zone);
+                return Ok(lifetimes.default.map_or(Self::NEVER, in_zone));
+            }
             ExpiresInput::Text(text) => Self::from_text(text)?,
             ExpiresInput::Unix { seconds, nanoseconds } => {
                 let micros = seconds
@@ -117,6 +123,11 @@ impl Expires {
             return Err(ExpiresError::TooFar { longest: lifetimes.longest });
         }
         Ok(expires)
+    }
+
+    /// The text of [`Self::to_iso8601`]; `None` for [`Self::NEVER`].
+    pub fn shown(self) -> Option<String> {
+        (self.at != Self::NEVER.at).then(|| self.to_iso8601())
     }
 
     /// ISO 8601 text with offset: `2023-10-17T10:17:30.805300-07:00`. The six digits of the
@@ -179,7 +190,7 @@ mod tests {
 
     fn resolve(input: &ExpiresInput) -> Result<String, ExpiresError> {
         let lifetimes = Lifetimes {
-            default: Duration::from_mins(10),
+            default: Some(Duration::from_mins(10)),
             longest: Duration::from_hours(24),
             zone: TimeZone::get("America/Vancouver").unwrap(),
         };

@@ -8,7 +8,7 @@ const ERA: std::ops::Range<i64> = 631_152_000..4_102_444_800;
 const ZONES: [&str; 5] = ["UTC", "America/Vancouver", "Asia/Kolkata", "America/St_Johns", "Pacific/Apia"];
 
 fn lifetimes(zone: TimeZone) -> Lifetimes {
-    Lifetimes { default: Duration::from_mins(10), longest: Duration::from_hours(24), zone }
+    Lifetimes { default: Some(Duration::from_mins(10)), longest: Duration::from_hours(24), zone }
 }
 
 fn offset() -> impl Strategy<Value = i32> {
@@ -72,7 +72,7 @@ proptest! {
             prop_assert_eq!(resolved.is_ok(), now < want && want <= end, "{:?}", resolved);
         }
         let Ok(resolved) = resolved else { return Ok(()) };
-        let want = want.map_or(now.saturating_add(lifetimes.default), Timestamp::from_micros);
+        let want = want.map_or(now.saturating_add(lifetimes.default.unwrap()), Timestamp::from_micros);
         prop_assert_eq!(resolved.at, want);
 
         let written = resolved.to_iso8601();
@@ -89,7 +89,7 @@ proptest! {
 
     #[test]
     fn no_number_makes_it_panic(seconds: i64, nanoseconds: u32, float: f64, now: i64) {
-        let lifetimes = Lifetimes { default: Duration::MAX, longest: Duration::MAX, zone: TimeZone::UTC };
+        let lifetimes = Lifetimes { default: Some(Duration::MAX), longest: Duration::MAX, zone: TimeZone::UTC };
         for input in [ExpiresInput::Default, ExpiresInput::Unix { seconds, nanoseconds }, ExpiresInput::UnixFloat(float)] {
             if let Ok(expires) = Expires::resolve(&input, Timestamp::from_micros(now), &lifetimes) {
                 let _ = expires.to_iso8601();

@@ -30,7 +30,11 @@ pub struct IdentitySettings {
     pub otp_lifetimes: Lifetimes,
     /// How many live one-time passwords a user may have.
     pub otps_live_max: u32,
-    /// How long a spent or expired one-time password is still recognised as such.
+    /// How long an API key lives.
+    pub api_key_lifetimes: Lifetimes,
+    /// How many live API keys a user may have.
+    pub api_keys_live_max: u32,
+    /// How long a spent or expired key is still recognised as such.
     pub spent_kept: Duration,
     /// What passwords have to be, and how long they are good.
     pub passwords: PasswordRules,
@@ -55,6 +59,10 @@ impl IdentitySettings {
     pub const OTP_LIFETIME_LONGEST: Duration = Duration::from_hours(24);
     /// [`Self::otps_live_max`], unless set otherwise.
     pub const OTPS_LIVE_MAX: u32 = 1_000;
+    /// [`Lifetimes::longest`] of API keys, unless set otherwise: ten years. One that names no end has none.
+    pub const API_KEY_LIFETIME_LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
+    /// [`Self::api_keys_live_max`], unless set otherwise.
+    pub const API_KEYS_LIVE_MAX: u32 = 1_000;
     /// [`Self::spent_kept`], unless set otherwise: a day.
     pub const SPENT_KEPT: Duration = Duration::from_hours(24);
 }

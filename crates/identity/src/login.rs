@@ -1,4 +1,4 @@
-//! Login. By ticket: session token, one-time password or password, tried by look-up, cheapest first. Other
+//! Login. By ticket: session token, one-time password, API key or password, tried by look-up, cheapest first. Other
 //! methods are in the files beside.
 //!
 //! Source: contract of the bus, sections 2 and 9; architecture, section 4.
@@ -9,6 +9,7 @@
 //! password tell whether a code of the second factor is needed. Every attempt leaves one row in the trail. Only the logins here, in the files
 //! beside and in [`crate::challenge`] make a [`LoggedIn`], which a session demands.
 
+mod api_key;
 mod appended;
 mod certificate;
 mod cookie;
@@ -30,7 +31,9 @@ use crate::repository::{
 use crate::sign_on::operations::FindFactor;
 use crate::standing::Way;
 use crate::user::User;
-use crate::{Actor, Credential, Identity, LoginName, RequestContext, Secret, SessionKind, Timestamp, TokenKind};
+use crate::{
+    Actor, Credential, CredentialKind, Identity, LoginName, RequestContext, Secret, SessionKind, Timestamp, TokenKind,
+};
 
 pub use certificate::CertificateHolder;
 pub use cookie::{CookieLogin, CookieValue, KnownCookie, NewCookie};
@@ -178,8 +181,8 @@ impl LoginError {
 }
 
 impl<R: Repository> Identity<R> {
-    /// Tries a ticket: the token of a sign-on session, which says whose it is, else a one-time password of the user, else
-    /// the user's password.
+    /// Tries a ticket: the token of a sign-on session, which says whose it is, else a one-time password or an API key of
+    /// the user, else the user's password.
     ///
     /// # Errors
     ///
@@ -206,6 +209,7 @@ impl<R: Repository> Identity<R> {
         };
         let digest = self.settings.pepper.digest(&login, attempt.ticket);
         match self.repository.run(FindCredential { digest }).await? {
+            Some(key) if key.kind == CredentialKind::ApiKey => self.login_by_key(&key, audit, attempt, now).await,
             Some(credential) => self.spend(&credential, audit, attempt, now).await,
             None => self.login_by_password(login, audit, attempt, pool, now).await,
         }

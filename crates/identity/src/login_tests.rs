@@ -1,6 +1,6 @@
 use super::*;
 use crate::audit::Outcome;
-use crate::otp::MintedOtp;
+use crate::keys::MintedKey;
 use crate::repository::UserChange;
 use crate::testing::{CURRENT, Fault, Fixture, KRISTEN, LOCKED, NOW, TRUST, ZOE, context, password_of, ready};
 use crate::{LoginName, UserId};
@@ -233,7 +233,7 @@ fn check_trail(fixture: &Fixture, opened: usize, tried: &[Result<LoggedIn, Login
 #[test]
 fn no_fault_of_storage_opens_a_session_without_a_recorded_spending() {
     let otp = |fixture: &Fixture| {
-        let MintedOtp { plaintext_key, .. } = fixture.mint(KRISTEN);
+        let MintedKey { plaintext_key, .. } = fixture.mint(KRISTEN);
         plaintext_key.expose().to_owned()
     };
     assert_eq!(fail_each(KRISTEN, otp, 1), 2);

@@ -119,7 +119,7 @@ operations! {
     AcceptUser => AcceptLoginOutcome;
     AcceptToken => AcceptTokenOutcome;
     FindLiving => Vec<(SignOnSession, User)>;
-    AcceptCookie => AcceptCookieOutcome;
+    AcceptCookie => AcceptCredentialOutcome;
     EndCookies => u64;
     FindVerifier => Option<(User, Option<Verifier>)>;
     FindSharedKey => Option<(User, Option<SharedKey>)>;
@@ -136,6 +136,8 @@ operations! {
     MintCredential => MintOutcome;
     FindCredential => Option<Credential>;
     SpendCredential => SpendOutcome;
+    AcceptKey => AcceptCredentialOutcome;
+    FindLivingKeys => Vec<(CredentialId, Timestamp)>;
     ListCredentials => Vec<Credential>;
     DeleteCredential => DeleteCredentialOutcome;
     ReapCredentials => u64;
@@ -464,13 +466,13 @@ pub struct AcceptCookie {
     pub audit: AuditEvent,
 }
 
-/// Outcome of [`AcceptCookie`].
+/// Outcome of [`AcceptCookie`] and [`AcceptKey`].
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "exists once per login, and the large one is the usual one")]
-pub enum AcceptCookieOutcome {
+pub enum AcceptCredentialOutcome {
     /// Accepted.
     Accepted {
-        /// The cookie.
+        /// What was shown.
         credential: Credential,
         /// Its owner.
         user: User,
@@ -685,6 +687,32 @@ pub enum SpendOutcome {
     },
     /// Not, for this reason; the credential is as it was.
     Refused(Reason),
+}
+
+/// Opens a session by an API key: one conditional write that finds it live and its owner able to come in, and notes when
+/// and from where (the row's address) it was used.
+#[derive(Debug)]
+pub struct AcceptKey {
+    /// Under which it is stored.
+    pub digest: Digest,
+    /// The time of the attempt.
+    pub now: Timestamp,
+    /// The login's row for the trail; stored as refused where the outcome is a refusal.
+    pub audit: AuditEvent,
+}
+
+/// Reads which of these API keys open sessions still, and until when.
+#[derive(Debug)]
+pub struct FindLivingKeys {
+    /// Which; at most [`FindLivingKeys::IDS_MAX`].
+    pub ids: Vec<CredentialId>,
+    /// The time at which liveness is judged.
+    pub now: Timestamp,
+}
+
+impl FindLivingKeys {
+    /// Ids that one operation may ask for.
+    pub const IDS_MAX: usize = FindLiving::IDS_MAX;
 }
 
 /// Reads the live credentials of a user, oldest first.

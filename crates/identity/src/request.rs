@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::login_name::LoginName;
+use crate::permission::{Named, Withheld};
 use crate::role::RoleName;
 use crate::user::User;
 use crate::{CredentialId, SessionId, UserId};
@@ -123,6 +124,8 @@ pub enum SessionKind {
     SignOn(SessionId),
     /// A one-time password: may not mint anything.
     Otp(CredentialId),
+    /// An API key: over with that key, and reaches of what is withheld from keys only what the key's own rules name.
+    ApiKey(CredentialId, Named),
 }
 
 /// Who acts.
@@ -172,6 +175,21 @@ impl Actor {
     /// Whether the actor's session was opened with a one-time password.
     pub fn is_otp_session(&self) -> bool {
         matches!(self, Self::User { session: SessionKind::Otp(_), .. })
+    }
+
+    /// Whether the actor's session was opened with an API key.
+    pub fn is_key_session(&self) -> bool {
+        matches!(self, Self::User { session: SessionKind::ApiKey(..), .. })
+    }
+
+    /// Whether the actor's session may do what is withheld from the sessions of keys. Others have it as far as their role
+    /// goes.
+    pub fn may(&self, what: Withheld) -> bool {
+        match self {
+            Self::User { session: SessionKind::Otp(_), .. } => false,
+            Self::User { session: SessionKind::ApiKey(_, named), .. } => named.has(what),
+            Self::Operator | Self::Anonymous | Self::User { .. } => true,
+        }
     }
 
     /// Whether this actor may act for other users: the operator, and users with role `trust`.

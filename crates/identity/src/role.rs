@@ -114,6 +114,7 @@ const SHIPPED: &[(&str, Table)] = &[
             // Acting for other users is for `trust` alone.
             ("~.system.otp.*", ""),
             ("~.system.otps.*", ""),
+            ("~.system.apikeys.*", ""),
         ],
     ),
     (

@@ -67,7 +67,7 @@ pub enum Admission {
 /// random bits right: rather a slow program, or a race that was lost, than an attack.
 pub fn weight(reason: Reason) -> f64 {
     match reason {
-        Reason::OtpSpent | Reason::OtpExpired => 0.0002,
+        Reason::OtpSpent | Reason::OtpExpired | Reason::ApiKeyExpired => 0.0002,
         // 192 random bits can't be guessed, nor can 160. A browser sends an old cookie by itself, and a program goes on with
         // its token when the session has ended.
         Reason::WrongCookie

@@ -4,6 +4,7 @@
 //! limit has its unit in its name.
 
 mod addresses;
+mod apikey;
 mod audit;
 mod dead;
 mod ldap;
@@ -34,6 +35,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 pub use self::addresses::UserAddressList;
+pub use self::apikey::ApiKeyConfig;
 pub use self::audit::AuditConfig;
 pub use self::ldap::LdapConfig;
 #[cfg(test)]
@@ -75,6 +77,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// One-time passwords.
     pub otp: OtpConfig,
+    /// API keys.
+    pub apikey: ApiKeyConfig,
     /// What users note.
     pub metadata: MetadataConfig,
     /// What sessions tell of themselves.
@@ -639,7 +643,7 @@ impl Config {
     }
 
     /// What has to be a number from 1 to a highest one.
-    fn counts(&self) -> [(&'static str, u64, u64); 25] {
+    fn counts(&self) -> [(&'static str, u64, u64); 27] {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let (otp, limits, throttle, password) = (&self.otp, &self.limits, &self.throttle, &self.password);
         let http = &self.http;
@@ -648,6 +652,8 @@ impl Config {
             ("otp.lifetime_seconds", otp.lifetime_seconds, SECONDS_MAX),
             ("otp.lifetime_seconds_max", otp.lifetime_seconds_max, SECONDS_MAX),
             ("otp.live_max", otp.live_max.into(), COUNT_MAX),
+            ("apikey.lifetime_seconds_max", self.apikey.lifetime_seconds_max, SECONDS_MAX),
+            ("apikey.live_max", self.apikey.live_max.into(), COUNT_MAX),
             ("otp.session_seconds_max", otp.session_seconds_max, SECONDS_MAX),
             ("auth.elevation_seconds", self.auth.elevation_seconds, SECONDS_MAX),
             ("auth.cookie.max_age_seconds", self.auth.cookie.max_age_seconds, SECONDS_MAX),
@@ -696,11 +702,17 @@ impl Config {
         Ok(IdentitySettings {
             pepper,
             otp_lifetimes: Lifetimes {
-                default: Duration::from_secs(self.otp.lifetime_seconds),
+                default: Some(Duration::from_secs(self.otp.lifetime_seconds)),
                 longest: Duration::from_secs(self.otp.lifetime_seconds_max),
                 zone: self.zone()?,
             },
             otps_live_max: self.otp.live_max,
+            api_key_lifetimes: Lifetimes {
+                default: None,
+                longest: Duration::from_secs(self.apikey.lifetime_seconds_max),
+                zone: self.zone()?,
+            },
+            api_keys_live_max: self.apikey.live_max,
             spent_kept: Duration::from_secs(self.otp.spent_kept_seconds),
             passwords: self.password.rules(),
             secrets: self.auth.secrets()?,

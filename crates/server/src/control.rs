@@ -78,7 +78,7 @@ async fn answer(mut stream: UnixStream, app: &Arc<App>, hub: &Arc<Hub>) -> io::R
     let result = match command {
         Ok(command) => {
             let done = execute(app, Some(hub), command).await;
-            hub.sign_on_changed();
+            hub.bonds_changed();
             done
         }
         Err(error) => {

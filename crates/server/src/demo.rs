@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use countersign_identity::admin::AdminError;
 use countersign_identity::audit::{Operation, Outcome};
+use countersign_identity::keys::MintedKey;
 use countersign_identity::login::PasswordPool as _;
-use countersign_identity::otp::MintedOtp;
 use countersign_identity::password::NewPassword;
 use countersign_identity::repository::{Run as _, SearchAudit, UserChange};
 use countersign_identity::{Actor, PeerAddress, RequestContext, Secret};
@@ -92,7 +92,7 @@ impl DemoUser {
 }
 
 /// The way in after the first start.
-pub fn first_start(first: &MintedOtp) -> String {
+pub fn first_start(first: &MintedKey) -> String {
     format!(
         "\nFirst start. The user {} (role trust) can log in once, until {}, with the one-time password\n  {}\n\
          Later: `countersign otp create {}` makes another one, `countersign user passwd {}` sets a password.\n",

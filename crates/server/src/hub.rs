@@ -32,7 +32,7 @@ use crate::history::HistoryQueue;
 use crate::outbox::{Ending, Outbox, SharedMessage};
 use crate::roles::RoleTable;
 
-pub use bound::Bond;
+pub use bound::{Bond, Bound};
 use departures::{Departures, Leaves};
 pub use elevation::Elevation;
 
@@ -58,7 +58,7 @@ pub struct Live {
     pub elevation: Elevation,
     /// Credentials that its calls have looked at: one after the other, as on a connection that logs in.
     pub credential_checks: Semaphore,
-    /// The sign-on session with which it ends.
+    /// The sign-on session or API key with which it ends.
     bond: Option<Bond>,
     rights: ArcSwap<SessionRights>,
     outbox: Arc<Outbox>,
@@ -110,7 +110,7 @@ pub struct Joining {
     pub restriction: Option<Arc<permission::Restriction>>,
     /// The cookie with which it ends.
     pub cookie: Option<CredentialId>,
-    /// The sign-on session with which it ends.
+    /// The sign-on session or API key with which it ends.
     pub bond: Option<Bond>,
     /// What the client announced.
     pub features: ClientFeatures,
@@ -156,7 +156,7 @@ pub struct Hub {
     inner: Mutex<Inner>,
     roles: RoleTable,
     timeouts_changed: Notify,
-    sign_on_changed: Notify,
+    bonds_changed: Notify,
     departures: Arc<Departures>,
     service: Id,
     /// How long a session is elevated once its user has shown a credential.
@@ -196,8 +196,8 @@ impl Hub {
             history,
             departures: Arc::clone(&departures),
         };
-        let (timeouts_changed, sign_on_changed) = (Notify::new(), Notify::new());
-        Self { inner: Mutex::new(inner), roles, timeouts_changed, sign_on_changed, departures, service, elevation }
+        let (timeouts_changed, bonds_changed) = (Notify::new(), Notify::new());
+        Self { inner: Mutex::new(inner), roles, timeouts_changed, bonds_changed, departures, service, elevation }
     }
 
     /// Gives back to a history what was stored of it.
@@ -540,6 +540,9 @@ impl<'a> Rights<'a> {
 impl Authorizer for Rights<'_> {
     fn decide(&self, session: Id, _: &SessionDetails, action: Action, target: Target<'_>) -> Decision {
         let Some(live) = self.sessions.get(&session) else { return Decision::Failed };
+        if live.bond.as_ref().is_some_and(Bond::is_expired_key) {
+            return Decision::Deny { missing: "the API key that opened the session has expired".into() };
+        }
         let action = match action {
             Action::Call => permission::Action::Call,
             Action::Register => permission::Action::Register,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use countersign_identity::otp::MintedOtp;
+use countersign_identity::keys::MintedKey;
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::{Identity, PeerAddress, RequestContext};
 use countersign_storage::{Keyring, KeyringError as UnlockError, OpenError, PostgresSettings, SqliteSettings, Store};
@@ -60,7 +60,7 @@ pub struct Installation {
     /// The rules and what they run on.
     pub app: App,
     /// The one-time password of the first user, if this was the first start.
-    pub first: Option<MintedOtp>,
+    pub first: Option<MintedKey>,
 }
 
 /// Reads the configuration: the file named, else the one in the data directory, else defaults.

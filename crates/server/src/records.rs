@@ -1,5 +1,6 @@
 //! Records as their users' programs see them, the same through every door.
 
+use countersign_identity::keys::KeyKind;
 use countersign_identity::metadata::{MetadataEntry, MetadataValue};
 use countersign_identity::permission::Rule;
 use countersign_identity::records::entry::{CookieEntry, RoleEntry, UserEntry};
@@ -16,12 +17,33 @@ pub fn otp(credential: &Credential, login: &LoginName, plaintext: Option<&Secret
     Dict::new()
         .with("uuid", credential.id.to_bus())
         .with("origin", credential.origin.as_str())
-        .with("expires", credential.expires.to_iso8601())
+        .with("expires", credential.expires.shown())
         .with("permissions", rules(&credential.permissions))
         .with("key", credential.digest.to_bus())
         .with("owner", credential.owner.to_bus())
         .with("plaintext_key", plaintext.map(Secret::expose))
         .with("login", login.as_str())
+}
+
+/// An API key: its seven fields in the order of the bus that this replaces. The key in the clear is there once, when it was
+/// made.
+pub fn api_key(credential: &Credential, plaintext: Option<&Secret>) -> Dict {
+    Dict::new()
+        .with("uuid", credential.id.to_bus())
+        .with("plaintext_key", plaintext.map(Secret::expose))
+        .with("description", credential.description.as_str())
+        .with("expires", credential.expires.shown())
+        .with("permissions", rules(&credential.permissions))
+        .with("key", credential.digest.to_bus())
+        .with("owner", credential.owner.to_bus())
+}
+
+/// A key of either kind.
+pub fn key(kind: KeyKind, credential: &Credential, login: &LoginName, plaintext: Option<&Secret>) -> Dict {
+    match kind {
+        KeyKind::Otp => otp(credential, login, plaintext),
+        KeyKind::ApiKey => api_key(credential, plaintext),
+    }
 }
 
 /// Whose records those are that belong to nobody in particular.

@@ -236,7 +236,7 @@ async fn reap(app: Arc<App>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(REAP_INTERVAL);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         let identity = &app.identity;
-        report("one-time passwords", identity.reap_otps(now()).await);
+        report("one-time passwords and API keys", identity.reap_keys(now()).await);
         report("sign-on sessions", identity.reap_sessions(now()).await);
         report("attributes", identity.reap_attributes(now()).await);
         report("tokens for forgotten passwords", identity.reap_password_resets(now()).await);

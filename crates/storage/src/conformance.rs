@@ -12,6 +12,7 @@
     reason = "these are tests"
 )]
 
+pub mod api_keys;
 pub mod attributes;
 pub mod audit;
 pub mod audit_chain;
@@ -45,6 +46,13 @@ pub mod users;
 macro_rules! for_each_case {
     ($apply:ident) => {
         $apply! {
+            api_keys::keeps_every_field_and_no_end;
+            api_keys::opens_sessions_until_its_end_and_notes_its_use;
+            api_keys::refuses_a_locked_owner_another_kind_and_what_is_gone;
+            api_keys::lets_all_of_many_in;
+            api_keys::finds_keys_that_live;
+            api_keys::have_a_limit_of_their_own;
+            api_keys::go_with_a_new_name_and_with_their_user;
             attributes::keeps_every_field_of_an_attribute;
             attributes::changes_of_an_attribute_what_is_asked_for;
             attributes::writes_attributes_all_or_none;

@@ -1,5 +1,6 @@
 //! The operations as SQL that both engines understand.
 
+mod api_keys;
 mod attributes;
 pub mod audit;
 mod audit_chain;
@@ -12,6 +13,7 @@ mod import;
 mod linked;
 mod metadata;
 mod password_resets;
+mod places;
 mod profiles;
 mod proofs;
 mod records;

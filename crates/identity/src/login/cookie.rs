@@ -13,7 +13,7 @@ use rand_core::CryptoRng;
 use super::{Claim, LoggedIn, LoginError, attempt_row};
 use crate::audit::{AuditEvent, Operation, Reason};
 use crate::repository::{
-    AcceptCookie, AcceptCookieOutcome, EndCookies, FindCredential, Repository, RepositoryError, WhichCookies,
+    AcceptCookie, AcceptCredentialOutcome, EndCookies, FindCredential, Repository, RepositoryError, WhichCookies,
 };
 use crate::{
     Actor, Credential, CredentialId, CredentialKind, Expires, Identity, LoginName, OffsetSeconds, Pepper,
@@ -80,10 +80,12 @@ impl NewCookie {
             owner,
             digest: pepper.cookie_digest(&self.value),
             permissions: Vec::new(),
+            description: String::new(),
             origin: format!("{login}@{}", audit.address),
             expires: Expires { at: self.expires, offset: OffsetSeconds(0) },
             created: audit.at,
             spent: None,
+            last_used: None,
         }
     }
 }
@@ -148,12 +150,12 @@ impl<R: Repository> Identity<R> {
         };
         let digest = self.settings.pepper.cookie_digest(value);
         match self.repository.run(AcceptCookie { digest, login, now, audit }).await? {
-            AcceptCookieOutcome::Accepted { credential, user } => Ok(CookieLogin {
+            AcceptCredentialOutcome::Accepted { credential, user } => Ok(CookieLogin {
                 cookie: credential.id,
                 expires: credential.expires.at,
                 login: LoggedIn::whole(user, SessionKind::Cookie(credential.id)),
             }),
-            AcceptCookieOutcome::Refused(reason) => Err(LoginError::Refused(reason)),
+            AcceptCredentialOutcome::Refused(reason) => Err(LoginError::Refused(reason)),
         }
     }
 

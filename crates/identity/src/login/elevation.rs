@@ -30,7 +30,7 @@ impl SessionKind {
             Self::Password | Self::Certificate => Elevates::AtOnce,
             // What the user showed for these may be long ago.
             Self::Cookie(_) | Self::SignOn(_) => Elevates::ByPassword,
-            Self::Otp(_) => Elevates::Never,
+            Self::Otp(_) | Self::ApiKey(..) => Elevates::Never,
         }
     }
 }

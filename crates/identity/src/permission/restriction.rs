@@ -5,24 +5,56 @@ use std::sync::Arc;
 use super::{Action, Refusal, Right, Rights, Rule, RuleSet, UriMatch};
 use crate::role::rule;
 
-/// What a session opened with a key never gets from a rule that doesn't name it exactly:
-/// making further credentials and reaching into the records. `~` stands for the URI prefix.
-const DENIED: &[&str] = &[
-    "my.otp.*",
-    "my.otps.*",
-    "my.apikeys.*",
-    "my.apikey.*",
-    "system.otp.*",
-    "system.otps.*",
-    "system.apikeys.*",
-    "system.db.*",
-    "system.document.*",
+/// What a session that was opened with a key never gets from a rule that doesn't name it exactly: making further
+/// credentials and reaching into the records. `~` stands for the URI prefix.
+const DENIED: &[(&str, Withheld)] = &[
+    ("my.otp.*", Withheld::Otps),
+    ("my.otps.*", Withheld::Otps),
+    ("my.apikeys.*", Withheld::ApiKeys),
+    ("my.apikey.*", Withheld::ApiKeys),
+    ("system.otp.*", Withheld::Otps),
+    ("system.otps.*", Withheld::Otps),
+    ("system.apikeys.*", Withheld::ApiKeys),
+    ("system.db.*", Withheld::Records),
+    ("system.document.*", Withheld::Records),
 ];
+
+/// What is withheld from the sessions of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withheld {
+    /// Making and withdrawing one-time passwords.
+    Otps,
+    /// Making and withdrawing API keys.
+    ApiKeys,
+    /// Changing users, roles and other records.
+    Records,
+}
+
+/// What of it the rules of a key give back, by exact URI. Which URI, the session's rights decide; this is what a rule that
+/// is reached otherwise goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Named {
+    otps: bool,
+    api_keys: bool,
+    records: bool,
+}
+
+impl Named {
+    /// Whether it is given back.
+    pub fn has(self, what: Withheld) -> bool {
+        match what {
+            Withheld::Otps => self.otps,
+            Withheld::ApiKeys => self.api_keys,
+            Withheld::Records => self.records,
+        }
+    }
+}
 
 /// The denials that every session of an OTP or key carries, for one URI prefix.
 #[derive(Debug, Clone)]
 pub struct KeySessionDenials {
     denied: Arc<RuleSet>,
+    kinds: Arc<[(Withheld, RuleSet); 3]>,
     /// The restriction of a credential without rules of its own: nearly all credentials.
     plain: Arc<Restriction>,
 }
@@ -30,11 +62,17 @@ pub struct KeySessionDenials {
 impl KeySessionDenials {
     /// The denials in both spellings: with `prefix` and short.
     pub fn new(prefix: &str) -> Self {
-        let spellings =
-            DENIED.iter().flat_map(|pattern| [rule(prefix, pattern, ""), rule(prefix, &format!("~.{pattern}"), "")]);
-        let denied = Arc::new(RuleSet::of_role(spellings.flatten().collect()));
+        let denying = |takes: &dyn Fn(Withheld) -> bool| {
+            let taken = DENIED.iter().filter(|(_, what)| takes(*what));
+            let spellings =
+                taken.flat_map(|(pattern, _)| [rule(prefix, pattern, ""), rule(prefix, &format!("~.{pattern}"), "")]);
+            RuleSet::of_role(spellings.flatten().collect())
+        };
+        let denied = Arc::new(denying(&|_| true));
+        let kinds = [Withheld::Otps, Withheld::ApiKeys, Withheld::Records];
+        let kinds = Arc::new(kinds.map(|kind| (kind, denying(&|what| what == kind))));
         let plain = Arc::new(Restriction { own: None, denied: Arc::clone(&denied) });
-        Self { denied, plain }
+        Self { denied, kinds, plain }
     }
 
     /// The restriction of a session that was opened with a credential of these `permissions`.
@@ -44,6 +82,29 @@ impl KeySessionDenials {
         }
         let own = RuleSet::of_key(permissions.to_vec());
         Arc::new(Restriction { own: Some(own), denied: Arc::clone(&self.denied) })
+    }
+
+    /// What these rules let their session call, by exact URI, of that which is withheld.
+    pub fn named(&self, permissions: &[Rule]) -> Named {
+        let mut named = Named::default();
+        for rule in permissions.iter().filter(|rule| rule.pattern.is_exact() && rule.rights.get(Action::Call).is_some())
+        {
+            let uri = UriMatch::Exact(rule.pattern.as_str());
+            for (kind, _) in self.kinds.iter().filter(|(_, rules)| rules.touches(uri)) {
+                match kind {
+                    Withheld::Otps => named.otps = true,
+                    Withheld::ApiKeys => named.api_keys = true,
+                    Withheld::Records => named.records = true,
+                }
+            }
+        }
+        named
+    }
+
+    /// Whether a rule names exactly what is withheld.
+    pub fn names_withheld(&self, permissions: &[Rule]) -> bool {
+        let exact = permissions.iter().filter(|rule| rule.pattern.is_exact() && !rule.is_denial());
+        exact.into_iter().any(|rule| self.denied.touches(UriMatch::Exact(rule.pattern.as_str())))
     }
 }
 
@@ -178,5 +239,25 @@ mod tests {
         check("c!", "c+", false, true);
         check("c!+", "c", true, true);
         check("c+!", "c", true, true);
+    }
+
+    #[test]
+    fn only_an_exact_rule_gives_back_what_is_withheld_and_only_that() {
+        let check = |own: &[(&str, &str)], want: [bool; 3]| {
+            let own = parse_rules(own.iter().copied()).unwrap();
+            let denials = KeySessionDenials::new("com.izaber.wamp");
+            let named = denials.named(&own);
+            let got = [Withheld::Otps, Withheld::ApiKeys, Withheld::Records].map(|what| named.has(what));
+            assert_eq!(got, want, "{own:?}");
+            assert_eq!(denials.names_withheld(&own), want.contains(&true), "{own:?}");
+        };
+        check(&[], [false; 3]);
+        check(&[("*", "crspoq"), ("my.*", "c"), ("my.apikeys.*", "c"), ("my./.*/.create", "c")], [false; 3]);
+        check(&[("my.apikeys.create", "c")], [false, true, false]);
+        check(&[("com.izaber.wamp.my.otp.create", "c")], [true, false, false]);
+        check(&[("system.otps.create", "c"), ("system.apikeys.delete", "c")], [true, true, false]);
+        check(&[("com.izaber.wamp.system.db.update", "c")], [false, false, true]);
+        check(&[("my.apikeys.create", "")], [false; 3]);
+        check(&[("org.example.my.apikeys.create", "c")], [false; 3]);
     }
 }

@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use super::{Memory, TestRng, ready};
 use crate::audit::{AuditEvent, Outcome, Reason};
+use crate::keys::{KeyError, KeyKind, KeyRequest, MintedKey};
 use crate::login::{Attempt, Claim, LoggedIn, LoginError, PasswordPool, PoolBusy, Purpose};
 use crate::metadata::MetadataLimits;
-use crate::otp::{MintedOtp, OtpError, OtpRequest};
 use crate::password::{NewPassword, PasswordHash, PasswordRules, PasswordSecrets};
-use crate::permission::KeySessionDenials;
+use crate::permission::{KeySessionDenials, parse_rules};
 use crate::proof::scram::{Kdf, Verifier};
 use crate::proof::wampcra::{self, SharedKey};
 use crate::proof::{SecretSettings, Secrets};
@@ -74,6 +74,8 @@ pub struct Fixture {
 impl Fixture {
     /// One-time passwords that a user may have here.
     pub const OTPS_LIVE_MAX: u32 = 3;
+    /// API keys that a user may have here.
+    pub const API_KEYS_LIVE_MAX: u32 = 2;
     /// What may be in rosters here.
     pub const ROSTERS: RosterLimits =
         RosterLimits { data_bytes_max: 20, session_entries_max: 2, entries_max: 3, bytes_max: 40 };
@@ -108,11 +110,17 @@ impl Fixture {
         let settings = IdentitySettings {
             pepper: Pepper::new([7; Pepper::BYTES]),
             otp_lifetimes: Lifetimes {
-                default: IdentitySettings::OTP_LIFETIME_DEFAULT,
+                default: Some(IdentitySettings::OTP_LIFETIME_DEFAULT),
                 longest: IdentitySettings::OTP_LIFETIME_LONGEST,
                 zone: TimeZone::get("America/Vancouver").unwrap(),
             },
             otps_live_max: Self::OTPS_LIVE_MAX,
+            api_key_lifetimes: Lifetimes {
+                default: None,
+                longest: IdentitySettings::API_KEY_LIFETIME_LONGEST,
+                zone: TimeZone::get("America/Vancouver").unwrap(),
+            },
+            api_keys_live_max: Self::API_KEYS_LIVE_MAX,
             spent_kept: IdentitySettings::SPENT_KEPT,
             passwords: PasswordRules { lifetime: None, ..PasswordRules::default() },
             secrets: SECRETS,
@@ -154,16 +162,29 @@ impl Fixture {
         ready(self.identity.change_user(login, change, &Actor::Operator, &context(), NOW)).unwrap();
     }
 
-    pub fn mint(&self, login: &str) -> MintedOtp {
+    /// A session that was opened with an API key of these rules.
+    pub fn key_actor(&self, login: &str, rules: &[(&str, &str)]) -> Actor {
+        let rules = parse_rules(rules.iter().copied()).unwrap();
+        let named = self.identity.settings().denials.named(&rules);
+        Actor::of(&self.user(login), SessionKind::ApiKey(CredentialId::generate(NOW, &mut self.rng()), named))
+    }
+
+    pub fn mint(&self, login: &str) -> MintedKey {
         self.mint_own(&self.actor(login)).unwrap()
     }
 
-    pub fn mint_own(&self, actor: &Actor) -> Result<MintedOtp, OtpError> {
-        ready(self.identity.mint_own_otp(actor, &context(), NOW, &mut self.rng()))
+    pub fn mint_own(&self, actor: &Actor) -> Result<MintedKey, KeyError> {
+        let (kind, request) = (KeyKind::Otp, KeyRequest::default());
+        ready(self.identity.mint_own_key(kind, &request, actor, &context(), NOW, &mut self.rng()))
     }
 
-    pub fn mint_for(&self, login: &str, request: &OtpRequest, actor: &Actor) -> Result<MintedOtp, OtpError> {
-        ready(self.identity.mint_otp_for(login, request, actor, &context(), NOW, &mut self.rng()))
+    pub fn mint_for(&self, login: &str, request: &KeyRequest, actor: &Actor) -> Result<MintedKey, KeyError> {
+        ready(self.identity.mint_key_for(KeyKind::Otp, login, request, actor, &context(), NOW, &mut self.rng()))
+    }
+
+    /// An API key of the user's own.
+    pub fn mint_api_key(&self, actor: &Actor, request: &KeyRequest) -> Result<MintedKey, KeyError> {
+        ready(self.identity.mint_own_key(KeyKind::ApiKey, request, actor, &context(), NOW, &mut self.rng()))
     }
 
     pub fn login(&self, login: &str, ticket: &str) -> Result<LoggedIn, LoginError> {

@@ -14,13 +14,13 @@ use crate::proof::Secrets;
 use crate::proof::scram::Verifier;
 use crate::proof::wampcra::SharedKey;
 use crate::repository::{
-    AcceptCookie, AcceptCookieOutcome, AcceptLogin, AcceptLoginOutcome, AcceptUser, AddUserKey, AddUserKeyOutcome,
-    Bootstrap, BootstrapOutcome, ChangeUser, ChangeUserOutcome, CreateRole, CreateRoleOutcome, CreateUser,
-    CreateUserOutcome, DeleteCredential, DeleteCredentialOutcome, EndCookies, Evidence, FindByEmail, FindCredential,
-    FindKeyOwner, FindProfile, FindSharedKey, FindUser, FindVerifier, ListCredentials, ListRoles, ListUserKeys,
-    ListUsers, MintCredential, MintOutcome, Operation, PasswordChange, ReapCredentials, RemoveUserKey,
-    RemoveUserKeyOutcome, RepositoryError, RuleChange, Run, SetRule, SetRuleOutcome, SpendCredential, SpendOutcome,
-    UserChange, WhichCookies,
+    AcceptCookie, AcceptCredentialOutcome, AcceptKey, AcceptLogin, AcceptLoginOutcome, AcceptUser, AddUserKey,
+    AddUserKeyOutcome, Bootstrap, BootstrapOutcome, ChangeUser, ChangeUserOutcome, CreateRole, CreateRoleOutcome,
+    CreateUser, CreateUserOutcome, DeleteCredential, DeleteCredentialOutcome, EndCookies, Evidence, FindByEmail,
+    FindCredential, FindKeyOwner, FindLivingKeys, FindProfile, FindSharedKey, FindUser, FindVerifier, ListCredentials,
+    ListRoles, ListUserKeys, ListUsers, MintCredential, MintOutcome, Operation, PasswordChange, ReapCredentials,
+    RemoveUserKey, RemoveUserKeyOutcome, RepositoryError, RuleChange, Run, SetRule, SetRuleOutcome, SpendCredential,
+    SpendOutcome, UserChange, WhichCookies,
 };
 use crate::role::{Role, RoleName};
 use crate::role_admin::{Put, PutRole, PutRoleOutcome, RemoveRole, RemoveRoleOutcome, RenameRole, RenameRoleOutcome};
@@ -31,7 +31,7 @@ use crate::sign_on::operations::EndSessions;
 use crate::sign_on::{Factor, SessionChange, SignOnSession};
 use crate::standing::Way;
 use crate::user::{User, UserKey};
-use crate::{Credential, CredentialKind, Digest, LoginName, SessionId, Timestamp, UserId};
+use crate::{Credential, CredentialId, CredentialKind, Digest, LastUse, LoginName, SessionId, Timestamp, UserId};
 
 #[path = "memory_attributes.rs"]
 mod attributes;
@@ -325,7 +325,7 @@ impl ChangeUser {
                 return Err(ChangeUserOutcome::LoginTaken);
             }
             state.users.remove(&login);
-            state.credentials.retain(|one| one.owner != id || one.kind != CredentialKind::Otp);
+            state.credentials.retain(|one| one.owner != id || one.kind == CredentialKind::Cookie);
         }
         state.users.insert(user.login.clone(), user.clone());
         state.profiles.insert(id, profile);
@@ -441,13 +441,13 @@ impl Execute for ListUserKeys {
 }
 
 impl Execute for AcceptCookie {
-    fn execute(self, state: &mut State) -> AcceptCookieOutcome {
+    fn execute(self, state: &mut State) -> AcceptCredentialOutcome {
         let is_it = |one: &&Credential| one.digest == self.digest && one.kind == CredentialKind::Cookie;
         let found = state.credentials.iter().find(is_it).cloned();
         let owner = found.as_ref().and_then(|cookie| state.user(cookie.owner)).cloned();
         let (Some(credential), Some(user)) = (found, owner) else {
             state.record(self.audit, Some(Reason::WrongCookie));
-            return AcceptCookieOutcome::Refused(Reason::WrongCookie);
+            return AcceptCredentialOutcome::Refused(Reason::WrongCookie);
         };
         let refused = if credential.expires.at < self.now {
             Some(Reason::CookieExpired)
@@ -464,9 +464,45 @@ impl Execute for AcceptCookie {
         };
         state.record(audit, refused);
         match refused {
-            None => AcceptCookieOutcome::Accepted { credential, user },
-            Some(reason) => AcceptCookieOutcome::Refused(reason),
+            None => AcceptCredentialOutcome::Accepted { credential, user },
+            Some(reason) => AcceptCredentialOutcome::Refused(reason),
         }
+    }
+}
+
+impl Execute for AcceptKey {
+    fn execute(self, state: &mut State) -> AcceptCredentialOutcome {
+        let is_it = |one: &Credential| one.digest == self.digest && one.kind == CredentialKind::ApiKey;
+        let found = state.credentials.iter().position(is_it);
+        let owner = found.and_then(|at| state.user(state.credentials[at].owner)).cloned();
+        let (Some(at), Some(user)) = (found, owner) else {
+            state.record(self.audit, Some(Reason::WrongTicket));
+            return AcceptCredentialOutcome::Refused(Reason::WrongTicket);
+        };
+        let refused = if state.credentials[at].expires.at < self.now {
+            Some(Reason::ApiKeyExpired)
+        } else {
+            user.standing.admits(Way::Key, self.now).err()
+        };
+        if refused.is_none() {
+            let address = self.audit.address.clone();
+            state.credentials[at].last_used = Some(LastUse { at: self.now, address });
+        }
+        state.record(self.audit, refused);
+        match refused {
+            None => AcceptCredentialOutcome::Accepted { credential: state.credentials[at].clone(), user },
+            Some(reason) => AcceptCredentialOutcome::Refused(reason),
+        }
+    }
+}
+
+impl Execute for FindLivingKeys {
+    fn execute(self, state: &mut State) -> Vec<(CredentialId, Timestamp)> {
+        let is_one = |one: &&Credential| {
+            let owner = state.user(one.owner).is_some_and(|user| user.standing.admits(Way::Key, self.now).is_ok());
+            one.kind == CredentialKind::ApiKey && self.ids.contains(&one.id) && self.now <= one.expires.at && owner
+        };
+        state.credentials.iter().filter(is_one).map(|key| (key.id, key.expires.at)).collect()
     }
 }
 

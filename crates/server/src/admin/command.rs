@@ -6,6 +6,7 @@ use countersign_identity::audit_trail;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::keys::ApiKeyCommand;
 use super::sessions::SessionCommand;
 use super::totp::TotpEdit;
 use super::users::UserFields;
@@ -104,6 +105,8 @@ pub enum Command {
         /// Whose.
         login: String,
     },
+    /// `key …`
+    Key(ApiKeyCommand),
     /// `audit search`
     AuditSearch(AuditQuery),
     /// `audit export`: a page of it.

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use countersign_identity::admin::{AdminError, UserDraft};
 use countersign_identity::audit_trail::AuditSearchError;
+use countersign_identity::keys::KeyKind;
 use countersign_identity::login::PoolBusy;
-use countersign_identity::otp::{OtpError, OtpRequest};
 use countersign_identity::password::PasswordSecrets;
 use countersign_identity::repository::{RepositoryError, UserChange};
 use countersign_identity::role::RoleName;
 use countersign_identity::standing::ApprovalStatus;
 use countersign_identity::user::User;
-use countersign_identity::{Actor, ExpiresInput, LoginName, PeerAddress, RequestContext, Secret};
+use countersign_identity::{Actor, LoginName, PeerAddress, RequestContext, Secret};
 use serde_json::Value;
 
 use super::command::{ClearText, Command, Refused, RefusedKind, UserEdit};
 use super::users::UserFields;
-use super::{json, trail};
+use super::{json, keys, trail};
 use crate::app::App;
 use crate::cid;
 use crate::clock::{now, random};
@@ -54,11 +54,12 @@ pub async fn execute(app: &Arc<App>, hub: Option<&Arc<Hub>>, command: Command) -
             let hub = operator.hub.cloned();
             Ok(json::role(&app.edit_role(hub, &role, edit, &Actor::Operator, &operator.context).await?))
         }
-        Command::OtpCreate { login, expires, permissions } => operator.create_otp(&login, expires, permissions).await,
-        Command::OtpList { login } => {
-            let (login, credentials) = app.identity.list_otps_of(&login, &Actor::Operator, now()).await?;
-            Ok(credentials.iter().map(|credential| json::otp(credential, &login, None)).collect())
+        Command::OtpCreate { login, expires, permissions } => {
+            let request = keys::request(String::new(), expires, permissions);
+            keys::create(app, &operator.context, KeyKind::Otp, &login, request).await
         }
+        Command::OtpList { login } => keys::list(app, KeyKind::Otp, &login).await,
+        Command::Key(command) => keys::run(app, &operator.context, command).await,
         Command::AuditSearch(query) | Command::AuditExport(query) => {
             let rows = app.identity.search_audit(query.into()).await?;
             Ok(rows.iter().map(json::audit).collect())
@@ -168,33 +169,12 @@ impl Operator<'_> {
         Ok(json::user(&changed?))
     }
 
-    async fn create_otp(
-        &self,
-        login: &str,
-        expires: Option<String>,
-        permissions: Vec<(String, String)>,
-    ) -> Result<Value, Refused> {
-        let request = OtpRequest { expires: expires.map_or(ExpiresInput::Default, expires_input), permissions };
-        let identity = &self.app.identity;
-        let minted =
-            identity.mint_otp_for(login, &request, &Actor::Operator, &self.context, now(), &mut random()).await?;
-        Ok(json::minted(&minted))
-    }
-
     async fn derive(&self, login: &str, password: &ClearText) -> Result<PasswordSecrets, Refused> {
         let password = Secret::new(password.expose());
         self.app.derive_password(login, &password).await.map_err(|error| match error {
             NewPasswordError::Refused(refused) => wrong(refused.to_string()),
             NewPasswordError::Busy(busy) => busy.into(),
         })
-    }
-}
-
-/// On the command line a Unix time is text as well.
-fn expires_input(text: String) -> ExpiresInput {
-    match text.parse::<f64>() {
-        Ok(seconds) => ExpiresInput::UnixFloat(seconds),
-        Err(_) => ExpiresInput::Text(text),
     }
 }
 
@@ -233,15 +213,6 @@ impl From<AdminError> for Refused {
     fn from(error: AdminError) -> Self {
         match error {
             AdminError::Storage(error) => error.into(),
-            other => wrong(other.to_string()),
-        }
-    }
-}
-
-impl From<OtpError> for Refused {
-    fn from(error: OtpError) -> Self {
-        match error {
-            OtpError::Storage(error) => error.into(),
             other => wrong(other.to_string()),
         }
     }

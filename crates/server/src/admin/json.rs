@@ -1,11 +1,11 @@
 //! Answers of commands as JSON. The names of the fields are what scripts rely on.
 
 use countersign_identity::audit::AuditRow;
-use countersign_identity::otp::MintedOtp;
+use countersign_identity::keys::{KeyKind, MintedKey};
 use countersign_identity::profile::{Profile, UserRecord};
 use countersign_identity::role::Role;
 use countersign_identity::user::{User, UserKey};
-use countersign_identity::{Credential, LoginName, Secret};
+use countersign_identity::{Credential, LoginName};
 use countersign_wamp::Value as WampValue;
 use serde_json::{Value, json};
 
@@ -59,14 +59,20 @@ pub fn role(role: &Role) -> Value {
     json!({ "role": role.name.as_str(), "permissions": value(records::rules(&role.rules).into()) })
 }
 
-/// A new one-time password, with the fields that it has on the bus.
-pub fn minted(minted: &MintedOtp) -> Value {
-    otp(&minted.credential, &minted.login, Some(&minted.plaintext_key))
+/// A new key, with the fields that it has on the bus.
+pub fn key(kind: KeyKind, minted: &MintedKey) -> Value {
+    value(records::key(kind, &minted.credential, &minted.login, Some(&minted.plaintext_key)).into())
 }
 
-/// A one-time password, with the fields that it has on the bus.
-pub fn otp(credential: &Credential, login: &LoginName, plaintext: Option<&Secret>) -> Value {
-    value(records::otp(credential, login, plaintext).into())
+/// A key in a list: the same without the key itself; an API key also with its last use.
+pub fn listed_key(kind: KeyKind, credential: &Credential, login: &LoginName) -> Value {
+    let mut shown = value(records::key(kind, credential, login, None).into());
+    if let (KeyKind::ApiKey, Some(fields)) = (kind, shown.as_object_mut()) {
+        let last = credential.last_used.as_ref();
+        fields.insert("last_used".to_owned(), json!(last.map(|last| last.at.to_rfc3339())));
+        fields.insert("last_used_from".to_owned(), json!(last.map(|last| &last.address)));
+    }
+    shown
 }
 
 /// A row of the trail.

@@ -1,9 +1,10 @@
-//! The operator's commands: what `countersign user …`, `role …`, `otp …` and `audit …` do,
+//! The operator's commands: what `countersign user …`, `role …`, `otp …`, `key …` and `audit …` do,
 //! whether inside a running server or on a data directory where none runs.
 
 mod command;
 mod execute;
 mod json;
+mod keys;
 mod sessions;
 mod totp;
 mod trail;
@@ -12,8 +13,9 @@ mod users;
 pub use command::{AuditPosition, AuditQuery, AuditVerified, ClearText, Command, Refused, RefusedKind, UserEdit};
 pub use execute::execute;
 pub use json::audit as audit_row;
-pub use json::otp as otp_json;
 pub use json::role as role_json;
+pub use json::{key as key_json, listed_key as listed_key_json};
+pub use keys::ApiKeyCommand;
 pub use sessions::SessionCommand;
 pub use totp::TotpEdit;
 pub use users::UserFields;

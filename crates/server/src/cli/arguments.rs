@@ -54,6 +54,9 @@ pub enum CliCommand {
     /// Make and list one-time passwords
     #[command(subcommand)]
     Otp(OtpCommand),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Read and verify the audit trail
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -351,6 +354,36 @@ pub enum OtpCommand {
     List {
         /// Login name
         login: String,
+    },
+}
+
+/// `key …`
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make an API key for a user
+    Create {
+        /// Login name
+        login: String,
+        /// What it is for
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        description: String,
+        /// End of life: 2026-10-17T10:17:30-07:00, or a Unix time (default: never)
+        #[arg(long, value_name = "T")]
+        expires: Option<String>,
+        /// Narrow what its sessions may do; repeatable
+        #[arg(long, value_name = "URI=PERMS", value_parser = permission)]
+        permission: Vec<(String, String)>,
+    },
+    /// List a user's live API keys
+    List {
+        /// Login name
+        login: String,
+    },
+    /// Withdraw an API key, and end its sessions
+    Revoke {
+        /// Id, as shown by `key list`
+        #[arg(allow_hyphen_values = true)]
+        uuid: String,
     },
 }
 

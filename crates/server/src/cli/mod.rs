@@ -20,7 +20,7 @@ use countersign_identity::Secret;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
-use crate::admin::{ClearText, Command, SessionCommand, TotpEdit, UserEdit, execute};
+use crate::admin::{ApiKeyCommand, ClearText, Command, SessionCommand, TotpEdit, UserEdit, execute};
 use crate::app::App;
 use crate::control;
 use crate::data_dir::{DataDir, DataLock};
@@ -32,7 +32,7 @@ use crate::qr;
 use crate::role_changes::RoleEdit;
 use crate::serve::{ServeOptions, serve};
 use arguments::{
-    AuditCommand, Cli, CliCommand, MailCommand, OtpCommand, ProcedureCommand, PubkeyCommand, RoleCommand,
+    AuditCommand, Cli, CliCommand, KeyCommand, MailCommand, OtpCommand, ProcedureCommand, PubkeyCommand, RoleCommand,
     SignOnCommand, TotpCommand, UserCommand,
 };
 
@@ -105,6 +105,7 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
         CliCommand::Session(command) => session(command),
         CliCommand::Role(command) => role(command),
         CliCommand::Otp(command) => otp(command),
+        CliCommand::Key(command) => key(command),
         CliCommand::Audit(AuditCommand::Search { filters, limit }) => Command::AuditSearch(filters.query(None, limit)),
         CliCommand::Audit(AuditCommand::Export { filters, output }) => {
             return trail::export(&mut way, filters, output).await;
@@ -252,6 +253,16 @@ fn otp(command: OtpCommand) -> Command {
         }
         OtpCommand::List { login } => Command::OtpList { login },
     }
+}
+
+fn key(command: KeyCommand) -> Command {
+    Command::Key(match command {
+        KeyCommand::Create { login, description, expires, permission } => {
+            ApiKeyCommand::Create { login, description, expires, permissions: permission }
+        }
+        KeyCommand::List { login } => ApiKeyCommand::List { login },
+        KeyCommand::Revoke { uuid } => ApiKeyCommand::Revoke { uuid },
+    })
 }
 
 /// The first line of standard input, or what is typed at a prompt without being shown; `None`

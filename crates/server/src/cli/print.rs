@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use countersign_identity::printable;
 use serde_json::Value;
 
-use crate::admin::{Command, SessionCommand, UserEdit};
+use crate::admin::{ApiKeyCommand, Command, SessionCommand, UserEdit};
 
 /// What an answer shows.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +20,7 @@ pub enum Kind {
     Totp,
     /// Sign-on sessions.
     Sessions,
-    /// A sign-on session that was ended.
+    /// A sign-on session that was ended, or a key.
     Revoked,
     /// One role or a list of them.
     Roles,
@@ -28,6 +28,10 @@ pub enum Kind {
     NewOtp,
     /// A list of one-time passwords.
     Otps,
+    /// A new API key.
+    NewApiKey,
+    /// A list of API keys.
+    ApiKeys,
     /// Rows of the trail.
     Audit,
     /// A mail that was taken.
@@ -47,10 +51,14 @@ impl Kind {
             Command::UserKeyAdd { .. } | Command::UserKeyList { .. } => Self::Keys,
             Command::UserTotp { .. } => Self::Totp,
             Command::Session(SessionCommand::List { .. }) => Self::Sessions,
-            Command::Session(SessionCommand::Revoke { .. }) => Self::Revoked,
+            Command::Session(SessionCommand::Revoke { .. }) | Command::Key(ApiKeyCommand::Revoke { .. }) => {
+                Self::Revoked
+            }
             Command::RoleList | Command::RoleShow { .. } | Command::RoleEdit { .. } => Self::Roles,
             Command::OtpCreate { .. } => Self::NewOtp,
             Command::OtpList { .. } => Self::Otps,
+            Command::Key(ApiKeyCommand::Create { .. }) => Self::NewApiKey,
+            Command::Key(ApiKeyCommand::List { .. }) => Self::ApiKeys,
             Command::AuditSearch(_) | Command::AuditExport(_) | Command::AuditVerify { .. } => Self::Audit,
             Command::MailTest { .. } => Self::Mail,
             Command::UserSync { .. } => Self::Sync,
@@ -97,6 +105,7 @@ pub fn answer(kind: Kind, value: &Value, json: bool) -> String {
         Kind::Keys => table(&["public_key", "label", "created"], rows),
         Kind::Mail => table(&["to", "taken_by"], rows),
         Kind::Otps => table(&["uuid", "login", "origin", "expires"], rows),
+        Kind::ApiKeys => table(&["uuid", "description", "expires", "last_used", "last_used_from"], rows),
         Kind::Audit => {
             table(&["at", "operation", "outcome", "reason", "actor", "target", "address", "cid", "detail"], rows)
         }
@@ -105,7 +114,7 @@ pub fn answer(kind: Kind, value: &Value, json: bool) -> String {
             table(&["session_id", "created", "expires", "renewed", "application", "address", "agent"], rows)
         }
         Kind::User | Kind::Totp | Kind::Revoked | Kind::Sync => lines(value),
-        Kind::NewOtp => format!("{}\n", cell(value, "plaintext_key")),
+        Kind::NewOtp | Kind::NewApiKey => format!("{}\n", cell(value, "plaintext_key")),
     }
 }
 
@@ -124,8 +133,17 @@ pub fn report(report: &Value) -> String {
 
 /// What is worth saying beside an answer, on standard error.
 pub fn note(kind: Kind, value: &Value) -> Option<String> {
-    let Kind::NewOtp = kind else { return None };
-    Some(format!("One login as {} until {}; it is not shown again.", cell(value, "login"), cell(value, "expires")))
+    let expires = cell(value, "expires");
+    match kind {
+        Kind::NewOtp => Some(format!("One login as {} until {expires}; it is not shown again.", cell(value, "login"))),
+        Kind::NewApiKey if value.get("expires").is_some_and(Value::is_null) => {
+            Some(format!("{} is good until it is revoked; the key is not shown again.", cell(value, "uuid")))
+        }
+        Kind::NewApiKey => {
+            Some(format!("{} is good until {expires}; the key is not shown again.", cell(value, "uuid")))
+        }
+        _ => None,
+    }
 }
 
 /// One line for each field, and for each entry of a list.

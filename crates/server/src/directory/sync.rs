@@ -208,7 +208,7 @@ impl App {
         let work = async {
             let done = self.run_sync(directory, hub, context, false).await;
             if let Some(hub) = hub {
-                hub.sign_on_changed();
+                hub.bonds_changed();
             }
             let outcome = match &done {
                 Ok(report) => Ok(counts(report)),

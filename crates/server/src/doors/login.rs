@@ -25,7 +25,7 @@ use super::proof::{NoQuestion, ProofMethod, Question};
 use crate::cid;
 use crate::clock::{now, random};
 use crate::cookies::{self, Ending};
-use crate::hub::Bond;
+use crate::hub::{Bond, Bound};
 
 /// How the metrics name a login that opened a session.
 pub const ACCEPTED: &str = "accepted";
@@ -121,7 +121,7 @@ pub struct Entry {
     pub restriction: Option<Arc<Restriction>>,
     /// How long the session may last, if that is limited.
     pub longest: Option<Duration>,
-    /// The sign-on session with which it ends.
+    /// The sign-on session or API key with which it ends.
     pub bond: Option<Bond>,
     /// The cookie with which the session ends.
     pub cookie: Option<CredentialId>,
@@ -429,7 +429,11 @@ fn entry(doors: &Doors, attempted: Try, hello: &Hello, login: &LoggedIn, own: Di
         restriction: login.restriction(),
         longest: match login.kind() {
             SessionKind::Otp(_) => Some(Duration::from_secs(doors.app.config.otp.session_seconds_max)),
-            SessionKind::Password | SessionKind::Certificate | SessionKind::Cookie(_) | SessionKind::SignOn(_) => None,
+            SessionKind::Password
+            | SessionKind::Certificate
+            | SessionKind::Cookie(_)
+            | SessionKind::SignOn(_)
+            | SessionKind::ApiKey(..) => None,
         },
         bond: bond(login),
         cookie: None,
@@ -440,10 +444,11 @@ fn entry(doors: &Doors, attempted: Try, hello: &Hello, login: &LoggedIn, own: Di
     }
 }
 
-/// What binds a session to the sign-on session by whose token it is opened.
+/// What binds a session to the sign-on session by whose token it is opened, or to the API key.
 pub fn bond(login: &LoggedIn) -> Option<Bond> {
     match (login.kind(), login.expires()) {
-        (SessionKind::SignOn(session), Some(expires)) => Some(Bond::new(session, expires)),
+        (SessionKind::SignOn(session), Some(expires)) => Some(Bond::new(Bound::SignOn(session), expires)),
+        (SessionKind::ApiKey(key, _), Some(expires)) => Some(Bond::new(Bound::Key(key), expires)),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
-//! Sessions that were opened by the token of a sign-on session, and end with it.
+//! Sessions that were opened by the token of a sign-on session, or by an API key, and end with it.
 //!
-//! The sign-on session can end in many ways, in this server or in another one on the same database. So it is asked for,
-//! often, and at once where something may just have ended one.
+//! Either can end in many ways, in this server or in another one on the same database. So it is asked for, often, and at
+//! once where something may just have ended one.
 //!
 //! **Invariant:** where storage can't be asked, a session lasts no longer than what was known last.
 
@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use countersign_identity::{SessionId, Timestamp};
+use countersign_identity::repository::RepositoryError;
+use countersign_identity::{CredentialId, SessionId, Timestamp};
 use countersign_wamp::uris;
 use tokio_util::sync::CancellationToken;
 
@@ -24,34 +25,63 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(380);
 /// Shortest time between two looks, however much is going on.
 const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(20);
 
-/// What binds a session to a sign-on session.
+/// What a session can be bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bound {
+    /// A sign-on session.
+    SignOn(SessionId),
+    /// An API key.
+    Key(CredentialId),
+}
+
+impl Bound {
+    /// Why a session ends with it.
+    fn over(self) -> &'static str {
+        match self {
+            Self::SignOn(_) => "the sign-on session has ended",
+            Self::Key(_) => "the API key has ended",
+        }
+    }
+}
+
+/// What binds a session to what opened it.
 #[derive(Debug)]
 pub struct Bond {
-    session: SessionId,
-    /// When the sign-on session ends, as far as it is known.
+    to: Bound,
+    /// When that ends, as far as it is known.
     expires: AtomicI64,
 }
 
 impl Bond {
-    /// To this sign-on session, which ends at this time unless it is renewed.
-    pub fn new(session: SessionId, expires: Timestamp) -> Self {
-        Self { session, expires: AtomicI64::new(expires.micros()) }
+    /// To this, which ends at this time unless it is renewed.
+    pub fn new(to: Bound, expires: Timestamp) -> Self {
+        Self { to, expires: AtomicI64::new(expires.micros()) }
+    }
+
+    /// Whether it is a key whose time is over: nothing renews one, so nobody has to be asked.
+    pub fn is_expired_key(&self) -> bool {
+        let expires = self.expires.load(Ordering::Relaxed);
+        matches!(self.to, Bound::Key(_)) && expires != i64::MAX && expires < now().micros()
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.expires.load(Ordering::Relaxed) < now.micros()
     }
 }
 
 impl Hub {
-    /// A sign-on session may just have ended.
-    pub fn sign_on_changed(&self) {
-        self.sign_on_changed.notify_one();
+    /// A sign-on session or an API key may just have ended.
+    pub fn bonds_changed(&self) {
+        self.bonds_changed.notify_one();
     }
 
-    /// Ends sessions with the sign-on sessions that opened them. Runs until it is told to stop.
+    /// Ends sessions with what opened them. Runs until it is told to stop.
     pub async fn run_bonds(&self, app: &App, stop: &CancellationToken) {
         let mut is_failing = false;
         loop {
             let next = async {
                 tokio::time::sleep(LOOK_INTERVAL_MIN).await;
-                let _ = tokio::time::timeout(LOOK_INTERVAL, self.sign_on_changed.notified()).await;
+                let _ = tokio::time::timeout(LOOK_INTERVAL, self.bonds_changed.notified()).await;
             };
             if stop.run_until_cancelled(next).await.is_none() {
                 return;
@@ -60,15 +90,17 @@ impl Hub {
             if asked.is_empty() {
                 continue;
             }
-            let ids: Vec<SessionId> = asked.iter().copied().collect();
-            match app.identity.living_sessions(&ids, now()).await {
+            match living(app, &asked).await {
                 Ok(living) => {
                     is_failing = false;
                     self.settle(&asked, &living);
                 }
                 Err(error) => {
                     if !is_failing {
-                        tracing::warn!(?error, "can't ask which sign-on sessions live; they end as was known last");
+                        tracing::warn!(
+                            ?error,
+                            "can't ask which sign-on sessions and API keys live; they end as was known last"
+                        );
                     }
                     is_failing = true;
                 }
@@ -77,32 +109,49 @@ impl Hub {
         }
     }
 
-    /// The sign-on sessions that opened live sessions.
-    fn bound(&self) -> BTreeSet<SessionId> {
-        self.lock().sessions.values().filter_map(|live| Some(live.bond.as_ref()?.session)).collect()
+    /// What opened live sessions.
+    fn bound(&self) -> BTreeSet<Bound> {
+        self.lock().sessions.values().filter_map(|live| Some(live.bond.as_ref()?.to)).collect()
     }
 
     /// Takes over the answer for those that were asked for. Who joined since then was not.
-    fn settle(&self, asked: &BTreeSet<SessionId>, living: &HashMap<SessionId, Timestamp>) {
-        self.end_where(|bond| match living.get(&bond.session) {
+    fn settle(&self, asked: &BTreeSet<Bound>, living: &HashMap<Bound, Timestamp>) {
+        self.end_where(|bond| match living.get(&bond.to) {
             Some(expires) => {
                 bond.expires.store(expires.micros(), Ordering::Relaxed);
                 false
             }
-            None => asked.contains(&bond.session),
+            None => asked.contains(&bond.to),
         });
     }
 
     fn end_expired(&self, now: Timestamp) {
-        self.end_where(|bond| bond.expires.load(Ordering::Relaxed) < now.micros());
+        self.end_where(|bond| bond.is_over(now));
     }
 
     fn end_where(&self, is_over: impl Fn(&Bond) -> bool) {
         let mut inner = self.lock();
-        let over = |live: &&Arc<Live>| live.bond.as_ref().is_some_and(&is_over);
-        let ended: Vec<Arc<Live>> = inner.sessions.values().filter(over).cloned().collect();
-        for live in ended {
-            inner.end(&live, uris::close::KILLED, "the sign-on session has ended", Ending::Policy, self.service);
+        let bound = inner.sessions.values().filter_map(|live| Some((Arc::clone(live), live.bond.as_ref()?)));
+        let over = bound.filter(|(_, bond)| is_over(bond)).map(|(live, bond)| (live, bond.to));
+        let ended: Vec<(Arc<Live>, Bound)> = over.collect();
+        for (live, bound) in ended {
+            inner.end(&live, uris::close::KILLED, bound.over(), Ending::Policy, self.service);
         }
     }
+}
+
+/// Which of them live, and until when.
+async fn living(app: &App, asked: &BTreeSet<Bound>) -> Result<HashMap<Bound, Timestamp>, RepositoryError> {
+    let (mut sessions, mut keys) = (Vec::new(), Vec::new());
+    for bound in asked {
+        match bound {
+            Bound::SignOn(id) => sessions.push(*id),
+            Bound::Key(id) => keys.push(*id),
+        }
+    }
+    let now = now();
+    let sessions = app.identity.living_sessions(&sessions, now).await?;
+    let keys = app.identity.living_keys(&keys, now).await?;
+    let sessions = sessions.into_iter().map(|(id, expires)| (Bound::SignOn(id), expires));
+    Ok(sessions.chain(keys.into_iter().map(|(id, expires)| (Bound::Key(id), expires))).collect())
 }

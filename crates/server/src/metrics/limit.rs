@@ -33,6 +33,12 @@ pub enum ServerLimit {
     OtpsLive,
     /// Lifetime of a one-time password.
     OtpLifetime,
+    /// Live API keys of a user.
+    ApiKeysLive,
+    /// Lifetime of an API key.
+    ApiKeyLifetime,
+    /// Characters of an API key's description.
+    ApiKeyDescription,
     /// Arguments of a procedure of the server's own.
     ProcedureArguments,
     /// Calls with long arguments that are under way.
@@ -91,7 +97,7 @@ pub enum ServerLimit {
 
 impl ServerLimit {
     /// All of them.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 43] = [
         Self::MessageBytes,
         Self::LoginBytes,
         Self::MessageDepth,
@@ -105,6 +111,9 @@ impl ServerLimit {
         Self::OtpSessionSeconds,
         Self::OtpsLive,
         Self::OtpLifetime,
+        Self::ApiKeysLive,
+        Self::ApiKeyLifetime,
+        Self::ApiKeyDescription,
         Self::ProcedureArguments,
         Self::LongCalls,
         Self::MetadataKeyBytes,
@@ -150,6 +159,9 @@ impl ServerLimit {
             Self::OtpSessionSeconds => "otp.session_seconds_max",
             Self::OtpsLive => "otp.live_max",
             Self::OtpLifetime => "otp.lifetime_seconds_max",
+            Self::ApiKeysLive => "apikey.live_max",
+            Self::ApiKeyLifetime => "apikey.lifetime_seconds_max",
+            Self::ApiKeyDescription => "apikey_description_characters_max",
             Self::ProcedureArguments => "procedure_arguments_bytes_max",
             Self::LongCalls => "long_calls_max",
             Self::MetadataKeyBytes => "metadata.key_bytes_max",

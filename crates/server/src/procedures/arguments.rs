@@ -1,15 +1,17 @@
 //! Arguments of a call, positional and by name, as its users' language passes them.
 
 use countersign_identity::ExpiresInput;
-use countersign_identity::otp::OtpRequest;
+use countersign_identity::keys::{KeyKind, KeyRequest};
 use countersign_identity::permission::PermissionsError;
 use countersign_wamp::{Dict, Payload, Time, Value};
 
 use super::errors::Failure;
 use crate::metrics::ServerLimit;
 
-/// What a client passes along in `data_rec` without effect: the server fills these itself.
-const IGNORED_FIELDS: [&str; 4] = ["version", "uuid", "origin", "key"];
+/// What a client passes along in `data_rec` of a one-time password without effect: the server fills these itself.
+const IGNORED_OF_OTP: &[&str] = &["version", "uuid", "origin", "key"];
+/// The same of an API key.
+const IGNORED_OF_API_KEY: &[&str] = &["version", "uuid", "key", "plaintext_key"];
 
 /// Lists and dictionaries of a value that is stored within each other.
 const VALUE_DEPTH_MAX: usize = 100;
@@ -82,25 +84,30 @@ pub fn json(value: &Value, name: &str) -> Result<String, Failure> {
     Ok(value.to_json())
 }
 
-/// `data_rec` of `system.otp.create`.
-pub fn otp_request(value: Value) -> Result<OtpRequest, Failure> {
+/// `data_rec` of `system.otp.create` and of the procedures that make API keys.
+pub fn key_request(kind: KeyKind, value: Value) -> Result<KeyRequest, Failure> {
     let fields = match value {
-        Value::Null => return Ok(OtpRequest::default()),
+        Value::Null => return Ok(KeyRequest::default()),
         Value::Dict(fields) => fields,
         _ => return Err(Failure::argument("data_rec has to be a dictionary")),
     };
-    let mut request = OtpRequest::default();
+    let (ignored, known) = match kind {
+        KeyKind::Otp => (IGNORED_OF_OTP, "expires and permissions"),
+        KeyKind::ApiKey => (IGNORED_OF_API_KEY, "description, expires and permissions"),
+    };
+    let mut request = KeyRequest::default();
     for (name, value) in fields {
-        match name.as_str() {
-            "expires" => request.expires = expires(value),
-            "permissions" => {
+        match (name.as_str(), kind) {
+            ("expires", _) => request.expires = expires(value),
+            ("permissions", _) => {
                 request.permissions =
                     permissions(&value).ok_or_else(|| Failure::argument(PermissionsError::Shape.to_string()))?;
             }
-            other if IGNORED_FIELDS.contains(&other) => {}
-            other => {
-                let text = format!("data_rec has no field {other:?}; its fields are expires and permissions");
-                return Err(Failure::argument(text));
+            ("description", KeyKind::ApiKey) if value == Value::Null => {}
+            ("description", KeyKind::ApiKey) => request.description = text(value, "description")?,
+            (other, _) if ignored.contains(&other) => {}
+            (other, _) => {
+                return Err(Failure::argument(format!("data_rec has no field {other:?}; its fields are {known}")));
             }
         }
     }
@@ -194,8 +201,14 @@ mod tests {
 
     #[test]
     fn unknown_fields_of_data_rec_are_named() {
-        let error = otp_request(Dict::new().with("expire", 5_u32).into()).unwrap_err();
-        assert!(format!("{error:?}").contains("expire"));
-        assert!(otp_request(Dict::new().with("origin", "forged@nowhere").into()).is_ok());
+        for kind in [KeyKind::Otp, KeyKind::ApiKey] {
+            let error = key_request(kind, Dict::new().with("expire", 5_u32).into()).unwrap_err();
+            assert!(format!("{error:?}").contains("expire"));
+        }
+        let has = |kind, name: &str| key_request(kind, Dict::new().with(name, "x").into()).is_ok();
+        assert!(has(KeyKind::Otp, "origin") && !has(KeyKind::ApiKey, "origin"));
+        assert!(has(KeyKind::ApiKey, "description") && !has(KeyKind::Otp, "description"));
+        assert!(has(KeyKind::ApiKey, "plaintext_key") && !has(KeyKind::Otp, "plaintext_key"));
+        assert!(has(KeyKind::ApiKey, "key") && has(KeyKind::Otp, "key"));
     }
 }

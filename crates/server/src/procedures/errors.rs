@@ -4,8 +4,8 @@
 mod db;
 mod directory;
 mod elevation;
+mod keys;
 mod metadata;
-mod otp;
 mod roster;
 
 use countersign_identity::repository::RepositoryError;
@@ -169,7 +169,7 @@ fn internal(fault: &RepositoryError, cid: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use countersign_identity::otp::OtpError;
+    use countersign_identity::keys::KeyError;
 
     use super::*;
 
@@ -177,7 +177,7 @@ mod tests {
     fn internals_stay_inside() {
         let uris = ErrorUris::new("com.izaber.wamp");
         let fault = RepositoryError::Corrupt("users 17: secret detail".into());
-        let (uri, text) = uris.answer(&OtpError::Storage(fault).into(), "cid1");
+        let (uri, text) = uris.answer(&KeyError::Storage(fault).into(), "cid1");
         assert_eq!(uri, "com.izaber.wamp.error.unavailable");
         assert!(text.contains("cid1") && !text.contains("secret detail"), "{text}");
     }
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn refusals_say_what_is_missing() {
         let uris = ErrorUris::new("com.izaber.wamp");
-        let (uri, text) = uris.answer(&OtpError::NotTrusted.into(), "c");
+        let (uri, text) = uris.answer(&KeyError::NotTrusted.into(), "c");
         assert_eq!(uri, "com.izaber.wamp.error.permissiondenied");
         assert!(text.starts_with("Permission Denied") && text.contains("trust"), "{text}");
     }

@@ -4,6 +4,7 @@
 //! that this replaces: with the URI prefix (long) and without (short). A procedure reads its
 //! arguments, calls one rule, and writes the answer; it contains no rule.
 
+mod apikeys;
 mod arguments;
 mod auth;
 mod db;
@@ -11,6 +12,7 @@ mod description;
 mod directory;
 mod elevation;
 mod errors;
+mod keys;
 mod long;
 mod metadata;
 mod otp;
@@ -104,6 +106,7 @@ struct Call {
 
 /// Every procedure, by groups.
 const GROUPS: &[&[Procedure]] = &[
+    apikeys::PROCEDURES,
     auth::PROCEDURES,
     elevation::PROCEDURES,
     otp::PROCEDURES,

@@ -7,7 +7,7 @@ use countersign_identity::password::PasswordHash;
 use countersign_identity::profile::Profile;
 use countersign_identity::proof::Secrets;
 use countersign_identity::repository::{
-    AcceptCookie, AcceptCookieOutcome, AcceptLogin, AcceptLoginOutcome, COOKIES_PER_USER_MAX, ChangeUser,
+    AcceptCookie, AcceptCredentialOutcome, AcceptLogin, AcceptLoginOutcome, COOKIES_PER_USER_MAX, ChangeUser,
     ChangeUserOutcome, CreateUser, EndCookies, Evidence, FindCredential, FindUser, Repository, SearchAudit, UserChange,
     WhichCookies,
 };
@@ -60,7 +60,8 @@ fn accept(number: u32, name: Option<&str>, now: Timestamp) -> AcceptCookie {
 }
 
 async fn works<R: Repository>(repository: &R, number: u32, user: User) {
-    let outcome = AcceptCookieOutcome::Accepted { credential: cookie(number, user.login.as_str()), user: user.clone() };
+    let outcome =
+        AcceptCredentialOutcome::Accepted { credential: cookie(number, user.login.as_str()), user: user.clone() };
     check(repository, accept(number, None, NOW), outcome, &["login accepted"]).await;
     let newest = repository.run(SearchAudit { limit: 1, ..SearchAudit::default() }).await.unwrap();
     let named = newest.first().map(|row| (row.event.actor.clone(), row.event.target.clone()));
@@ -69,7 +70,7 @@ async fn works<R: Repository>(repository: &R, number: u32, user: User) {
 
 async fn refused<R: Repository>(repository: &R, accept: AcceptCookie, reason: Reason) {
     let line = format!("login refused {}", reason.name());
-    check(repository, accept, AcceptCookieOutcome::Refused(reason), &[line.as_str()]).await;
+    check(repository, accept, AcceptCredentialOutcome::Refused(reason), &[line.as_str()]).await;
 }
 
 async fn change<R: Repository>(repository: &R, change: UserChange) {
@@ -89,7 +90,7 @@ pub async fn opens_sessions_until_its_end_and_not_after<R: Repository>(repositor
         works(&*repository, 1, with_password("alice")).await;
     }
     works(&*repository, 3, with_password("bob")).await;
-    let outcome = AcceptCookieOutcome::Accepted { credential: cookie(1, "alice"), user: with_password("alice") };
+    let outcome = AcceptCredentialOutcome::Accepted { credential: cookie(1, "alice"), user: with_password("alice") };
     check(&*repository, accept(1, Some("alice"), END), outcome, &["login accepted"]).await;
     let after = Timestamp::from_micros(END.micros() + 1);
     refused(&*repository, accept(1, None, after), Reason::CookieExpired).await;

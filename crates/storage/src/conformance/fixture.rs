@@ -83,11 +83,18 @@ pub fn otp(number: u32, owner: &str) -> Credential {
         owner: user_id(owner),
         digest: digest(number),
         permissions: Vec::new(),
+        description: String::new(),
         origin: "alice@192.0.2.7".to_owned(),
         expires: Expires { at: END, offset: OffsetSeconds(-25_200) },
         created: NOW,
         spent: None,
+        last_used: None,
     }
+}
+
+/// An API key of the user of this name, which works from [`NOW`] to [`END`].
+pub fn api_key(number: u32, owner: &str) -> Credential {
+    Credential { kind: CredentialKind::ApiKey, description: "for a test".to_owned(), ..otp(number, owner) }
 }
 
 pub fn event(operation: Audited) -> AuditEvent {

@@ -7,7 +7,7 @@ use countersign_identity::password::PasswordHash;
 use countersign_identity::profile::{Email, Names, Profile, RateLimit, Stamp, UserRecord};
 use countersign_identity::proof::Secrets;
 use countersign_identity::repository::{
-    AcceptCookie, AcceptCookieOutcome, AcceptLogin, AcceptLoginOutcome, AcceptUser, ChangeUser, ChangeUserOutcome,
+    AcceptCookie, AcceptCredentialOutcome, AcceptLogin, AcceptLoginOutcome, AcceptUser, ChangeUser, ChangeUserOutcome,
     CreateUser, CreateUserOutcome, Evidence, FindByEmail, FindCredential, FindProfile, FindUser, MintOutcome,
     PasswordChange, Repository, SpendCredential, SpendOutcome, UserChange,
 };
@@ -376,7 +376,7 @@ pub async fn ends_sessions_and_cookies_of_who_may_not_come_in<R: Repository>(rep
         repository.run(change("alice", bad)).await.unwrap();
         assert_eq!(repository.run(spend(number)).await.unwrap(), SpendOutcome::Refused(reason));
         assert_eq!(repository.run(FindCredential { digest: digest(number + 1) }).await.unwrap(), None);
-        let gone = AcceptCookieOutcome::Refused(Reason::WrongCookie);
+        let gone = AcceptCredentialOutcome::Refused(Reason::WrongCookie);
         assert_eq!(repository.run(accept(number + 1)).await.unwrap(), gone);
         repository.run(change("alice", good)).await.unwrap();
         assert!(matches!(repository.run(spend(number)).await.unwrap(), SpendOutcome::Spent { .. }));
@@ -392,7 +392,7 @@ pub async fn a_cookie_opens_nothing_once_the_password_expired<R: Repository>(rep
     let cookie = Credential { kind: CredentialKind::Cookie, ..otp(1, "alice") };
     assert_eq!(repository.run(mint(cookie)).await.unwrap(), MintOutcome::Minted);
     let accept = |now| AcceptCookie { digest: digest(1), login: None, now, audit: event(Audited::Login) };
-    assert!(matches!(repository.run(accept(at(5))).await.unwrap(), AcceptCookieOutcome::Accepted { .. }));
-    let expired = AcceptCookieOutcome::Refused(Reason::PasswordExpired);
+    assert!(matches!(repository.run(accept(at(5))).await.unwrap(), AcceptCredentialOutcome::Accepted { .. }));
+    let expired = AcceptCredentialOutcome::Refused(Reason::PasswordExpired);
     check(repository, accept(at(6)), expired, &["login refused password_expired"]).await;
 }

@@ -4,7 +4,7 @@
 
 use countersign_identity::audit::{AuditEvent, Reason};
 use countersign_identity::repository::{
-    AcceptCookie, AcceptCookieOutcome, COOKIES_PER_USER_MAX, EndCookies, WhichCookies,
+    AcceptCookie, AcceptCredentialOutcome, COOKIES_PER_USER_MAX, EndCookies, WhichCookies,
 };
 use countersign_identity::standing::Way;
 use countersign_identity::{Credential, CredentialKind, UserId};
@@ -37,7 +37,7 @@ pub async fn delete_of<T: Tx>(tx: &mut T, owner: UserId) -> Result<u64, TxError>
 }
 
 impl Execute for AcceptCookie {
-    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<AcceptCookieOutcome, TxError> {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<AcceptCredentialOutcome, TxError> {
         // Changes nothing, but holds the row until the login is in the trail: who ends the cookie
         // comes before or after, never between.
         const SQL: &str = concat!(
@@ -57,7 +57,7 @@ impl Execute for AcceptCookie {
         let Some(row) = first(tx, SQL, &params).await? else {
             let reason = why_refused(self, tx).await?;
             audit::refuse(tx, &self.audit, reason).await?;
-            return Ok(AcceptCookieOutcome::Refused(reason));
+            return Ok(AcceptCredentialOutcome::Refused(reason));
         };
         let credential = credential(row)?;
         let user = match users::by_id(tx, credential.owner).await? {
@@ -66,7 +66,7 @@ impl Execute for AcceptCookie {
         };
         let named = AuditEvent { actor: user.login.to_string(), ..self.audit.clone() };
         audit::accept(tx, &named.target(user.login.as_str())).await?;
-        Ok(AcceptCookieOutcome::Accepted { credential, user })
+        Ok(AcceptCredentialOutcome::Accepted { credential, user })
     }
 }
 

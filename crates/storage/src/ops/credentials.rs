@@ -11,7 +11,7 @@ use countersign_identity::repository::{
 use countersign_identity::standing::Way;
 use countersign_identity::user::User;
 use countersign_identity::{
-    Credential, CredentialId, CredentialKind, Digest, Expires, OffsetSeconds, Timestamp, UserId,
+    Credential, CredentialId, CredentialKind, Digest, Expires, LastUse, OffsetSeconds, Timestamp, UserId,
 };
 use uuid::Uuid;
 
@@ -24,7 +24,8 @@ use crate::value::{Param, Row};
 /// The columns of a credential, in the order of [`credential`].
 macro_rules! columns {
     () => {
-        "id, kind, owner, digest, permissions, origin, expires_at, expires_offset, created_at, spent_at"
+        "id, kind, owner, digest, permissions, origin, expires_at, expires_offset, created_at, spent_at, description, \
+         last_used_at, last_used_from"
     };
 }
 
@@ -39,8 +40,8 @@ pub async fn insert<T: Tx>(
     const SQL: &str = concat!(
         "INSERT INTO credentials (",
         columns!(),
-        ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 WHERE (SELECT count(*) FROM credentials",
-        " WHERE owner = $3 AND kind = $2 AND spent_at IS NULL AND expires_at >= $11) < $12"
+        ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 WHERE (SELECT count(*) FROM credentials",
+        " WHERE owner = $3 AND kind = $2 AND spent_at IS NULL AND expires_at >= $14) < $15"
     );
     let permissions = permissions_to_json(&credential.permissions);
     let params = [
@@ -54,6 +55,9 @@ pub async fn insert<T: Tx>(
         i64::from(credential.expires.offset.0).into(),
         credential.created.micros().into(),
         Param::optional(credential.spent.map(Timestamp::micros)),
+        Param::Text(&credential.description),
+        Param::optional(credential.last_used.as_ref().map(|last| last.at.micros())),
+        Param::optional(credential.last_used.as_ref().map(|last| last.address.as_str())),
         now.micros().into(),
         live_max.into(),
     ];
@@ -76,7 +80,14 @@ pub fn credential(row: Row) -> Result<Credential, TxError> {
         expires: Expires { at: record.time("expires_at")?, offset: offset(&mut record)? },
         created: record.time("created_at")?,
         spent: record.optional_int("spent_at")?.map(Timestamp::from_micros),
+        description: record.text("description")?,
+        last_used: last_use(&mut record)?,
     })
+}
+
+fn last_use(record: &mut Record) -> Result<Option<LastUse>, TxError> {
+    let (at, address) = (record.optional_int("last_used_at")?, record.optional_text("last_used_from")?);
+    Ok(at.zip(address).map(|(at, address)| LastUse { at: Timestamp::from_micros(at), address }))
 }
 
 fn offset(record: &mut Record) -> Result<OffsetSeconds, TxError> {

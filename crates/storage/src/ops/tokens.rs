@@ -8,14 +8,11 @@ use countersign_identity::user::User;
 use countersign_identity::{SessionId, UserId};
 use uuid::Uuid;
 
-use super::{audit, first, sessions, users};
+use super::{audit, first, places, sessions, users};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::tx::{Execute, Tx};
 use crate::value::Param;
-
-/// How many ids a statement asks for: few statements to prepare. The greatest is all that one may ask for.
-const SIZES: [usize; 3] = [1, 16, FindLiving::IDS_MAX];
 
 impl Execute for AcceptToken {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<AcceptTokenOutcome, TxError> {
@@ -65,14 +62,9 @@ impl Execute for FindLiving {
     const READS: bool = true;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<(SignOnSession, User)>, TxError> {
-        let Some(last) = self.ids.last() else { return Ok(Vec::new()) };
-        let size = SIZES.into_iter().find(|size| *size >= self.ids.len());
-        let size = size.ok_or_else(|| TxError::Corrupt("more sessions than one may ask for".into()))?;
-        let places: Vec<String> = (0..size).map(|place| format!("${}", place + 2)).collect();
-        let sql =
-            sessions::with_owners(&format!("expires_at >= $1 AND sign_on_sessions.id IN ({})", places.join(", ")));
-        let padded = self.ids.iter().chain(std::iter::repeat(last)).take(size);
-        let ids = padded.map(|id: &SessionId| Param::Id(id.uuid()));
+        let Some(places) = places::of(&self.ids)? else { return Ok(Vec::new()) };
+        let sql = sessions::with_owners(&format!("expires_at >= $1 AND sign_on_sessions.id IN ({})", places.text(2)));
+        let ids = places.padded().map(|id: &SessionId| Param::Id(id.uuid()));
         let params: Vec<Param<'_>> = std::iter::once(self.now.micros().into()).chain(ids).collect();
         tx.query(&sql, &params).await?.into_iter().map(sessions::with_owner).collect()
     }

@@ -259,15 +259,16 @@ async fn apply_update<T: Tx>(
     Ok(Ok(user))
 }
 
-/// Gives a user whose row is held its new name, unless somebody has it; whether it did. One-time passwords are bound to the
-/// name, so those that are not used yet go.
+/// Gives a user whose row is held its new name, unless somebody has it; whether it did. One-time passwords and API keys are
+/// bound to the name, so they go.
 async fn rename<T: Tx>(tx: &mut T, user: &User) -> Result<bool, TxError> {
     const SQL: &str = "UPDATE users SET login = $2 WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users WHERE login = $2)";
-    const OTPS: &str = "DELETE FROM credentials WHERE owner = $1 AND kind = $2";
+    const KEYS: &str = "DELETE FROM credentials WHERE owner = $1 AND kind IN ($2, $3)";
     if tx.execute(SQL, &[user.id.uuid().into(), user.login.as_str().into()]).await? == 0 {
         return Ok(false);
     }
-    tx.execute(OTPS, &[user.id.uuid().into(), CredentialKind::Otp.name().into()]).await?;
+    let [otp, key] = [CredentialKind::Otp, CredentialKind::ApiKey].map(|kind| kind.name().into());
+    tx.execute(KEYS, &[user.id.uuid().into(), otp, key]).await?;
     Ok(true)
 }
 

@@ -5,8 +5,8 @@ use countersign_identity::LoginNameError;
 use countersign_identity::admin::AdminError;
 use countersign_identity::audit::Reason;
 use countersign_identity::audit_trail::AuditSearchError;
+use countersign_identity::keys::KeyError;
 use countersign_identity::login::LoginError;
-use countersign_identity::otp::OtpError;
 use countersign_identity::password_policy::PasswordRefused;
 use countersign_identity::permission::PermissionsError;
 use countersign_identity::repository::RepositoryError;
@@ -370,17 +370,21 @@ impl From<LinkError> for Refusal {
     }
 }
 
-impl From<OtpError> for Refusal {
-    fn from(error: OtpError) -> Self {
+impl From<KeyError> for Refusal {
+    fn from(error: KeyError) -> Self {
         match error {
-            OtpError::OtpSession
-            | OtpError::Anonymous
-            | OtpError::NotTrusted
-            | OtpError::NoSuchUser(_)
-            | OtpError::UserDisabled(_)
-            | OtpError::Foreign => Self::code(NOT_ALLOWED),
-            OtpError::Expires(_) | OtpError::Permissions(_) | OtpError::TooMany(_) => Self::code(INVALID_INPUT),
-            OtpError::Storage(fault) => Self::Ours(fault),
+            KeyError::OtpSession
+            | KeyError::KeySession
+            | KeyError::HandsOn
+            | KeyError::Anonymous
+            | KeyError::NotTrusted
+            | KeyError::NoSuchUser(_)
+            | KeyError::UserDisabled(_)
+            | KeyError::Foreign(_) => Self::code(NOT_ALLOWED),
+            KeyError::Expires { .. } | KeyError::Permissions(_) | KeyError::Description | KeyError::TooMany { .. } => {
+                Self::code(INVALID_INPUT)
+            }
+            KeyError::Storage(fault) => Self::Ours(fault),
         }
     }
 }

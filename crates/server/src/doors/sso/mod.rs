@@ -12,8 +12,8 @@ mod attributes;
 mod audit;
 mod codes;
 mod fields;
+mod keys;
 mod linked;
-mod otp;
 mod password_reset;
 mod peer;
 mod roles;
@@ -73,7 +73,7 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
         .merge(attributes::routes())
         .merge(audit::routes())
         .merge(linked::routes())
-        .merge(otp::routes())
+        .merge(keys::routes())
         .merge(roles::routes());
     Router::new()
         .merge(api::routes())
@@ -141,7 +141,7 @@ async fn answer(doors: Arc<Doors>, request: Request, operation: Handler) -> Resp
     };
     let answered = run(&doors, &sender, fields, &Ids { cid: &cid, request: &request }, operation).await;
     if head.method != Method::GET {
-        doors.hub.sign_on_changed();
+        doors.hub.bonds_changed();
     }
     match answered {
         Ok(Value::Object(answer)) => enveloped(StatusCode::OK, &cid, "ok", &[], answer),

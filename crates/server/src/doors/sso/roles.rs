@@ -8,7 +8,7 @@ use countersign_identity::permission::PermissionsError;
 use serde_json::{Value, json};
 
 use super::codes::Refusal;
-use super::otp::permissions;
+use super::keys::permissions;
 use super::{Call, Doors, handler};
 use crate::admin::role_json;
 use crate::clock::now;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use countersign_identity::admin::UserDraft;
+use countersign_identity::keys::KeyKind;
 use countersign_identity::password::PasswordHash;
 use countersign_identity::profile::UserRecord;
 use countersign_identity::records::write::{Located, Parent, UserFields, Verb, WriteError};
@@ -17,7 +18,7 @@ use countersign_wamp::{Dict, Value};
 use uuid::Uuid;
 
 use super::super::Call;
-use super::super::arguments::{otp_request, permissions, text};
+use super::super::arguments::{key_request, permissions, text};
 use super::super::errors::Failure;
 use super::{input, shown};
 use crate::app::App;
@@ -149,10 +150,10 @@ impl Change {
             (Collection::Users, _) => self.create_user(&record).await,
             (Collection::Roles, _) => self.create_role(record).await,
             (Collection::Otps, Parent::User(login)) => {
-                let request = otp_request(record)?;
+                let request = key_request(KeyKind::Otp, record)?;
                 let (identity, context) = (&self.app.identity, &self.context);
                 let minted = identity
-                    .mint_otp_for(login.as_str(), &request, self.actor(), context, now(), &mut random())
+                    .mint_key_for(KeyKind::Otp, login.as_str(), &request, self.actor(), context, now(), &mut random())
                     .await?;
                 Ok(records::otp(&minted.credential, &minted.login, Some(&minted.plaintext_key)).into())
             }
@@ -299,8 +300,8 @@ impl Change {
             Collection::Otps => {
                 let id = CredentialId::from_uuid(record.id);
                 match gate {
-                    Gate::All => app.identity.delete_otp(id, self.actor(), context, now()).await?,
-                    Gate::Own(_) => app.identity.delete_own_otp(id, self.actor(), context, now()).await?,
+                    Gate::All => app.identity.delete_key(KeyKind::Otp, id, self.actor(), context, now()).await?,
+                    Gate::Own(_) => app.identity.delete_own_key(KeyKind::Otp, id, self.actor(), context, now()).await?,
                 }
             }
         }

@@ -79,6 +79,30 @@ const OTP: &[Field] = &[
     may("login", Text, ""),
 ];
 
+/// An API key.
+const API_KEY: &[Field] = &[
+    may("uuid", Text, ""),
+    may("plaintext_key", Text, "The key; shown once"),
+    may("description", Text, ""),
+    may("expires", Text, "Null: never"),
+    may("permissions", Any, ""),
+    may("key", Text, "Its digest"),
+    may("owner", Text, ""),
+];
+
+/// An API key in a list.
+const LISTED_API_KEY: &[Field] = &[
+    may("uuid", Text, ""),
+    may("plaintext_key", Text, "Null"),
+    may("description", Text, ""),
+    may("expires", Text, "Null: never"),
+    may("permissions", Any, ""),
+    may("key", Text, "Its digest"),
+    may("owner", Text, ""),
+    may("last_used", Text, "Null: never"),
+    may("last_used_from", Text, "The address of its last login"),
+];
+
 /// A role.
 const ROLE: &[Field] = &[may("role", Text, ""), may("permissions", Any, "A list of objects with uri and perms")];
 const ROLE_NAME: Field = need("role", Text, "Which role");
@@ -567,6 +591,21 @@ pub const OPERATIONS: &[Operation] = &[
     ),
     get("/user/otp", "Lists unspent one-time passwords", Session, &[UST, OF], &[may("result", Rows(OTP), "")]),
     delete("/user/otp", "Withdraws a one-time password", Session, &[UST, need("uuid", Text, "")], &[]),
+    post(
+        "/user/apikey",
+        "Makes an API key for the bus",
+        Session,
+        &[
+            UST,
+            OF,
+            may("description", Text, "What it is for"),
+            may("expires", Any, "Text with offset, or seconds since 1970; never by default"),
+            may("permissions", Any, "A list of objects with uri and perms"),
+        ],
+        API_KEY,
+    ),
+    get("/user/apikey", "Lists live API keys", Session, &[UST, OF], &[may("result", Rows(LISTED_API_KEY), "")]),
+    delete("/user/apikey", "Withdraws an API key, and ends its sessions", Session, &[UST, need("uuid", Text, "")], &[]),
     post(
         "/password/reset",
         "Sends a token for another password to a user's address; the answer is the same whether or not there is one",

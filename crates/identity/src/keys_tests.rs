@@ -10,27 +10,30 @@ use crate::testing::{Fault, Fixture, KRISTEN, LOCKED, NOW, TRUST, ZOE, context, 
 
 const MICROSECOND: Duration = Duration::from_micros(1);
 
-fn expires(text: &str) -> OtpRequest {
-    OtpRequest { expires: ExpiresInput::Text(text.to_owned()), ..OtpRequest::default() }
+fn expires(text: &str) -> KeyRequest {
+    KeyRequest { expires: ExpiresInput::Text(text.to_owned()), ..KeyRequest::default() }
 }
 
-fn ids(listed: Result<(LoginName, Vec<Credential>), OtpError>) -> Vec<CredentialId> {
+fn ids(listed: Result<(LoginName, Vec<Credential>), KeyError>) -> Vec<CredentialId> {
     listed.unwrap().1.into_iter().map(|credential| credential.id).collect()
 }
 
 /// A name for each error, without its text.
-fn kind(error: &OtpError) -> &'static str {
+fn kind(error: &KeyError) -> &'static str {
     match error {
-        OtpError::OtpSession => "OtpSession",
-        OtpError::Anonymous => "Anonymous",
-        OtpError::NotTrusted => "NotTrusted",
-        OtpError::Expires(_) => "Expires",
-        OtpError::Permissions(_) => "Permissions",
-        OtpError::NoSuchUser(_) => "NoSuchUser",
-        OtpError::UserDisabled(_) => "UserDisabled",
-        OtpError::TooMany(_) => "TooMany",
-        OtpError::Foreign => "Foreign",
-        OtpError::Storage(_) => "Storage",
+        KeyError::OtpSession => "OtpSession",
+        KeyError::KeySession => "KeySession",
+        KeyError::HandsOn => "HandsOn",
+        KeyError::Description => "Description",
+        KeyError::Anonymous => "Anonymous",
+        KeyError::NotTrusted => "NotTrusted",
+        KeyError::Expires { .. } => "Expires",
+        KeyError::Permissions(_) => "Permissions",
+        KeyError::NoSuchUser(_) => "NoSuchUser",
+        KeyError::UserDisabled(_) => "UserDisabled",
+        KeyError::TooMany { .. } => "TooMany",
+        KeyError::Foreign(_) => "Foreign",
+        KeyError::Storage(_) => "Storage",
     }
 }
 
@@ -72,7 +75,7 @@ fn spending_one_leaves_the_others() {
 #[test]
 fn works_with_the_login_name_in_any_case_and_with_the_key_as_it_is() {
     let fixture = Fixture::new();
-    let minted = fixture.mint_for("kRISTEN98", &OtpRequest::default(), &Actor::Operator).unwrap();
+    let minted = fixture.mint_for("kRISTEN98", &KeyRequest::default(), &Actor::Operator).unwrap();
     assert_eq!(minted.login.as_str(), KRISTEN);
     let key = minted.plaintext_key.expose();
     for wrong in [format!("{key} "), format!(" {key}"), key.to_lowercase(), key[1..].to_owned()] {
@@ -127,7 +130,7 @@ fn goes_with_its_user() {
 #[test]
 fn has_the_fields_of_the_seed() {
     let fixture = Fixture::new();
-    let MintedOtp { credential, login, plaintext_key } = fixture.mint(KRISTEN);
+    let MintedKey { credential, login, plaintext_key } = fixture.mint(KRISTEN);
     assert_eq!(login.as_str(), KRISTEN);
     assert_eq!(credential.owner, fixture.user(KRISTEN).id);
     assert_eq!(credential.origin, "kristen98@127.0.0.1");
@@ -153,7 +156,7 @@ fn a_key_has_32_url_safe_characters_and_no_dash_in_front() {
 fn origin_is_the_caller_at_its_address_for_both_calls() {
     let fixture = Fixture::new();
     let check = |caller: &str, want: &str| {
-        let minted = fixture.mint_for(KRISTEN, &OtpRequest::default(), &actor(&fixture, caller)).unwrap();
+        let minted = fixture.mint_for(KRISTEN, &KeyRequest::default(), &actor(&fixture, caller)).unwrap();
         assert_eq!(minted.credential.origin, want);
         assert_eq!(minted.credential.owner, fixture.user(KRISTEN).id);
     };
@@ -172,7 +175,7 @@ fn who_may_make_one_for_whom() {
         let before = fixture.memory().credentials();
         let (made, row_target) = match target {
             "" => (fixture.mint_own(&caller), caller.name().to_owned()),
-            _ => (fixture.mint_for(target, &OtpRequest::default(), &caller), target.to_lowercase()),
+            _ => (fixture.mint_for(target, &KeyRequest::default(), &caller), target.to_lowercase()),
         };
         assert_eq!(made.as_ref().map(|_| ()).map_err(kind), want.map_err(|(error, _)| error));
         let row = ("otp.mint", caller.name().to_owned(), row_target, want.err().map(|(_, reason)| reason));
@@ -245,8 +248,11 @@ fn a_user_has_so_many_live_ones_and_no_more() {
     let minted: Vec<_> = (0..Fixture::OTPS_LIVE_MAX).map(|_| fixture.mint(KRISTEN)).collect();
     fixture.take_rows();
     let [owner, trusted] = [fixture.actor(KRISTEN), fixture.actor(TRUST)];
-    assert!(matches!(fixture.mint_own(&owner), Err(OtpError::TooMany(Fixture::OTPS_LIVE_MAX))));
-    assert!(matches!(fixture.mint_for(KRISTEN, &OtpRequest::default(), &trusted), Err(OtpError::TooMany(_))));
+    assert!(matches!(
+        fixture.mint_own(&owner),
+        Err(KeyError::TooMany { kind: KeyKind::Otp, max: Fixture::OTPS_LIVE_MAX })
+    ));
+    assert!(matches!(fixture.mint_for(KRISTEN, &KeyRequest::default(), &trusted), Err(KeyError::TooMany { .. })));
     let row = |actor: &str| ("otp.mint", actor.to_owned(), KRISTEN.to_owned(), Some(Reason::TooMany));
     assert_eq!(fixture.take_rows(), [row(KRISTEN), row(TRUST)]);
     assert!(fixture.mint_own(&fixture.actor(ZOE)).is_ok(), "others have their own count");
@@ -254,17 +260,26 @@ fn a_user_has_so_many_live_ones_and_no_more() {
     assert_eq!(fixture.refusal(KRISTEN, minted[0].plaintext_key.expose(), NOW), None);
     assert!(fixture.mint_own(&owner).is_ok(), "a spent one doesn't count");
     assert!(fixture.mint_own(&owner).is_err());
-    ready(fixture.identity.delete_own_otp(minted[1].credential.id, &owner, &context(), NOW)).unwrap();
+    ready(fixture.identity.delete_own_key(KeyKind::Otp, minted[1].credential.id, &owner, &context(), NOW)).unwrap();
     assert!(fixture.mint_own(&owner).is_ok(), "a withdrawn one doesn't count");
     assert!(fixture.mint_own(&owner).is_err());
     let end = minted[0].credential.expires.at;
-    let mint_at = |now| ready(fixture.identity.mint_own_otp(&owner, &context(), now, &mut fixture.rng()));
+    let mint_at = |now| {
+        ready(fixture.identity.mint_own_key(
+            KeyKind::Otp,
+            &KeyRequest::default(),
+            &owner,
+            &context(),
+            now,
+            &mut fixture.rng(),
+        ))
+    };
     assert!(mint_at(end).is_err());
     assert!(mint_at(end.saturating_add(MICROSECOND)).is_ok(), "an expired one doesn't count");
 }
 
-fn narrowed(uri: &str, letters: &str) -> OtpRequest {
-    OtpRequest { permissions: vec![(uri.to_owned(), letters.to_owned())], ..OtpRequest::default() }
+fn narrowed(uri: &str, letters: &str) -> KeyRequest {
+    KeyRequest { permissions: vec![(uri.to_owned(), letters.to_owned())], ..KeyRequest::default() }
 }
 
 #[test]
@@ -272,7 +287,7 @@ fn permissions_that_can_not_be_read_create_nothing_and_leave_a_row() {
     let fixture = Fixture::new();
     for request in [narrowed("a..b", "c"), narrowed("a.b", "x")] {
         let error = fixture.mint_for(KRISTEN, &request, &Actor::Operator).unwrap_err();
-        assert!(matches!(error, OtpError::Permissions(_)), "{error}");
+        assert!(matches!(error, KeyError::Permissions(_)), "{error}");
     }
     let row = ("otp.mint", "%operator".to_owned(), KRISTEN.to_owned(), Some(Reason::BadRequest));
     assert_eq!(fixture.take_rows(), [row.clone(), row]);
@@ -308,11 +323,19 @@ fn lists_live_ones_only_oldest_first_and_without_the_key() {
     let owner = fixture.actor(KRISTEN);
     let mint_at = |seconds| {
         let now = NOW.saturating_add(Duration::from_secs(seconds));
-        ready(fixture.identity.mint_own_otp(&owner, &context(), now, &mut fixture.rng())).unwrap()
+        ready(fixture.identity.mint_own_key(
+            KeyKind::Otp,
+            &KeyRequest::default(),
+            &owner,
+            &context(),
+            now,
+            &mut fixture.rng(),
+        ))
+        .unwrap()
     };
     let [young, old, middle] = [mint_at(2), mint_at(0), mint_at(1)];
     fixture.mint(ZOE);
-    let ids_at = |now| ids(ready(fixture.identity.list_own_otps(&owner, now)));
+    let ids_at = |now| ids(ready(fixture.identity.list_own_keys(KeyKind::Otp, &owner, now)));
     let [young_id, old_id, middle_id] = [&young, &old, &middle].map(|minted| minted.credential.id);
     assert_eq!(ids_at(NOW), [old_id, middle_id, young_id]);
     assert_eq!(fixture.refusal(KRISTEN, middle.plaintext_key.expose(), NOW), None);
@@ -320,7 +343,7 @@ fn lists_live_ones_only_oldest_first_and_without_the_key() {
     assert_eq!(ids_at(old.credential.expires.at), [old_id, young_id]);
     assert_eq!(ids_at(old.credential.expires.at.saturating_add(MICROSECOND)), [young_id]);
 
-    let listed = format!("{:?}", ready(fixture.identity.list_own_otps(&owner, NOW)).unwrap());
+    let listed = format!("{:?}", ready(fixture.identity.list_own_keys(KeyKind::Otp, &owner, NOW)).unwrap());
     assert!(!listed.contains(old.plaintext_key.expose()), "{listed}");
 }
 
@@ -329,14 +352,18 @@ fn who_may_list_whose() {
     let fixture = Fixture::new();
     let minted = fixture.mint(KRISTEN);
     for caller in [TRUST, "%operator", "otp:boss", KRISTEN] {
-        let listed = ready(fixture.identity.list_otps_of("Kristen98", &actor(&fixture, caller), NOW));
+        let listed = ready(fixture.identity.list_keys_of(KeyKind::Otp, "Kristen98", &actor(&fixture, caller), NOW));
         assert_eq!(ids(listed), [minted.credential.id], "{caller}");
     }
-    assert_eq!(ids(ready(fixture.identity.list_own_otps(&fixture.otp_actor(KRISTEN), NOW))), [minted.credential.id]);
-    assert_eq!(ids(ready(fixture.identity.list_own_otps(&fixture.actor(ZOE), NOW))), []);
+    assert_eq!(
+        ids(ready(fixture.identity.list_own_keys(KeyKind::Otp, &fixture.otp_actor(KRISTEN), NOW))),
+        [minted.credential.id]
+    );
+    assert_eq!(ids(ready(fixture.identity.list_own_keys(KeyKind::Otp, &fixture.actor(ZOE), NOW))), []);
 
     let refused = |login: &str, caller: &str, want: &str| {
-        let error = ready(fixture.identity.list_otps_of(login, &actor(&fixture, caller), NOW)).unwrap_err();
+        let error =
+            ready(fixture.identity.list_keys_of(KeyKind::Otp, login, &actor(&fixture, caller), NOW)).unwrap_err();
         assert_eq!(kind(&error), want, "{login} {caller}");
     };
     for caller in [ZOE, "%anonymous"] {
@@ -346,7 +373,7 @@ fn who_may_list_whose() {
     refused("nobody", TRUST, "NoSuchUser");
     refused("no name", TRUST, "NoSuchUser");
     for caller in [Actor::Anonymous, Actor::Operator] {
-        let error = ready(fixture.identity.list_own_otps(&caller, NOW)).unwrap_err();
+        let error = ready(fixture.identity.list_own_keys(KeyKind::Otp, &caller, NOW)).unwrap_err();
         assert_eq!(kind(&error), "Anonymous");
     }
 }
@@ -361,9 +388,9 @@ fn who_may_withdraw_whose() {
         fixture.take_rows();
         let (id, caller) = (minted.credential.id, actor(&fixture, caller));
         let done = if is_own {
-            ready(fixture.identity.delete_own_otp(id, &caller, &context(), NOW))
+            ready(fixture.identity.delete_own_key(KeyKind::Otp, id, &caller, &context(), NOW))
         } else {
-            ready(fixture.identity.delete_otp(id, &caller, &context(), NOW))
+            ready(fixture.identity.delete_key(KeyKind::Otp, id, &caller, &context(), NOW))
         };
         assert_eq!(done.as_ref().map_err(kind), want.as_ref().map_err(|(error, _)| *error));
         let row = ("otp.delete", caller.name().to_owned(), id.to_bus(), want.err().map(|(_, reason)| reason));
@@ -399,16 +426,16 @@ fn withdrawing_what_is_not_there_counts_as_done() {
         (minted.credential.id, None),
         (minted.credential.id, Some(Reason::NotFound)),
     ] {
-        assert!(ready(fixture.identity.delete_own_otp(id, &owner, &context(), NOW)).is_ok());
+        assert!(ready(fixture.identity.delete_own_key(KeyKind::Otp, id, &owner, &context(), NOW)).is_ok());
         assert_eq!(fixture.take_rows(), [("otp.delete", KRISTEN.to_owned(), id.to_bus(), refused)]);
     }
-    assert!(ready(fixture.identity.delete_otp(unknown, &Actor::Operator, &context(), NOW)).is_ok());
+    assert!(ready(fixture.identity.delete_key(KeyKind::Otp, unknown, &Actor::Operator, &context(), NOW)).is_ok());
 }
 
 #[test]
 fn a_row_says_who_did_what_to_whom_from_where() {
     let fixture = Fixture::new();
-    let minted = fixture.mint_for(KRISTEN, &OtpRequest::default(), &fixture.actor(TRUST)).unwrap();
+    let minted = fixture.mint_for(KRISTEN, &KeyRequest::default(), &fixture.actor(TRUST)).unwrap();
     let _session = fixture.login(KRISTEN, minted.plaintext_key.expose()).unwrap();
     let rows = fixture.take_trail();
     let id = minted.credential.id.to_bus();
@@ -443,12 +470,19 @@ fn no_row_holds_a_key_a_digest_or_a_password() {
     let _ = fixture.login(LOCKED, &password_of(LOCKED));
     let end = live.credential.expires.at.saturating_add(MICROSECOND);
     let _ = fixture.login_at(KRISTEN, live.plaintext_key.expose(), end);
-    ready(fixture.identity.delete_own_otp(withdrawn.credential.id, &fixture.actor(KRISTEN), &context(), NOW)).unwrap();
+    ready(fixture.identity.delete_own_key(
+        KeyKind::Otp,
+        withdrawn.credential.id,
+        &fixture.actor(KRISTEN),
+        &context(),
+        NOW,
+    ))
+    .unwrap();
 
     let rows = fixture.take_trail();
     assert_eq!(rows.len(), 3 + 3 + 5 + 2 + 1 + 1, "{rows:#?}");
     let text = format!("{rows:?}");
-    for MintedOtp { credential, plaintext_key, .. } in &minted {
+    for MintedKey { credential, plaintext_key, .. } in &minted {
         let digest = credential.digest;
         let hex = data_encoding::HEXLOWER.encode(digest.as_bytes());
         for secret in [plaintext_key.expose(), &digest.to_bus(), &hex, &format!("{:?}", digest.as_bytes())] {
@@ -461,7 +495,7 @@ fn no_row_holds_a_key_a_digest_or_a_password() {
 /// Lets each operation of `act` fail in turn, before and after its execution. Whatever fails,
 /// the caller hears of storage; what was not executed has changed nothing.
 #[track_caller]
-fn fail_each(operations: usize, act: impl Fn(&Fixture, &Actor, CredentialId) -> Result<(), OtpError>) {
+fn fail_each(operations: usize, act: impl Fn(&Fixture, &Actor, CredentialId) -> Result<(), KeyError>) {
     for (at, commits) in (0..=operations).flat_map(|at| [(at, false), (at, true)]) {
         let fixture = Fixture::new();
         let (owner, id) = (fixture.actor(KRISTEN), fixture.mint(KRISTEN).credential.id);
@@ -470,7 +504,7 @@ fn fail_each(operations: usize, act: impl Fn(&Fixture, &Actor, CredentialId) -> 
         fixture.memory().fail(Some(Fault { at, commits }));
         let done = act(&fixture, &owner, id);
         assert_eq!(fixture.memory().executed().len(), operations.min(at + 1));
-        assert_eq!(matches!(done, Err(OtpError::Storage(_))), at < operations, "fault {at}: {done:?}");
+        assert_eq!(matches!(done, Err(KeyError::Storage(_))), at < operations, "fault {at}: {done:?}");
         if at < operations && !commits {
             assert!(fixture.memory().credentials() == before, "fault {at}");
             assert_eq!(fixture.take_rows(), [], "fault {at}");
@@ -482,11 +516,13 @@ fn fail_each(operations: usize, act: impl Fn(&Fixture, &Actor, CredentialId) -> 
 
 #[test]
 fn a_fault_of_storage_changes_nothing_and_is_what_the_caller_hears_of() {
-    let request = OtpRequest::default();
+    let request = KeyRequest::default();
     fail_each(1, |fixture, owner, _| fixture.mint_own(owner).map(|_| ()));
     fail_each(2, |fixture, _, _| fixture.mint_for(KRISTEN, &request, &Actor::Operator).map(|_| ()));
-    fail_each(1, |fixture, owner, id| ready(fixture.identity.delete_own_otp(id, owner, &context(), NOW)));
-    fail_each(1, |fixture, _, id| ready(fixture.identity.delete_otp(id, &Actor::Operator, &context(), NOW)));
+    fail_each(1, |fixture, owner, id| ready(fixture.identity.delete_own_key(KeyKind::Otp, id, owner, &context(), NOW)));
+    fail_each(1, |fixture, _, id| {
+        ready(fixture.identity.delete_key(KeyKind::Otp, id, &Actor::Operator, &context(), NOW))
+    });
 }
 
 #[test]
@@ -494,22 +530,22 @@ fn a_refusal_that_can_not_be_recorded_is_a_fault() {
     let fixture = Fixture::new();
     let actors = [Actor::Anonymous, fixture.actor(KRISTEN), fixture.otp_actor(KRISTEN)];
     let unknown = CredentialId::generate(NOW, &mut fixture.rng());
-    let check = |act: &dyn Fn(&Actor) -> OtpError| {
+    let check = |act: &dyn Fn(&Actor) -> KeyError| {
         for actor in &actors {
             fixture.memory().fail(Some(Fault { at: 0, commits: false }));
             assert_eq!(kind(&act(actor)), "Storage", "{actor:?}");
             fixture.memory().fail(None);
         }
     };
-    check(&|actor| fixture.mint_for(KRISTEN, &OtpRequest::default(), actor).unwrap_err());
-    check(&|actor| ready(fixture.identity.delete_otp(unknown, actor, &context(), NOW)).unwrap_err());
+    check(&|actor| fixture.mint_for(KRISTEN, &KeyRequest::default(), actor).unwrap_err());
+    check(&|actor| ready(fixture.identity.delete_key(KeyKind::Otp, unknown, actor, &context(), NOW)).unwrap_err());
 }
 
 #[test]
 fn dead_ones_are_kept_for_a_while_and_then_reaped() {
     let fixture = Fixture::new();
     let (spent, expired) = (fixture.mint(KRISTEN), fixture.mint(KRISTEN));
-    let live_after = |now| (ready(fixture.identity.reap_otps(now)).unwrap(), fixture.memory().credentials().len());
+    let live_after = |now| (ready(fixture.identity.reap_keys(now)).unwrap(), fixture.memory().credentials().len());
     assert_eq!(fixture.refusal(KRISTEN, spent.plaintext_key.expose(), NOW), None);
     // The one of the first start expires with the others.
     let spent_kept = NOW.saturating_add(IdentitySettings::SPENT_KEPT);
@@ -528,7 +564,7 @@ fn reaps_in_transactions_of_bounded_length() {
     fn check(dead: u64, transactions: usize) {
         let fixture = Fixture::new();
         let mut credential = fixture.mint(KRISTEN).credential;
-        ready(fixture.identity.delete_otp(credential.id, &Actor::Operator, &context(), NOW)).unwrap();
+        ready(fixture.identity.delete_key(KeyKind::Otp, credential.id, &Actor::Operator, &context(), NOW)).unwrap();
         credential.expires.at = Timestamp::from_micros(0);
         let event = AuditEvent::new(NOW, &context(), &Actor::Operator, Operation::OtpMint);
         for _ in 0..dead {
@@ -537,7 +573,7 @@ fn reaps_in_transactions_of_bounded_length() {
             assert_eq!(ready(fixture.memory().run(mint)).unwrap(), MintOutcome::Minted);
         }
         fixture.memory().forget();
-        assert_eq!(ready(fixture.identity.reap_otps(NOW)).unwrap(), dead);
+        assert_eq!(ready(fixture.identity.reap_keys(NOW)).unwrap(), dead);
         assert_eq!(fixture.memory().executed(), vec!["ReapCredentials"; transactions]);
     }
     let limit = u64::from(REAP_ROWS_MAX);
