@@ -63,7 +63,9 @@ mod tests {
     use crate::password::foreign::ForeignHashError;
     use crate::password::verify;
     use crate::repository::UserChange;
+    use crate::sign_on::password_reset::PasswordResetSettings;
     use crate::testing::{Fixture, KRISTEN, LOCKED, NOW, TestRng, context, password_of, ready, secrets};
+    use crate::user_update::{Field, UserUpdate};
     use crate::{Actor, Secret};
 
     /// Makes a user one of the directory, whose password there is `{login}@directory` for the pool of the tests.
@@ -121,5 +123,25 @@ mod tests {
         fixture.pool.is_busy = true;
         let refused = fixture.login(KRISTEN, &ticket(KRISTEN));
         assert!(matches!(refused, Err(LoginError::Refused(Reason::Busy))), "{refused:?}");
+    }
+    #[test]
+    fn a_password_that_is_the_directorys_is_not_reset_here() {
+        let fixture = Fixture::new();
+        let email = Field::Set(fixture.identity.email("kristen@example.com").unwrap());
+        let update = UserChange::Update(Box::new(UserUpdate { email, ..UserUpdate::default() }));
+        ready(fixture.identity.change_user(KRISTEN, update, &Actor::Operator, &context(), NOW)).unwrap();
+        let mails = |fixture: &Fixture| {
+            let settings = PasswordResetSettings::default();
+            let (rng, identity) = (&mut TestRng(5), &fixture.identity);
+            let context = context();
+            let asked = identity.request_password_reset(KRISTEN, settings, &context, NOW, rng, |_| true);
+            ready(asked).unwrap().len()
+        };
+        assert_eq!(mails(&fixture), 1);
+        move_to_directory(&fixture, KRISTEN);
+        assert_eq!(mails(&fixture), 0);
+        let refused = Some(Reason::InDirectory);
+        let row = ("password_reset.request", "%anonymous".to_owned(), KRISTEN.to_owned(), refused);
+        assert_eq!(fixture.take_rows(), [row]);
     }
 }

@@ -11,6 +11,7 @@ use countersign_identity::audit::Reason;
 use countersign_identity::directory_sync::{DirectoryUser, SyncError, SyncRules, Synced};
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::{Actor, LoginName, PeerAddress, RequestContext, Timestamp, printable};
+use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +34,8 @@ const ACCOUNT_DISABLED: i64 = 2;
 const REPORTED_CHARACTERS_MAX: usize = 256;
 /// Users that are read at once.
 const USERS_PER_PAGE: u32 = 500;
+/// Users that are stored at a time: a database of several connections has some left for everybody else.
+const USERS_AT_A_TIME: usize = 4;
 /// Seconds of an hour.
 const HOUR_SECONDS: u64 = 3_600;
 
@@ -128,7 +131,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn users(&mut self, entries: &[Entry]) -> Result<(), SyncFailed> {
-        let mut seen = HashSet::new();
+        let (mut seen, mut users) = (HashSet::new(), Vec::new());
         self.report.found = entries.len();
         for entry in entries {
             let user = match user_of(entry, &self.config.login_attribute) {
@@ -142,10 +145,18 @@ impl Run<'_> {
                 self.report.unusable.push(printable(&entry.dn, REPORTED_CHARACTERS_MAX));
                 continue;
             }
-            let identity = &self.app.identity;
-            let synced = identity.sync_user(&user, self.rules, self.context, now(), &mut random()).await?;
-            self.note(&synced, &user.login);
+            users.push(user);
         }
+        let (identity, rules, context) = (&self.app.identity, self.rules, self.context);
+        let brought = users.into_iter().map(|user| async move {
+            let synced = identity.sync_user(&user, rules, context, now(), &mut random()).await;
+            (user.login, synced)
+        });
+        let mut brought = stream::iter(brought).buffered(USERS_AT_A_TIME);
+        while let Some((login, synced)) = brought.next().await {
+            self.note(&synced?, &login);
+        }
+        drop(brought);
         self.missing(&seen).await
     }
 
