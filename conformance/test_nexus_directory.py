@@ -6,10 +6,12 @@ from typing import Iterator
 
 import izaber_wamp
 import pytest
+import swampyer
 
 import countersign_server
 import slapd
-from nexus import BASE, Clients, Nexus
+from conftest import User
+from nexus import BASE, REFUSED, Clients, Nexus
 
 USERS = [f"person-{number:03}" for number in range(100)]
 GROUPS = {f"group-{number:02}": USERS[number::10] for number in range(10)}
@@ -41,3 +43,11 @@ def test_30_a_directory_has_a_hundred_users_and_ten_groups(listed, callers, seri
         group: {slapd.dn_of(login) for login in members} for group, members in GROUPS.items()
     }
     assert (client.call("directory.users"), client.call("directory.groups")) == (users, groups)
+
+
+def test_30_who_is_in_the_directory_logs_in_after_a_sync(listed, callers):
+    person = User(USERS[42], "frontend", slapd.password_of(USERS[42]))
+    assert callers.connect(listed.user("trust")).call("system.sync") is None
+    assert callers.connect(person).call(f"{BASE}.auth.whoami") == {"authid": person.login, "role": "frontend"}
+    with pytest.raises(swampyer.ExAbort, match=REFUSED):
+        callers.connect(User(person.login, person.role, slapd.password_of(USERS[43])))
