@@ -3,7 +3,7 @@
 use countersign_identity::keys::KeyKind;
 use countersign_identity::metadata::{MetadataEntry, MetadataValue};
 use countersign_identity::permission::Rule;
-use countersign_identity::records::entry::{CookieEntry, RoleEntry, UserEntry};
+use countersign_identity::records::entry::{CookieEntry, MetadataRecord, RoleEntry, UserEntry};
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::roster::{RosterEntry, Visibility};
 use countersign_identity::{Credential, LoginName, Secret, UserId};
@@ -50,10 +50,16 @@ pub fn key(kind: KeyKind, credential: &Credential, login: &LoginName, plaintext:
 const ROOT: &str = "%root";
 
 /// A user, with what belongs to it. The hash of the password is never there.
-pub fn user(entry: &UserEntry) -> Dict {
+///
+/// # Errors
+///
+/// [`RepositoryError::Corrupt`].
+pub fn user(entry: &UserEntry, yaml: bool) -> Result<Dict, RepositoryError> {
     let (user, profile) = (&entry.record.user, &entry.record.profile);
     let otps: Vec<Value> = entry.otps.iter().map(|credential| otp(credential, &user.login, None).into()).collect();
-    Dict::new()
+    let noted = entry.metadata.iter().map(|entry| Ok(metadata_record(entry, user.id, yaml)?.into()));
+    let noted = noted.collect::<Result<Vec<Value>, RepositoryError>>()?;
+    Ok(Dict::new()
         .with("login", user.login.as_str())
         .with("enabled", user.standing.enabled)
         .with("role", user.role.as_str())
@@ -65,8 +71,25 @@ pub fn user(entry: &UserEntry) -> Dict {
         .with("uuid", user.id.to_bus())
         .with("owner", ROOT)
         .with("apikeys", Vec::<Value>::new())
-        .with("metadata", Vec::<Value>::new())
-        .with("otps", otps)
+        .with("metadata", noted)
+        .with("otps", otps))
+}
+
+/// What is noted of a user under a key, as its collection has it.
+///
+/// # Errors
+///
+/// [`RepositoryError::Corrupt`].
+pub fn metadata_of(record: &MetadataRecord, yaml: bool) -> Result<Dict, RepositoryError> {
+    metadata_record(&record.entry, record.owner, yaml)
+}
+
+fn metadata_record(entry: &MetadataEntry, owner: UserId, yaml: bool) -> Result<Dict, RepositoryError> {
+    Ok(Dict::new()
+        .with("key", entry.key.as_str())
+        .with("value", metadata_value(&entry.value, yaml)?)
+        .with("uuid", entry.id.to_bus())
+        .with("owner", owner.to_bus()))
 }
 
 /// A role.

@@ -132,6 +132,7 @@ macro_rules! for_each_case {
             records::shows_what_can_still_be_used;
             records::leaves_others_out_of_what_is_counted;
             records::finds_records_by_their_ids_and_counts_them;
+            records::refuses_answers_with_too_many_bytes;
             records::refuses_pages_that_are_too_long;
             roles::creates_a_role_once;
             roles::stores_a_role_with_all_its_rules;

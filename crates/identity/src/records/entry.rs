@@ -1,11 +1,13 @@
 //! Records as storage reads them for a query, and what they hold in their fields.
 
-use super::fields::{CookieField, Field, Kind, OtpField, RoleField, UserField};
+use super::fields::{CookieField, Field, Kind, MetadataField, OtpField, RoleField, RosterField, UserField};
 use super::filter::{Held, Scalar};
+use crate::metadata::MetadataEntry;
 use crate::permission::Rule;
 use crate::profile::UserRecord;
 use crate::role::{Role, RoleName};
-use crate::{Credential, LoginName, RoleId};
+use crate::roster::RosterEntry;
+use crate::{Credential, LoginName, RoleId, UserId};
 
 /// A record of some collection.
 pub trait Entry {
@@ -20,6 +22,8 @@ pub struct UserEntry {
     pub record: UserRecord,
     /// Its one-time passwords that can still be used, oldest first.
     pub otps: Vec<Credential>,
+    /// What is noted of it, in the order of the keys.
+    pub metadata: Vec<MetadataEntry>,
 }
 
 /// A role.
@@ -48,6 +52,17 @@ pub struct OtpEntry {
     /// What is kept of it.
     pub credential: Credential,
     /// Whom it signs in.
+    pub login: LoginName,
+}
+
+/// What is noted of a user under a key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetadataRecord {
+    /// Key and value.
+    pub entry: MetadataEntry,
+    /// Of whom.
+    pub owner: UserId,
+    /// The user's login name.
     pub login: LoginName,
 }
 
@@ -128,6 +143,32 @@ impl Entry for OtpEntry {
             OtpField::Key => Held::One(Scalar::Digest(*credential.digest.as_bytes())),
             OtpField::Owner | OtpField::OwnerUuid => Held::One(Scalar::Id(credential.owner.uuid())),
             OtpField::Login | OtpField::OwnerLogin => text(self.login.as_str()),
+        }
+    }
+}
+
+impl Entry for MetadataRecord {
+    fn held(&self, field: Field) -> Held {
+        let Field::Metadata(field) = field else { return Held::Missing };
+        match field {
+            MetadataField::Key => text(self.entry.key.as_str()),
+            MetadataField::Uuid => Held::One(Scalar::Id(self.entry.id.uuid())),
+            MetadataField::Owner | MetadataField::OwnerUuid => Held::One(Scalar::Id(self.owner.uuid())),
+            MetadataField::OwnerLogin => text(self.login.as_str()),
+        }
+    }
+}
+
+impl Entry for RosterEntry {
+    fn held(&self, field: Field) -> Held {
+        let Field::Rosters(field) = field else { return Held::Missing };
+        match field {
+            RosterField::Name => text(self.name.as_str()),
+            RosterField::SessionId => Held::One(Scalar::Int(i64::try_from(self.session).unwrap_or(i64::MAX))),
+            RosterField::Key => text(&self.key()),
+            RosterField::Created => Held::One(Scalar::Int(self.created.micros())),
+            RosterField::Uuid => Held::One(Scalar::Id(self.id.uuid())),
+            RosterField::Owner => constant(Field::Rosters(field)),
         }
     }
 }

@@ -9,6 +9,8 @@ pub enum Kind {
     Truth,
     /// A time.
     Time,
+    /// A whole number.
+    Number,
     /// An id.
     Id,
     /// A keyed hash under which something is found.
@@ -139,6 +141,23 @@ collections! {
         OwnerLogin "owner_.login" Kind::Text,
         OwnerUuid "owner_.uuid" Kind::Id,
     }
+    /// What programs note of users by key.
+    Metadata "metadata" MetadataField {
+        Key "key" Kind::Text,
+        Uuid "uuid" Kind::Id,
+        Owner "owner" Kind::Id,
+        OwnerLogin "owner_.login" Kind::Text,
+        OwnerUuid "owner_.uuid" Kind::Id,
+    }
+    /// What sessions tell of themselves.
+    Rosters "rosters" RosterField {
+        Name "name" Kind::Text,
+        SessionId "session_id" Kind::Number,
+        Key "key" Kind::Text,
+        Created "created" Kind::Time,
+        Uuid "uuid" Kind::Id,
+        Owner "owner" Kind::Constant(ROOT),
+    }
 }
 
 impl Collection {
@@ -155,7 +174,7 @@ impl Collection {
 
     /// Whether its records belong to a user, who may see them.
     pub fn has_owners(self) -> bool {
-        matches!(self, Self::Otps)
+        matches!(self, Self::Otps | Self::Metadata)
     }
 
     /// The field of this name.

@@ -13,7 +13,7 @@ mod parse;
 mod query;
 pub mod write;
 
-pub use fields::{Collection, CookieField, Field, Kind, OtpField, RoleField, UserField};
+pub use fields::{Collection, CookieField, Field, Kind, MetadataField, OtpField, RoleField, RosterField, UserField};
 pub use filter::{Condition, Filter, Held, Node, Order, Scalar, Test};
 pub use input::Input;
 pub use query::{

@@ -197,6 +197,7 @@ impl<'a> Reader<'a> {
             (Kind::Time, Input::Text(text)) => Timestamp::parse(text).map(|time| Scalar::Int(time.micros())),
             (Kind::Time, Input::Time(time)) => Some(Scalar::Int(time.micros())),
             (Kind::Time, Input::Int(seconds)) => seconds.checked_mul(1_000_000).map(Scalar::Int),
+            (Kind::Number, Input::Int(number)) => Some(Scalar::Int(*number)),
             (Kind::Id, Input::Text(text)) => CredentialId::parse_bus(text).ok().map(|id| Scalar::Id(id.uuid())),
             (Kind::Digest, Input::Text(text)) if field == Field::Users(UserField::EmailDigest) => {
                 Some(Scalar::Digest(*self.pepper.digest_email(text).as_bytes()))

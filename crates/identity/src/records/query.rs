@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 
-use super::entry::{CookieEntry, Entry, OtpEntry, RoleEntry, UserEntry};
+use super::entry::{CookieEntry, Entry, MetadataRecord, OtpEntry, RoleEntry, UserEntry};
 use super::fields::{Collection, Field, Kind};
 use super::filter::{Condition, Filter, Held, Node, Scalar, Test};
 use super::input::Input;
 use super::parse::{OPERATORS, Reader, field_of};
 use crate::repository::{FindUser, Repository, RepositoryError};
+use crate::roster::RosterEntry;
 use crate::{Actor, Identity, Timestamp, UserId};
 use uuid::Uuid;
 
@@ -28,6 +29,8 @@ pub enum RecordsLimit {
     Records,
     /// Records that belong to users of an answer.
     Embedded,
+    /// Bytes of what is noted of users, and of what sessions tell, in an answer.
+    Bytes,
 }
 
 impl RecordsLimit {
@@ -40,6 +43,7 @@ impl RecordsLimit {
             Self::FilterTextBytes => 1_024,
             Self::SortFields => 8,
             Self::Embedded => 10_000,
+            Self::Bytes => 8 << 20,
         }
     }
 
@@ -55,6 +59,7 @@ impl RecordsLimit {
             Self::FilterTextBytes => "bytes in a text of a filter",
             Self::SortFields => "fields to sort by",
             Self::Records => "records in an answer; ask for pages with limit and page_index",
+            Self::Bytes => "bytes of values in an answer; ask for smaller pages",
             Self::Embedded => "records of its users in an answer; ask for smaller pages",
         }
     }
@@ -230,6 +235,22 @@ pub enum Records {
     Cookies(Vec<CookieEntry>),
     /// One-time passwords.
     Otps(Vec<OtpEntry>),
+    /// What is noted of users.
+    Metadata(Vec<MetadataRecord>),
+    /// Entries of rosters.
+    Rosters(Vec<RosterEntry>),
+}
+
+impl Records {
+    /// How many bytes their values take.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Users(users) => users.iter().flat_map(|user| &user.metadata).map(|entry| entry.value.bytes()).sum(),
+            Self::Metadata(entries) => entries.iter().map(|record| record.entry.value.bytes()).sum(),
+            Self::Rosters(entries) => entries.iter().map(RosterEntry::bytes).sum(),
+            Self::Roles(_) | Self::Cookies(_) | Self::Otps(_) => 0,
+        }
+    }
 }
 
 /// The answer to a query.

@@ -41,7 +41,7 @@ pub struct Located {
     pub collection: Collection,
     /// Whose it is; a user is its own.
     pub owner: Option<UserId>,
-    /// The login name, or the name of the role; else nothing.
+    /// The login name, the name of the role, or the key; else nothing.
     pub key: String,
 }
 
@@ -475,5 +475,9 @@ fn operation(collection: Collection, verb: Verb) -> Operation {
         (Collection::Cookies, _) => Operation::CookieEnd,
         (Collection::Otps, Verb::Delete) => Operation::OtpDelete,
         (Collection::Otps, _) => Operation::OtpMint,
+        (Collection::Metadata, Verb::Delete) => Operation::MetadataDelete,
+        (Collection::Metadata, _) => Operation::MetadataSet,
+        (Collection::Rosters, Verb::Delete) => Operation::RosterUnregister,
+        (Collection::Rosters, _) => Operation::RosterRegister,
     }
 }

@@ -1,7 +1,8 @@
 //! Queries in memory: every record is looked at.
 
 use super::{Execute, State};
-use crate::records::entry::{CookieEntry, Entry, OtpEntry, RoleEntry, UserEntry};
+use crate::metadata::MetadataEntry;
+use crate::records::entry::{CookieEntry, Entry, MetadataRecord, OtpEntry, RoleEntry, UserEntry};
 use crate::records::write::{CountRecords, LocateRecords, Located};
 use crate::records::{Collection, FoundRecords, Gate, Query, QueryRecords, Records, RecordsLimit, page_of};
 use crate::repository::{FindProfile, FindUser};
@@ -22,7 +23,9 @@ impl State {
         let otps = self.live(CredentialKind::Otp, now);
         let entry = |id| {
             let record = FindProfile { who: FindUser::ById(id) }.execute(self)?;
-            Some(UserEntry { record, otps: otps.iter().filter(|otp| otp.owner == id).cloned().collect() })
+            let metadata = self.metadata.iter().filter(|((of, _), _)| *of == id).map(|(_, entry)| entry.clone());
+            let metadata = metadata.collect();
+            Some(UserEntry { record, otps: otps.iter().filter(|otp| otp.owner == id).cloned().collect(), metadata })
         };
         ids.into_iter().filter_map(entry).collect()
     }
@@ -73,6 +76,15 @@ impl Execute for QueryRecords {
                 let cookies = state.live(CredentialKind::Cookie, self.now).into_iter().map(entry).collect();
                 found(cookies, query, |_| is_all, Records::Cookies)
             }
+            Collection::Metadata => {
+                let entry = |((owner, _), entry): (&(UserId, _), &MetadataEntry)| {
+                    let user = state.users.values().find(|user| user.id == *owner)?;
+                    Some(MetadataRecord { entry: entry.clone(), owner: *owner, login: user.login.clone() })
+                };
+                let entries = state.metadata.iter().filter_map(entry).collect();
+                found(entries, query, |entry| is_own(entry.owner), Records::Metadata)
+            }
+            Collection::Rosters => found(state.rosters.clone(), query, |_| is_all, Records::Rosters),
             Collection::Otps => {
                 let entry = |credential: Credential| OtpEntry { login: owner(state, &credential).login, credential };
                 let otps = state.live(CredentialKind::Otp, self.now).into_iter().map(entry).collect();
@@ -102,7 +114,25 @@ impl Execute for LocateRecords {
             owner: (one.kind == CredentialKind::Otp).then_some(one.owner),
             key: String::new(),
         });
-        users.chain(roles).chain(credentials).filter(|record| self.ids.contains(&record.id)).collect()
+        let metadata = state.metadata.iter().map(|((owner, key), entry)| Located {
+            id: entry.id.uuid(),
+            collection: Collection::Metadata,
+            owner: Some(*owner),
+            key: key.as_str().to_owned(),
+        });
+        let rosters = state.rosters.iter().map(|entry| Located {
+            id: entry.id.uuid(),
+            collection: Collection::Rosters,
+            owner: None,
+            key: entry.key(),
+        });
+        users
+            .chain(roles)
+            .chain(credentials)
+            .chain(metadata)
+            .chain(rosters)
+            .filter(|record| self.ids.contains(&record.id))
+            .collect()
     }
 }
 
@@ -113,6 +143,8 @@ impl Execute for CountRecords {
             Collection::Roles => state.roles.len(),
             Collection::Cookies => state.live(CredentialKind::Cookie, self.now).len(),
             Collection::Otps => state.live(CredentialKind::Otp, self.now).len(),
+            Collection::Metadata => state.metadata.len(),
+            Collection::Rosters => state.rosters.len(),
         };
         Collection::ALL.iter().map(|collection| (*collection, count(*collection) as u64)).collect()
     }

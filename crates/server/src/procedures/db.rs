@@ -5,12 +5,13 @@
 mod write;
 
 use countersign_identity::records::{Input, Page, QueryError, QueryRequest, Records, collection_of};
+use countersign_identity::repository::RepositoryError;
 use countersign_identity::{Actor, Timestamp};
 use countersign_wamp::{Dict, Time, Value};
 use futures_util::FutureExt as _;
 use futures_util::future::ready;
 
-use super::arguments::text;
+use super::arguments::{text, truth};
 use super::errors::Failure;
 use super::errors::FailureKind::{Exists, InvalidArgument, LimitExceeded, NotAuthorized, NotFound, PermissionDenied};
 use super::{Call, Procedure, Spellings};
@@ -96,8 +97,9 @@ pub const PROCEDURES: &[Procedure] = &[
 async fn query(call: Call) -> Result<Value, Failure> {
     let names = ["collection", "conditions", "fields", "sort", "limit", "page_index", "yaml"];
     // `fields` narrows nothing, as on the bus that this replaces.
-    let [collection, conditions, _fields, sort, limit, page_index, _yaml] =
-        call.arguments.bind("system.db.query", names)?;
+    let Call { app, caller, arguments, long, .. } = call;
+    let [collection, conditions, _fields, sort, limit, page_index, yaml] = arguments.bind("system.db.query", names)?;
+    let yaml = truth(&yaml, "yaml")?;
     let request = QueryRequest {
         collection: text(collection, "collection")?,
         conditions: input(conditions),
@@ -105,32 +107,34 @@ async fn query(call: Call) -> Result<Value, Failure> {
         limit: input(limit.clone()),
         page_index: input(page_index),
     };
-    let page = call.app.identity.query_records(&request, &call.caller.actor, now()).await?;
-    Ok(answer(page, limit, sort))
-}
-
-fn answer(page: Page, limit: Value, sort: Value) -> Value {
+    let _reading = long.reading().await;
+    let page = app.identity.query_records(&request, &caller.actor, now()).await?;
     let Page { hits, pages, page_index, records } = page;
-    Dict::new()
-        .with("records", shown(&records))
+    let records = long.unfold(records.bytes(), move || shown(&records, yaml)).await??;
+    Ok(Dict::new()
+        .with("records", records)
         .with("page_index", page_index)
         .with("page", u64::from(page_index) + 1)
         .with("pages", pages)
         .with("hits", hits)
         .with("limit", limit)
         .with("sort", sort)
-        .into()
+        .into())
 }
 
 /// Records as programs see them.
-fn shown(records: &Records) -> Vec<Value> {
+fn shown(records: &Records, yaml: bool) -> Result<Vec<Value>, RepositoryError> {
     match records {
-        Records::Users(users) => users.iter().map(|entry| records::user(entry).into()).collect(),
-        Records::Roles(roles) => roles.iter().map(|entry| records::role(entry).into()).collect(),
-        Records::Cookies(cookies) => cookies.iter().map(|entry| records::cookie(entry).into()).collect(),
+        Records::Users(users) => users.iter().map(|entry| Ok(records::user(entry, yaml)?.into())).collect(),
+        Records::Roles(roles) => Ok(roles.iter().map(|entry| records::role(entry).into()).collect()),
+        Records::Cookies(cookies) => Ok(cookies.iter().map(|entry| records::cookie(entry).into()).collect()),
         Records::Otps(otps) => {
-            otps.iter().map(|entry| records::otp(&entry.credential, &entry.login, None).into()).collect()
+            Ok(otps.iter().map(|entry| records::otp(&entry.credential, &entry.login, None).into()).collect())
         }
+        Records::Metadata(entries) => {
+            entries.iter().map(|record| Ok(records::metadata_of(record, yaml)?.into())).collect()
+        }
+        Records::Rosters(entries) => entries.iter().map(|entry| Ok(records::roster_entry(entry)?.into())).collect(),
     }
 }
 

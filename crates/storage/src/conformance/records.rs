@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use countersign_identity::audit::Operation as Audited;
+use countersign_identity::metadata::operations::SetMetadata;
+use countersign_identity::metadata::{MetadataEntry, MetadataKey, MetadataValue};
 use countersign_identity::password::PasswordHash;
 use countersign_identity::permission::Rule;
 use countersign_identity::profile::{Email, Names, Profile};
 use countersign_identity::proof::Secrets;
-use countersign_identity::records::entry::{Entry, OtpEntry, RoleEntry, UserEntry};
+use countersign_identity::records::entry::{Entry, MetadataRecord, OtpEntry, RoleEntry, UserEntry};
 use countersign_identity::records::write::{CountRecords, LocateRecords};
 use countersign_identity::records::{
     Collection, Condition, Direction, Field, Filter, FoundRecords, Gate, Held, Kind, Node, Order, Query, QueryRecords,
@@ -16,9 +18,11 @@ use countersign_identity::records::{
 use countersign_identity::repository::{
     CreateUser, MintCredential, Repository, RuleChange, Run, SetRule, SpendCredential, SpendOutcome,
 };
+use countersign_identity::roster::operations::RegisterInRoster;
+use countersign_identity::roster::{NodeId, RosterEntry, RosterName, Visibility};
 use countersign_identity::standing::Standing;
 use countersign_identity::user::User;
-use countersign_identity::{Credential, CredentialKind};
+use countersign_identity::{Credential, CredentialKind, MetadataId, RosterEntryId, Secret};
 
 use super::fixture::{
     NOW, at, credential_id, digest, event, login, mint, minted, otp, people, role, rule, user, user_id,
@@ -105,7 +109,43 @@ async fn stored<R: Repository>(repository: &R, dice: &mut Dice) {
             let expires = countersign_identity::Expires { at: end, ..plain.expires };
             minted(repository, [Credential { permissions: rules, origin: text(dice), expires, ..plain }]).await;
         }
+        for _ in 0..dice.below(3) {
+            number += 1;
+            let entry = noted(number, &format!("k{}", text(dice)));
+            repository.run(set(&name, entry)).await.unwrap();
+            repository.run(told(number, &format!("r{}", text(dice)))).await.unwrap();
+        }
     }
+}
+
+fn noted(number: u32, key: &str) -> MetadataEntry {
+    MetadataEntry {
+        id: MetadataId::from_uuid(credential_id(number).uuid()),
+        key: MetadataKey::parse(key).unwrap(),
+        value: MetadataValue { json: Secret::new("[1]"), yaml: None },
+        created: NOW,
+        modified: NOW,
+    }
+}
+
+fn set(owner: &str, entry: MetadataEntry) -> SetMetadata {
+    let audit = event(Audited::MetadataSet);
+    SetMetadata { owner: user_id(owner), entry, entries_max: 1_000, bytes_max: u64::MAX, audit }
+}
+
+fn told(number: u32, name: &str) -> RegisterInRoster {
+    let entry = RosterEntry {
+        id: RosterEntryId::from_uuid(credential_id(number).uuid()),
+        node: NodeId(user_id("node").uuid()),
+        session: (number % 7).into(),
+        name: RosterName::parse(name).unwrap(),
+        visibility: Visibility::everybody(),
+        data: Secret::new("{}"),
+        created: at((number % 5).into()),
+        modified: NOW,
+    };
+    let audit = event(Audited::RosterRegister);
+    RegisterInRoster { entry, session_entries_max: 1_000, entries_max: 1_000, bytes_max: u64::MAX, audit }
 }
 
 fn all(collection: Collection) -> Query {
@@ -184,7 +224,7 @@ async fn agrees<R: Run<QueryRecords>, E: Entry + Clone + PartialEq + std::fmt::D
     collection: Collection,
     entries: impl Fn(Records) -> Vec<E>,
 ) {
-    const QUERIES: u32 = 300;
+    const QUERIES: u32 = 120;
     let every = entries(ask(repository, all(collection), Gate::All).await.1);
     let mut some = 0;
     for _ in 0..QUERIES {
@@ -218,6 +258,20 @@ fn otps(records: Records) -> Vec<OtpEntry> {
     }
 }
 
+fn metadata(records: Records) -> Vec<MetadataRecord> {
+    match records {
+        Records::Metadata(entries) => entries,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn rosters(records: Records) -> Vec<RosterEntry> {
+    match records {
+        Records::Rosters(entries) => entries,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Filters, orders and pages as a look at every record would give them; this is what keeps both engines the same.
 pub async fn finds_what_a_look_at_every_record_finds<R: Repository>(repository: Arc<R>) {
     let (repository, dice) = (&*repository, &mut Dice(4711));
@@ -225,6 +279,8 @@ pub async fn finds_what_a_look_at_every_record_finds<R: Repository>(repository: 
     agrees(repository, dice, Collection::Users, users).await;
     agrees(repository, dice, Collection::Otps, otps).await;
     agrees(repository, dice, Collection::Roles, roles).await;
+    agrees(repository, dice, Collection::Metadata, metadata).await;
+    agrees(repository, dice, Collection::Rosters, rosters).await;
 }
 
 fn sorted(collection: Collection, name: &str, direction: Direction, limit: u32, page_index: u32) -> Query {
@@ -238,6 +294,9 @@ pub async fn gives_a_page_with_what_belongs_to_its_users<R: Repository>(reposito
     let names: Vec<String> = (0..25).map(|number| format!("u{number:02}")).collect();
     people(repository, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
     minted(repository, [otp(1, "u20"), otp(2, "u20"), otp(3, "u21"), otp(4, "u00")]).await;
+    for (number, owner, key) in [(1, "u20", "b"), (2, "u20", "a"), (3, "u24", "c"), (4, "u01", "d")] {
+        repository.run(set(owner, noted(number, key))).await.unwrap();
+    }
     let (hits, page) =
         ask(repository, sorted(Collection::Users, "login", Direction::Ascending, 10, 2), Gate::All).await;
     let page = users(page);
@@ -245,6 +304,8 @@ pub async fn gives_a_page_with_what_belongs_to_its_users<R: Repository>(reposito
         page.iter().map(|entry| (entry.record.user.login.as_str(), entry.otps.len())).collect();
     assert_eq!((hits, found), (25, vec![("u20", 2), ("u21", 1), ("u22", 0), ("u23", 0), ("u24", 0)]));
     assert_eq!(page[0].otps, [otp(1, "u20"), otp(2, "u20")]);
+    assert_eq!(page[0].metadata, [noted(2, "a"), noted(1, "b")]);
+    assert_eq!((page[1].metadata.len(), page[4].metadata.len()), (0, 1));
     let (_, page) = ask(repository, sorted(Collection::Users, "login", Direction::Descending, 1, 0), Gate::All).await;
     assert_eq!(users(page)[0].record.user.login, login("u24"));
     let (hits, page) =
@@ -297,6 +358,26 @@ pub async fn leaves_others_out_of_what_is_counted<R: Repository>(repository: Arc
     assert_eq!(ask(repository, query, own("alice")).await.0, 1);
 }
 
+/// Values are summed up before they are read.
+pub async fn refuses_answers_with_too_many_bytes<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    people(repository, &["alice"]).await;
+    let half = format!("\"{}\"", "x".repeat(RecordsLimit::Bytes.max() / 2 - 2));
+    let value = MetadataValue { json: Secret::new(half), yaml: None };
+    let too_much = |collection| async move {
+        let outcome = repository.run(QueryRecords { query: all(collection), gate: Gate::All, now: NOW }).await.unwrap();
+        outcome == FoundRecords::TooMuch(RecordsLimit::Bytes)
+    };
+    for (number, key, want) in [(1, "a", false), (2, "b", false), (3, "c", true)] {
+        repository.run(set("alice", MetadataEntry { value: value.clone(), ..noted(number, key) })).await.unwrap();
+        for collection in [Collection::Users, Collection::Metadata] {
+            assert_eq!(too_much(collection).await, want, "{collection:?} {key}");
+        }
+    }
+    let small = Query { limit: Some(1), ..all(Collection::Metadata) };
+    assert_eq!(ask(repository, small, Gate::All).await.0, 3);
+}
+
 /// By their ids, whatever they are; what isn't there is left out. A cookie is the server's.
 pub async fn finds_records_by_their_ids_and_counts_them<R: Repository>(repository: Arc<R>) {
     let repository = &*repository;
@@ -304,7 +385,10 @@ pub async fn finds_records_by_their_ids_and_counts_them<R: Repository>(repositor
     minted(repository, [otp(1, "alice"), Credential { kind: CredentialKind::Cookie, ..otp(2, "alice") }]).await;
     let role_id = roles(ask(repository, all(Collection::Roles), Gate::All).await.1)[0].id.uuid();
     let alice = user_id("alice");
-    let ids = vec![credential_id(2).uuid(), credential_id(1).uuid(), role_id, alice.uuid(), credential_id(9).uuid()];
+    repository.run(set("alice", noted(3, "k"))).await.unwrap();
+    repository.run(told(4, "r")).await.unwrap();
+    let mut ids: Vec<_> = [4, 3, 2, 1, 9].map(|number| credential_id(number).uuid()).into();
+    ids.extend([role_id, alice.uuid()]);
     let found = repository.run(LocateRecords { ids }).await.unwrap();
     let found: Vec<_> = found.iter().map(|one| (one.collection, one.id, one.owner, one.key.as_str())).collect();
     assert_eq!(
@@ -314,14 +398,23 @@ pub async fn finds_records_by_their_ids_and_counts_them<R: Repository>(repositor
             (Collection::Roles, role_id, None, "backend"),
             (Collection::Cookies, credential_id(2).uuid(), None, ""),
             (Collection::Otps, credential_id(1).uuid(), Some(alice), ""),
+            (Collection::Metadata, credential_id(3).uuid(), Some(alice), "k"),
+            (Collection::Rosters, credential_id(4).uuid(), None, "4_r"),
         ]
     );
     assert_eq!(repository.run(LocateRecords { ids: Vec::new() }).await.unwrap(), []);
     let counts = repository.run(CountRecords { now: NOW }).await.unwrap();
-    let want = [(Collection::Users, 2), (Collection::Roles, 2), (Collection::Cookies, 1), (Collection::Otps, 1)];
+    let want = [
+        (Collection::Users, 2),
+        (Collection::Roles, 2),
+        (Collection::Cookies, 1),
+        (Collection::Otps, 1),
+        (Collection::Metadata, 1),
+        (Collection::Rosters, 1),
+    ];
     assert_eq!(counts, want);
     let counts = repository.run(CountRecords { now: at(600_000_001) }).await.unwrap();
-    assert_eq!(counts.last(), Some(&(Collection::Otps, 0)));
+    assert!(counts.contains(&(Collection::Otps, 0)));
 }
 
 /// One more than fit is refused, not cut off; pages are not.

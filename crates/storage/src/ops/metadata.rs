@@ -16,9 +16,11 @@ use crate::record::Record;
 use crate::tx::{Execute, Tx};
 use crate::value::{Param, Row};
 
-const COLUMNS: &str = "id, key, value, yaml, created_at, modified_at";
+/// The columns of [`entry`].
+pub const COLUMNS: &str = "id, key, value, yaml, created_at, modified_at";
 
-fn entry(row: Row) -> Result<MetadataEntry, TxError> {
+/// A row of [`COLUMNS`].
+pub fn entry(row: Row) -> Result<MetadataEntry, TxError> {
     let mut record = Record::new("metadata", row);
     Ok(MetadataEntry {
         id: MetadataId::from_uuid(record.key_uuid()?),

@@ -6,14 +6,14 @@
 mod builder;
 mod columns;
 
-use countersign_identity::records::entry::{CookieEntry, OtpEntry, RoleEntry, UserEntry};
+use countersign_identity::records::entry::{CookieEntry, MetadataRecord, OtpEntry, RoleEntry, UserEntry};
 use countersign_identity::records::write::{CountRecords, LocateRecords, Located};
 use countersign_identity::records::{Collection, FoundRecords, Gate, Query, QueryRecords, Records, RecordsLimit};
 use countersign_identity::role::{Role, RoleName};
 use countersign_identity::{Credential, CredentialKind, LoginName, RoleId, Timestamp, UserId};
 use uuid::Uuid;
 
-use super::{credentials, profiles, roles};
+use super::{credentials, metadata, profiles, roles, rosters};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::tx::{Execute, Tx};
@@ -21,7 +21,7 @@ use crate::value::{Param, Row};
 use builder::Builder;
 
 /// The columns of a collection's records, and where they are.
-fn source(collection: Collection) -> &'static str {
+fn source(collection: Collection) -> String {
     const OTPS: &str = concat!(
         "SELECT ",
         credentials::columns!(),
@@ -34,11 +34,15 @@ fn source(collection: Collection) -> &'static str {
         ", (SELECT users.role FROM users WHERE users.id = credentials.owner) FROM credentials"
     );
     match collection {
-        // Read by a statement of `profiles`.
-        Collection::Users => "",
-        Collection::Roles => "SELECT roles.name, roles.id FROM roles",
-        Collection::Otps => OTPS,
-        Collection::Cookies => COOKIES,
+        Collection::Users => profiles::with_factor(""),
+        Collection::Roles => "SELECT roles.name, roles.id FROM roles".to_owned(),
+        Collection::Otps => OTPS.to_owned(),
+        Collection::Cookies => COOKIES.to_owned(),
+        Collection::Metadata => format!(
+            "SELECT {}, owner, (SELECT users.login FROM users WHERE users.id = metadata.owner) FROM metadata",
+            metadata::COLUMNS
+        ),
+        Collection::Rosters => format!("SELECT {} FROM rosters", rosters::COLUMNS),
     }
 }
 
@@ -48,6 +52,8 @@ fn table(collection: Collection) -> (&'static str, &'static str) {
         Collection::Users => ("users", "users.login"),
         Collection::Roles => ("roles", "roles.name"),
         Collection::Otps | Collection::Cookies => ("credentials", "credentials.id"),
+        Collection::Metadata => ("metadata", "metadata.key, metadata.id"),
+        Collection::Rosters => ("rosters", "rosters.key, rosters.id"),
     }
 }
 
@@ -56,7 +62,7 @@ fn kind(collection: Collection) -> Option<CredentialKind> {
     match collection {
         Collection::Otps => Some(CredentialKind::Otp),
         Collection::Cookies => Some(CredentialKind::Cookie),
-        Collection::Users | Collection::Roles => None,
+        Collection::Users | Collection::Roles | Collection::Metadata | Collection::Rosters => None,
     }
 }
 
@@ -65,7 +71,8 @@ fn owner(collection: Collection) -> Option<&'static str> {
     match collection {
         Collection::Users => Some("users.id"),
         Collection::Otps => Some("credentials.owner"),
-        Collection::Roles | Collection::Cookies => None,
+        Collection::Metadata => Some("metadata.owner"),
+        Collection::Roles | Collection::Cookies | Collection::Rosters => None,
     }
 }
 
@@ -112,20 +119,23 @@ impl Execute for QueryRecords {
         let limit = builder.bind(Param::Int(count));
         let offset = builder.bind(Param::Int(i64::try_from(skipped).unwrap_or(i64::MAX)));
         let rest = format!("{rest} LIMIT {limit} OFFSET {offset}");
-        let sql = match collection {
-            Collection::Users => profiles::with_factor(&rest),
-            other => format!("{} {rest}", source(*other)),
-        };
+        if matches!(collection, Collection::Metadata | Collection::Rosters) {
+            let page = format!("SELECT bytes FROM {table} {rest}");
+            if exceeds(tx, &page, &builder.params()).await? {
+                return Ok(FoundRecords::TooMuch(RecordsLimit::Bytes));
+            }
+        }
+        let sql = format!("{} {rest}", source(*collection));
         let rows = tx.query_once(&sql, &builder.params()).await?;
         let records = match collection {
-            Collection::Users => {
-                let Some(users) = users(tx, self, rows).await? else {
-                    return Ok(FoundRecords::TooMuch(RecordsLimit::Embedded));
-                };
-                Records::Users(users)
-            }
+            Collection::Users => match users(tx, self, rows).await? {
+                Ok(users) => Records::Users(users),
+                Err(limit) => return Ok(FoundRecords::TooMuch(limit)),
+            },
             Collection::Roles => Records::Roles(with_rules(tx, rows).await?),
             Collection::Otps => Records::Otps(rows.into_iter().map(otp).collect::<Result<_, _>>()?),
+            Collection::Metadata => Records::Metadata(rows.into_iter().map(noted).collect::<Result<_, _>>()?),
+            Collection::Rosters => Records::Rosters(rows.into_iter().map(rosters::entry).collect::<Result<_, _>>()?),
             Collection::Cookies => Records::Cookies(rows.into_iter().map(cookie).collect::<Result<_, _>>()?),
         };
         Ok(FoundRecords::Page { hits, records })
@@ -138,14 +148,27 @@ fn list<'a>(builder: &mut Builder<'a>, values: impl IntoIterator<Item = Param<'a
     placeholders.join(", ")
 }
 
-/// Users with what belongs to them; `None`: that is too much.
-async fn users<T: Tx>(tx: &mut T, operation: &QueryRecords, rows: Vec<Row>) -> Result<Option<Vec<UserEntry>>, TxError> {
+/// Whether the values of some rows take more bytes than an answer may have. Asked before they are read.
+async fn exceeds<T: Tx>(tx: &mut T, rows: &str, params: &[Param<'_>]) -> Result<bool, TxError> {
+    let sql = format!("SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM ({rows}) AS page");
+    let row = tx.query_once(&sql, params).await?.into_iter().next();
+    let bytes = Record::new("records", row.unwrap_or_default()).key_int()?;
+    Ok(usize::try_from(bytes).unwrap_or(usize::MAX) > RecordsLimit::Bytes.max())
+}
+
+/// Users with what belongs to them, or of what that is too much.
+async fn users<T: Tx>(
+    tx: &mut T,
+    operation: &QueryRecords,
+    rows: Vec<Row>,
+) -> Result<Result<Vec<UserEntry>, RecordsLimit>, TxError> {
     let mut users = Vec::with_capacity(rows.len());
     for row in rows {
-        users.push(UserEntry { record: profiles::record(row, tx.keyring())?, otps: Vec::new() });
+        let record = profiles::record(row, tx.keyring())?;
+        users.push(UserEntry { record, otps: Vec::new(), metadata: Vec::new() });
     }
     if users.is_empty() {
-        return Ok(Some(users));
+        return Ok(Ok(users));
     }
     let ids: Vec<UserId> = users.iter().map(|entry| entry.record.user.id).collect();
     let mut builder = Builder::default();
@@ -161,7 +184,7 @@ async fn users<T: Tx>(tx: &mut T, operation: &QueryRecords, rows: Vec<Row>) -> R
     );
     let found = tx.query_once(&sql, &builder.params()).await?;
     if found.len() > max {
-        return Ok(None);
+        return Ok(Err(RecordsLimit::Embedded));
     }
     for row in found {
         let otp: Credential = credentials::credential(row)?;
@@ -169,7 +192,37 @@ async fn users<T: Tx>(tx: &mut T, operation: &QueryRecords, rows: Vec<Row>) -> R
             entry.otps.push(otp);
         }
     }
-    Ok(Some(users))
+    let limit = add_metadata(tx, &mut users, &ids).await?;
+    Ok(limit.map_or(Ok(users), Err))
+}
+
+/// Adds what is noted of users; answers of what that would be too much, if so.
+async fn add_metadata<T: Tx>(
+    tx: &mut T,
+    users: &mut [UserEntry],
+    ids: &[UserId],
+) -> Result<Option<RecordsLimit>, TxError> {
+    let mut builder = Builder::default();
+    let owners = list(&mut builder, ids.iter().map(|id| Param::Id(id.uuid())));
+    let page = format!("SELECT bytes FROM metadata WHERE owner IN ({owners})");
+    if exceeds(tx, &page, &builder.params()).await? {
+        return Ok(Some(RecordsLimit::Bytes));
+    }
+    let max = RecordsLimit::Embedded.max();
+    let limit = builder.bind(Param::Int(i64::try_from(max).unwrap_or(i64::MAX).saturating_add(1)));
+    let columns = metadata::COLUMNS;
+    let sql = format!("SELECT {columns}, owner FROM metadata WHERE owner IN ({owners}) ORDER BY key, id LIMIT {limit}");
+    let rows = tx.query_once(&sql, &builder.params()).await?;
+    if rows.len() > max {
+        return Ok(Some(RecordsLimit::Embedded));
+    }
+    for mut row in rows {
+        let owner = last_id(&mut row)?;
+        if let Some(entry) = users.iter_mut().find(|entry| entry.record.user.id == owner) {
+            entry.metadata.push(metadata::entry(row)?);
+        }
+    }
+    Ok(None)
 }
 
 /// Roles with their rules.
@@ -205,6 +258,17 @@ fn last<V, E: std::fmt::Display>(row: &mut Row, parse: impl FnOnce(&str) -> Resu
     parse(record.key_text()?).map_err(|error| record.corrupt("text", error))
 }
 
+/// The same of a user's id.
+fn last_id(row: &mut Row) -> Result<UserId, TxError> {
+    Ok(UserId::from_uuid(Record::new("users", row.pop().into_iter().collect()).key_uuid()?))
+}
+
+fn noted(mut row: Row) -> Result<MetadataRecord, TxError> {
+    let login = last(&mut row, LoginName::parse)?;
+    let owner = last_id(&mut row)?;
+    Ok(MetadataRecord { entry: metadata::entry(row)?, owner, login })
+}
+
 fn otp(mut row: Row) -> Result<OtpEntry, TxError> {
     let login = last(&mut row, LoginName::parse)?;
     Ok(OtpEntry { credential: credentials::credential(row)?, login })
@@ -237,6 +301,10 @@ impl Execute for LocateRecords {
                     let owner = owner(collection).unwrap_or("CAST(NULL AS bytea)");
                     let kind = builder.bind(Param::Text(kind.name()));
                     format!("SELECT id, {owner}, '' FROM credentials WHERE id IN ({ids}) AND kind = {kind}")
+                }
+                (Collection::Metadata, _) => format!("SELECT id, owner, key FROM metadata WHERE id IN ({ids})"),
+                (Collection::Rosters, _) => {
+                    format!("SELECT id, CAST(NULL AS bytea), key FROM rosters WHERE id IN ({ids})")
                 }
                 (_, None) => continue,
             };

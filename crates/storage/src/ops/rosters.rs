@@ -18,9 +18,11 @@ use crate::record::Record;
 use crate::tx::{Execute, Tx};
 use crate::value::{Param, Row};
 
-const COLUMNS: &str = "id, node, session_id, name, visibility, data, created_at, modified_at";
+/// The columns of [`entry`].
+pub const COLUMNS: &str = "id, node, session_id, name, visibility, data, created_at, modified_at";
 
-fn entry(row: Row) -> Result<RosterEntry, TxError> {
+/// A row of [`COLUMNS`].
+pub fn entry(row: Row) -> Result<RosterEntry, TxError> {
     let mut record = Record::new("rosters", row);
     Ok(RosterEntry {
         id: RosterEntryId::from_uuid(record.key_uuid()?),

@@ -5,21 +5,24 @@ use std::time::Instant;
 
 use countersign_identity::admin::UserDraft;
 use countersign_identity::keys::KeyKind;
+use countersign_identity::metadata::MetadataOf;
 use countersign_identity::password::PasswordHash;
 use countersign_identity::profile::UserRecord;
 use countersign_identity::records::write::{Located, Parent, UserFields, Verb, WriteError};
-use countersign_identity::records::{Collection, Gate, Records};
-use countersign_identity::repository::{PasswordChange, UserChange, WhichCookies};
+use countersign_identity::records::{Collection, Gate};
+use countersign_identity::repository::{FindUser, PasswordChange, Run as _, UserChange, WhichCookies};
 use countersign_identity::role::RoleName;
 use countersign_identity::source::Source;
 use countersign_identity::user_update::{Field, UserUpdate};
-use countersign_identity::{Actor, CredentialId, LoginName, RequestContext};
+use countersign_identity::{Actor, CredentialId, LoginName, MetadataId, RequestContext};
 use countersign_wamp::{Dict, Value};
 use uuid::Uuid;
 
 use super::super::Call;
-use super::super::arguments::{key_request, permissions, text};
-use super::super::errors::Failure;
+use super::super::arguments::{key_request, permissions, text, truth};
+use super::super::errors::{Failure, FailureKind};
+use super::super::long::{self, LongCalls};
+use super::super::metadata::given;
 use super::{input, shown};
 use crate::app::App;
 use crate::clock::{now, random};
@@ -34,6 +37,9 @@ struct Change {
     hub: Arc<Hub>,
     caller: Arc<Live>,
     context: RequestContext,
+    long: Arc<LongCalls>,
+    /// Whether values of metadata are YAML texts.
+    yaml: bool,
 }
 
 impl Change {
@@ -45,9 +51,10 @@ impl Change {
 /// `system.db.create(parent, collection, record, yaml=false) → dict`
 pub async fn create(call: Call) -> Result<Value, Failure> {
     let names = ["parent_uuid", "collection", "rec", "yaml"];
-    let Call { app, hub, caller, context, arguments, .. } = call;
-    let [parent, collection, record, _yaml] = arguments.bind("system.db.create", names)?;
-    let change = Change { app, hub, caller, context };
+    let Call { app, hub, caller, context, arguments, long, .. } = call;
+    let [parent, collection, record, yaml] = arguments.bind("system.db.create", names)?;
+    let yaml = truth(&yaml, "yaml")?;
+    let change = Change { app, hub, caller, context, long, yaml };
     let (collection, parent) = admitted(&change, parent, collection).await?;
     change.create(collection, &parent, record).await
 }
@@ -55,15 +62,19 @@ pub async fn create(call: Call) -> Result<Value, Failure> {
 /// `system.db.upsert(parent, collection, record, yaml=false) → dict`
 pub async fn upsert(call: Call) -> Result<Value, Failure> {
     let names = ["parent_uuid", "collection", "rec", "yaml"];
-    let Call { app, hub, caller, context, arguments, .. } = call;
-    let [parent, collection, record, _yaml] = arguments.bind("system.db.upsert", names)?;
-    let change = Change { app, hub, caller, context };
+    let Call { app, hub, caller, context, arguments, long, .. } = call;
+    let [parent, collection, record, yaml] = arguments.bind("system.db.upsert", names)?;
+    let yaml = truth(&yaml, "yaml")?;
+    let change = Change { app, hub, caller, context, long, yaml };
     let (collection, parent) = admitted(&change, parent, collection).await?;
     let existing = match (collection, &record) {
         (Collection::Users, Value::Dict(record)) => change.user_called(text_of(record, "login")).await?,
         (Collection::Roles, Value::Dict(record)) => change.role_called(text_of(record, "role")).await?,
         _ => None,
     };
+    if collection == Collection::Metadata {
+        return change.note(&parent, record, Noting::NewOrOld).await;
+    }
     let Some(existing) = existing else { return change.create(collection, &parent, record).await };
     change.update(&existing, Gate::All, &record).await?;
     change.record(existing.collection, existing.id).await
@@ -71,9 +82,10 @@ pub async fn upsert(call: Call) -> Result<Value, Failure> {
 
 /// `system.db.update([uuid], record) → true`
 pub async fn update(call: Call) -> Result<Value, Failure> {
-    let Call { app, hub, caller, context, arguments, .. } = call;
-    let [uuids, record, _yaml] = arguments.bind("system.db.update", ["uuid_list", "rec", "yaml"])?;
-    let change = Change { app, hub, caller, context };
+    let Call { app, hub, caller, context, arguments, long, .. } = call;
+    let [uuids, record, yaml] = arguments.bind("system.db.update", ["uuid_list", "rec", "yaml"])?;
+    let yaml = truth(&yaml, "yaml")?;
+    let change = Change { app, hub, caller, context, long, yaml };
     let (gate, located) = change.located(uuids, Verb::Update).await?;
     for one in &located {
         change.update(one, gate, &record).await?;
@@ -83,9 +95,9 @@ pub async fn update(call: Call) -> Result<Value, Failure> {
 
 /// `system.db.delete([uuid]) → true`
 pub async fn delete(call: Call) -> Result<Value, Failure> {
-    let Call { app, hub, caller, context, arguments, .. } = call;
+    let Call { app, hub, caller, context, arguments, long, .. } = call;
     let [uuids] = arguments.bind("system.db.delete", ["uuid_list"])?;
-    let change = Change { app, hub, caller, context };
+    let change = Change { app, hub, caller, context, long, yaml: false };
     let (gate, located) = change.located(uuids, Verb::Delete).await?;
     for one in &located {
         change.delete(one, gate).await?;
@@ -117,7 +129,10 @@ impl Change {
     /// The record as a query shows it.
     async fn record(&self, collection: Collection, id: Uuid) -> Result<Value, Failure> {
         let records = self.app.identity.record(collection, id, now()).await?;
-        Ok(records.and_then(|records: Records| shown(&records).into_iter().next()).unwrap_or(Value::Null))
+        let Some(records) = records else { return Ok(Value::Null) };
+        let yaml = self.yaml;
+        let shown = self.long.unfold(records.bytes(), move || shown(&records, yaml)).await??;
+        Ok(shown.into_iter().next().unwrap_or(Value::Null))
     }
 
     async fn user_called(&self, login: &str) -> Result<Option<Located>, Failure> {
@@ -157,6 +172,8 @@ impl Change {
                     .await?;
                 Ok(records::otp(&minted.credential, &minted.login, Some(&minted.plaintext_key)).into())
             }
+            (Collection::Metadata, parent) => self.note(parent, record, Noting::New).await,
+            (Collection::Rosters, _) => Err(Failure::argument("rosters are made by sessions: system.roster.register")),
             (Collection::Cookies | Collection::Otps, _) => {
                 Err(Failure::argument(format!("{} are made by logins", collection.name())))
             }
@@ -193,6 +210,48 @@ impl Change {
         }
     }
 
+    /// Notes something of a user.
+    async fn note(&self, parent: &Parent, record: Value, noting: Noting) -> Result<Value, Failure> {
+        let Parent::User(login) = parent else { return Err(Failure::argument("metadata belongs to a user")) };
+        let (key, value) = noted(record)?;
+        let key = key.ok_or(WriteError::Value { field: "key", what: "given" })?;
+        let identity = &self.app.identity;
+        let of = self.metadata_of(login);
+        if noting == Noting::New && identity.metadata(of, &key, self.actor()).await?.is_some() {
+            return Err(Failure::new(FailureKind::Exists, format!("there is metadata under the key {key:?} already")));
+        }
+        let id = self.set_metadata(of, &key, value.unwrap_or(Value::Null)).await?;
+        self.record(Collection::Metadata, id.uuid()).await
+    }
+
+    async fn set_metadata(&self, of: MetadataOf<'_>, key: &str, value: Value) -> Result<MetadataId, Failure> {
+        let (yaml, bytes_max) = (self.yaml, self.app.config.metadata.value_bytes_max);
+        let value = long::apart(value.len_hint(), move || given(value, yaml, bytes_max)).await?;
+        let (identity, actor, context) = (&self.app.identity, self.actor(), &self.context);
+        let value = match value {
+            Ok(value) => value,
+            Err(failure) => {
+                identity.record_unreadable_metadata(of, key, actor, context, now()).await?;
+                return Err(failure);
+            }
+        };
+        Ok(identity.set_metadata(of, key, value, actor, context, now(), &mut random()).await?)
+    }
+
+    fn metadata_of<'a>(&self, login: &'a LoginName) -> MetadataOf<'a> {
+        match self.actor() {
+            Actor::User { login: own, .. } if own == login => MetadataOf::Own,
+            _ => MetadataOf::Login(login.as_str()),
+        }
+    }
+
+    /// To whom a record belongs.
+    async fn owner(&self, record: &Located) -> Result<LoginName, Failure> {
+        let owner = record.owner.ok_or(WriteError::Foreign)?;
+        let user = self.app.identity.repository().run(FindUser::ById(owner)).await?;
+        user.map(|user| user.login).ok_or_else(|| WriteError::Parent(format!("'{}'", owner.to_bus())).into())
+    }
+
     async fn edit_role(&self, role: &str, edit: RoleEdit) -> Result<(), Failure> {
         let hub = Some(Arc::clone(&self.hub));
         self.app.edit_role(hub, role, edit, self.actor(), &self.context).await?;
@@ -218,6 +277,17 @@ impl Change {
                     Some(name) => self.edit_role(&record.key, RoleEdit::Rename(name)).await,
                     None => Ok(()),
                 }
+            }
+            Collection::Metadata => {
+                let (key, value) = noted(with.clone())?;
+                if key.is_some_and(|key| key != record.key) {
+                    return Err(Failure::argument("the key of metadata can't be changed"));
+                }
+                let owner = self.owner(record).await?;
+                if let Some(value) = value {
+                    self.set_metadata(self.metadata_of(&owner), &record.key, value).await?;
+                }
+                Ok(())
             }
             other => Err(Failure::argument(format!("{} can't be changed", other.name()))),
         }
@@ -297,6 +367,12 @@ impl Change {
                 let ending = Ending { which: WhichCookies::One(cookie), why: "removed", by, context };
                 cookies::remove(Arc::clone(app), Arc::clone(&self.hub), ending).await;
             }
+            Collection::Metadata => {
+                let owner = self.owner(record).await?;
+                let of = self.metadata_of(&owner);
+                app.identity.delete_metadata(of, &record.key, self.actor(), context, now()).await?;
+            }
+            Collection::Rosters => return Err(Failure::argument("entries of rosters go with their sessions")),
             Collection::Otps => {
                 let id = CredentialId::from_uuid(record.id);
                 match gate {
@@ -307,6 +383,31 @@ impl Change {
         }
         Ok(())
     }
+}
+
+/// Whether something may be noted under its key before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Noting {
+    New,
+    NewOrOld,
+}
+
+/// Key and value of metadata; what isn't said is `None`.
+fn noted(record: Value) -> Result<(Option<String>, Option<Value>), Failure> {
+    let Value::Dict(record) = record else { return Err(WriteError::Record.into()) };
+    let (mut key, mut noted) = (None, None);
+    for (field, value) in record {
+        match field.as_str() {
+            "key" => key = Some(text(value, "key")?),
+            "value" => noted = Some(value),
+            "uuid" | "owner" | "version" => {}
+            other => {
+                let name = format!("{other:?}");
+                return Err(WriteError::Field { name, collection: "metadata", fields: "key, value" }.into());
+            }
+        }
+    }
+    Ok((key, noted))
 }
 
 /// Name and rules of a role; what isn't said is `None`.

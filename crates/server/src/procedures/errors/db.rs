@@ -13,7 +13,7 @@ impl From<QueryError> for Failure {
         let text = error.to_string();
         match error {
             QueryError::Anonymous | QueryError::NotTrusted(_) => Self::denied(text),
-            QueryError::TooMuch(RecordsLimit::Records | RecordsLimit::Embedded) => {
+            QueryError::TooMuch(RecordsLimit::Records | RecordsLimit::Embedded | RecordsLimit::Bytes) => {
                 Self::new(FailureKind::LimitExceeded, text)
             }
             QueryError::Collection(_)

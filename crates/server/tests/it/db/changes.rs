@@ -319,3 +319,82 @@ async fn counts_what_there_is_and_pages_through_many() {
     let frontend = sign_in(&server, "jsmith1234", PASSWORD).await.unwrap();
     refused(call(&frontend, &format!("{LONG}.stats"), vec![]).await, NOT_AUTHORIZED, "stats");
 }
+
+#[tokio::test]
+async fn metadata_is_noted_found_and_removed_as_a_record_and_with_its_user() {
+    let (server, zoe) = started("").await;
+    let kristen = sign_in(&server, "kristen98", PASSWORD).await.unwrap();
+    let (own, other) = (text(&user(&zoe, "kristen98").await, "uuid"), text(&user(&zoe, "zoe").await, "uuid"));
+    let record = |key: &str, value: Value| Dict::new().with("key", key).with("value", value);
+    for prefix in SPELLINGS {
+        let args = vec![own.as_str().into(), "metadata".into(), record("a", list([Value::Int(1)])).into()];
+        let made = call(&kristen, &format!("{prefix}.create"), args.clone()).await.unwrap();
+        let made = made.as_dict().unwrap().clone();
+        assert_eq!(super::fields(&made), ["key", "value", "uuid", "owner"]);
+        assert_eq!((text(&made, "key"), text(&made, "owner")), ("a".to_owned(), own.clone()));
+        refused(call(&kristen, &format!("{prefix}.create"), args).await, EXISTS, "already");
+        let uuid = text(&made, "uuid");
+        // With `yaml` the value is YAML text, which keeps its comments.
+        let yaml = "# why\ncolours:\n  - red\n";
+        let args = vec![list([uuid.as_str().into()]), Dict::new().with("value", yaml).into(), true.into()];
+        assert_eq!(call(&kristen, &format!("{prefix}.update"), args).await, Ok(Value::Bool(true)));
+        for (session, collection) in [(&kristen, "metadata"), (&zoe, "metadata"), (&kristen, "users"), (&zoe, "users")]
+        {
+            for (flag, want) in
+                [(true, Value::from(yaml)), (false, Dict::new().with("colours", list(["red".into()])).into())]
+            {
+                let conditions = is(if collection == "users" { "login" } else { "owner_.login" }, "=", "kristen98");
+                let arguments =
+                    Dict::new().with("collection", collection).with("conditions", conditions).with("yaml", flag);
+                let (args, _) = session.call(&format!("{prefix}.query"), vec![], arguments).await.unwrap();
+                let found = records(args[0].as_dict().unwrap()).remove(0);
+                let found = if collection == "users" {
+                    found.get("metadata").unwrap().as_list().unwrap()[0].as_dict().unwrap().clone()
+                } else {
+                    found
+                };
+                assert_eq!(found.get("value"), Some(&want), "{collection}");
+            }
+        }
+        let args = vec![own.as_str().into(), "metadata".into(), record("a", 5_i64.into()).into()];
+        let again = call(&kristen, &format!("{prefix}.upsert"), args).await.unwrap();
+        assert_eq!(again.as_dict().unwrap().get("value"), Some(&Value::Int(5)));
+        assert_eq!(text(again.as_dict().unwrap(), "uuid"), uuid);
+        assert_eq!(call(&kristen, &format!("{prefix}.delete"), vec![list([uuid.into()])]).await, Ok(Value::Bool(true)));
+        assert_eq!(hits(&query(&kristen, "metadata", Value::Null).await.unwrap()), 0);
+    }
+    // Of others: found by trust, and by nobody else.
+    let theirs = create(&zoe, &other, "metadata", record("b", Value::Null)).await.unwrap();
+    let theirs = text(theirs.as_dict().unwrap(), "uuid");
+    refused(create(&kristen, &other, "metadata", record("c", Value::Null)).await, DENIED, "Permission Denied");
+    refused(delete(&kristen, &theirs).await, DENIED, "somebody else");
+    assert_eq!(update(&kristen, &theirs, Dict::new().with("value", 1_u32)).await, Ok(Value::Bool(true)));
+    assert_eq!(hits(&query(&kristen, "metadata", is("key", "=", "b")).await.unwrap()), 0);
+    let page = query(&zoe, "metadata", is("key", "=", "b")).await.unwrap();
+    assert_eq!(records(&page)[0].get("value"), Some(&Value::Null));
+    create(&zoe, &own, "metadata", record("d", Value::Null)).await.unwrap();
+    assert_eq!(each(&query(&kristen, "metadata", Value::Null).await.unwrap(), "key"), ["d"]);
+    refused(create(&kristen, &own, "metadata", Dict::new().with("value", 1_u32)).await, INVALID_ARGUMENT, "key");
+    refused(create(&kristen, &own, "metadata", record("", Value::Null)).await, INVALID_ARGUMENT, "key");
+    refused(create(&kristen, &own, "metadata", Dict::new().with("ky", "x")).await, INVALID_ARGUMENT, "\"ky\"");
+}
+
+#[tokio::test]
+async fn rosters_are_shown_to_trust_and_changed_by_their_sessions_alone() {
+    let (server, zoe) = started("").await;
+    let kristen = sign_in(&server, "kristen98", PASSWORD).await.unwrap();
+    call(&kristen, "com.izaber.wamp.system.roster.register", vec!["roster.a".into(), "here".into()]).await.unwrap();
+    let page = query(&zoe, "rosters", is("name", "like", "roster.")).await.unwrap();
+    let entry = records(&page).remove(0);
+    assert_eq!((text(&entry, "name"), text(&entry, "data")), ("roster.a".to_owned(), "here".to_owned()));
+    let found = query(&zoe, "rosters", is("session_id", "=", entry.get("session_id").unwrap().clone())).await.unwrap();
+    assert_eq!(hits(&found), 1);
+    refused(query(&kristen, "rosters", Value::Null).await.map(Value::from), DENIED, "Permission Denied");
+    for change in [
+        create(&zoe, ROOT, "rosters", Dict::new()).await,
+        update(&zoe, &text(&entry, "uuid"), Dict::new()).await,
+        delete(&zoe, &text(&entry, "uuid")).await,
+    ] {
+        refused(change, INVALID_ARGUMENT, "rosters");
+    }
+}

@@ -1,6 +1,8 @@
 //! Where the fields of records are.
 
-use countersign_identity::records::{CookieField, Direction, Field, OtpField, RoleField, Sort, UserField};
+use countersign_identity::records::{
+    CookieField, Direction, Field, MetadataField, OtpField, RoleField, RosterField, Sort, UserField,
+};
 
 /// A field as SQL.
 pub struct Column {
@@ -66,6 +68,20 @@ pub fn column(field: Field) -> Option<Column> {
             OtpField::Owner | OtpField::OwnerUuid => always("credentials.owner"),
             OtpField::Login | OtpField::OwnerLogin => always(OWNER_LOGIN),
             OtpField::Permissions => return None,
+        },
+        Field::Metadata(field) => match field {
+            MetadataField::Key => always("metadata.key"),
+            MetadataField::Uuid => always("metadata.id"),
+            MetadataField::Owner | MetadataField::OwnerUuid => always("metadata.owner"),
+            MetadataField::OwnerLogin => always("(SELECT users.login FROM users WHERE users.id = metadata.owner)"),
+        },
+        Field::Rosters(field) => match field {
+            RosterField::Name => always("rosters.name"),
+            RosterField::SessionId => always("rosters.session_id"),
+            RosterField::Key => always("rosters.key"),
+            RosterField::Created => always("rosters.created_at"),
+            RosterField::Uuid => always("rosters.id"),
+            RosterField::Owner => return None,
         },
     };
     Some(column)
