@@ -25,8 +25,8 @@ use crate::hub::Hub;
 const ROOT: u32 = 0;
 /// Mode of the socket.
 pub const MODE: u32 = 0o600;
-/// Longest request in bytes.
-const REQUEST_BYTES_MAX: u64 = 1024 * 1024;
+/// Longest request in bytes: a long value, and what its JSON text grows by.
+const REQUEST_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// Longest time for one request to arrive.
 const REQUEST_SECONDS_MAX: Duration = Duration::from_secs(10);
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::keys::ApiKeyCommand;
+use super::metadata::MetadataEdit;
 use super::sessions::SessionCommand;
 use super::totp::TotpEdit;
 use super::users::UserFields;
@@ -74,6 +75,14 @@ pub enum Command {
         /// What to do.
         #[serde(flatten)]
         edit: TotpEdit,
+    },
+    /// `user metadata …`
+    UserMetadata {
+        /// The login name.
+        login: String,
+        /// What to do.
+        #[serde(flatten)]
+        edit: MetadataEdit,
     },
     /// `session …`
     Session(SessionCommand),

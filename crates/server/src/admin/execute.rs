@@ -47,6 +47,7 @@ pub async fn execute(app: &Arc<App>, hub: Option<&Arc<Hub>>, command: Command) -
         }
         Command::UserKeyRemove { login, key } => operator.remove_key(&login, &key).await,
         Command::UserTotp { login, edit } => super::totp::edit(app, &operator.context, &login, edit).await,
+        Command::UserMetadata { login, edit } => super::metadata::edit(app, &operator.context, &login, edit).await,
         Command::Session(command) => super::sessions::run(app, &operator.context, command).await,
         Command::RoleList => Ok(app.identity.roles().await?.iter().map(json::role).collect()),
         Command::RoleShow { role } => Ok(json::role(&app.identity.role(&role).await?)),

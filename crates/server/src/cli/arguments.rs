@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use super::bus;
+use super::metadata::MetadataCommand;
 use crate::admin::UserFields;
 use crate::data_dir::DataDir;
 
@@ -197,6 +198,9 @@ pub enum UserCommand {
     /// Manage the second factor of a user
     #[command(subcommand)]
     Totp(TotpCommand),
+    /// Read and change what programs note of a user
+    #[command(subcommand)]
+    Metadata(MetadataCommand),
 }
 
 /// `user totp …`

@@ -7,6 +7,7 @@
 mod arguments;
 mod bus;
 mod import;
+mod metadata;
 mod print;
 mod trail;
 
@@ -204,6 +205,7 @@ fn user(command: UserCommand) -> Result<Command, String> {
         UserCommand::Pubkey(PubkeyCommand::List { login }) => Command::UserKeyList { login },
         UserCommand::Pubkey(PubkeyCommand::Remove { login, key }) => Command::UserKeyRemove { login, key },
         UserCommand::Totp(command) => totp(command),
+        UserCommand::Metadata(command) => metadata::command(command)?,
         UserCommand::Passwd { login, password_stdin } => {
             // There is nothing else that could be meant by a pipe here.
             let from_stdin = password_stdin || !io::stdin().is_terminal();

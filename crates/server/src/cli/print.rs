@@ -18,6 +18,8 @@ pub enum Kind {
     Keys,
     /// A second factor after a change.
     Totp,
+    /// What is noted of a user.
+    Metadata,
     /// Sign-on sessions.
     Sessions,
     /// A sign-on session that was ended, or a key.
@@ -50,6 +52,7 @@ impl Kind {
             }
             Command::UserKeyAdd { .. } | Command::UserKeyList { .. } => Self::Keys,
             Command::UserTotp { .. } => Self::Totp,
+            Command::UserMetadata { .. } => Self::Metadata,
             Command::Session(SessionCommand::List { .. }) => Self::Sessions,
             Command::Session(SessionCommand::Revoke { .. }) | Command::Key(ApiKeyCommand::Revoke { .. }) => {
                 Self::Revoked
@@ -115,6 +118,7 @@ pub fn answer(kind: Kind, value: &Value, json: bool) -> String {
         }
         Kind::User | Kind::Totp | Kind::Revoked | Kind::Sync => lines(value),
         Kind::NewOtp | Kind::NewApiKey => format!("{}\n", cell(value, "plaintext_key")),
+        Kind::Metadata => super::metadata::text(value),
     }
 }
 

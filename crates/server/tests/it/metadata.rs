@@ -359,3 +359,43 @@ async fn the_trail_names_keys_and_no_values() {
     );
     assert!(!format!("{rows:?}").contains("hush"));
 }
+
+#[tokio::test]
+async fn the_operator_reads_and_changes_metadata_with_a_server_and_without() {
+    let mut server = with_users(server().start().await).await;
+    let session = kristen(&server).await;
+    set(&session, "bus", Dict::new().with("a", 1_u32)).await.unwrap();
+    for round in 0..2 {
+        let run = async |arguments: &[&str], stdin: &str| {
+            server.cli(&[&["user", "metadata"], arguments].concat(), stdin).await.ok()
+        };
+        let json = async |arguments: &[&str]| -> serde_json::Value {
+            serde_json::from_str(&run(&[arguments, &["--json"]].concat(), "").await).unwrap()
+        };
+        assert_eq!(json(&["get", "KRISTEN98", "bus"]).await["value"], serde_json::json!({ "a": 1 }));
+        assert_eq!(run(&["get", "kristen98", "bus", "--yaml"], "").await, "a: 1\n");
+        assert_eq!(run(&["set", "kristen98", "cli", "--yaml"], "b: 2 # two\n").await, "b: 2 # two\n");
+        assert_eq!(run(&["get", "kristen98", "cli", "--yaml"], "").await, "b: 2 # two\n");
+        assert_eq!(json(&["set", "kristen98", "plain", "[1, \"x\"]"]).await["value"], serde_json::json!([1, "x"]));
+        let all = json(&["list", "kristen98"]).await;
+        let keys: Vec<&str> = all.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!((keys, &all["cli"]["value"]), (vec!["bus", "cli", "plain"], &serde_json::json!({ "b": 2 })));
+        assert_eq!(run(&["list", "kristen98"], "").await, "bus: {\"a\":1}\ncli: {\"b\":2}\nplain: [1,\"x\"]\n");
+        assert_eq!(run(&["delete", "kristen98", "plain"], "").await, "removed\n");
+        assert_eq!(json(&["delete", "kristen98", "plain"]).await["was_there"], false);
+        for (wrong, says) in [
+            (["get", "kristen98", "plain"].as_slice(), "nothing is noted"),
+            (&["get", "nobody", "bus"], "no user"),
+            (&["set", "kristen98", "", "1"], "empty"),
+            (&["set", "kristen98", "k", "{"], "JSON"),
+            (&["set", "kristen98", "k", "a: [", "--yaml"], "YAML"),
+        ] {
+            let failed = server.cli(&[&["user", "metadata"], wrong].concat(), "").await;
+            assert!(failed.code != Some(0) && failed.stderr.contains(says), "{wrong:?}: {}", failed.stderr);
+        }
+        if round == 0 {
+            assert_eq!(get(&session, "cli").await, Ok(Dict::new().with("b", 2_u32).into()));
+            server.stop().await;
+        }
+    }
+}
