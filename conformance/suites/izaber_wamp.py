@@ -124,6 +124,26 @@ def test_021_one_time_passwords_are_listed_and_deleted(around: Around) -> None:
 
 
 @scenario
+def test_021_an_api_key_signs_in_as_often_as_it_likes_and_makes_no_keys(around: Around) -> None:
+    wamp = around.signed_in("backend-1")
+    key = wamp.apikeys_create({"description": "of the scenario"})
+    assert key["plaintext_key"]
+    assert key["description"] == "of the scenario"
+    for _ in range(2):
+        client = wamp.spawn_connection(username="backend-1", password=key["plaintext_key"])
+        assert client.whoami() == {"authid": "backend-1", "role": "backend"}
+    refused(NOT_AUTHORIZED, client.otp_create)
+    refused(NOT_AUTHORIZED, client.apikeys_create)
+    (row,) = [row for row in wamp.apikeys_list() if row["uuid"] == key["uuid"]]
+    # Shown once, at its making.
+    assert row["plaintext_key"] is None
+    assert wamp.apikeys_delete(key["uuid"]) is True
+    assert key["uuid"] not in {row["uuid"] for row in wamp.apikeys_list()}
+    with pytest.raises(swampyer.ExAbort, match="Permission Denied"):
+        wamp.spawn_connection(username="backend-1", password=key["plaintext_key"])
+
+
+@scenario
 def test_030_it_registers_a_procedure_and_takes_it_back(around: Around) -> None:
     wamp = around.signed_in("backend-2")
     registered = wamp.wamp.register("hello", lambda invocation, *args, **kwargs: 42)
