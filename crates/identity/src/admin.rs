@@ -9,8 +9,8 @@ use crate::permission::{Pattern, PermissionsError, Rule, Withheld};
 use crate::profile::{Profile, Stamp, UserRecord};
 use crate::proof::cryptosign::PublicKeyError;
 use crate::repository::{
-    ChangeUser, ChangeUserOutcome, CreateRole, CreateRoleOutcome, CreateUser, CreateUserOutcome, FindProfile, FindUser,
-    ListRoles, ListUsers, RecordAudit, Repository, RepositoryError, RuleChange, SetRule, SetRuleOutcome, UserChange,
+    ChangeUser, ChangeUserOutcome, CreateUser, CreateUserOutcome, FindProfile, FindUser, ListRoles, ListUsers,
+    RecordAudit, Repository, RepositoryError, RuleChange, SetRule, SetRuleOutcome, UserChange,
 };
 use crate::role::{Role, RoleName, RoleNameError};
 use crate::sign_on::LabelTooLong;
@@ -265,26 +265,6 @@ impl<R: Repository> Identity<R> {
     pub async fn role(&self, name: &str) -> Result<Role, AdminError> {
         let found = self.roles().await?.into_iter().find(|role| role.name.as_str() == name);
         found.ok_or_else(|| AdminError::NoSuchRole(name.to_owned()))
-    }
-
-    /// Creates a role without rules.
-    ///
-    /// # Errors
-    ///
-    /// [`AdminError`]; nothing was created then.
-    pub async fn create_role(
-        &self,
-        name: &str,
-        actor: &Actor,
-        context: &RequestContext,
-        now: Timestamp,
-    ) -> Result<(), AdminError> {
-        let audit = AuditEvent::new(now, context, actor, Operation::RoleCreate).target(name);
-        let (role, audit) = self.admit(actor, RoleName::parse(name).map_err(AdminError::from), audit).await?;
-        match self.repository.run(CreateRole { role, audit }).await? {
-            CreateRoleOutcome::Created => Ok(()),
-            CreateRoleOutcome::Exists => Err(AdminError::RoleTaken(name.to_owned())),
-        }
     }
 
     /// Sets the rule of a pattern in a role; without letters the pattern is denied.

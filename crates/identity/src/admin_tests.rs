@@ -50,7 +50,7 @@ fn run(fixture: &Fixture, actor: &Actor, wish: Wish) -> Result<(), AdminError> {
             ready(identity.create_user(login, role, None, actor, context, NOW, rng)).map(|_| ())
         }
         Wish::ChangeUser(login, change) => ready(identity.change_user(login, change, actor, context, NOW)).map(|_| ()),
-        Wish::CreateRole(name) => ready(identity.create_role(name, actor, context, NOW)),
+        Wish::CreateRole(name) => ready(identity.create_role(name, &[], actor, context, NOW)).map(drop),
         Wish::SetRule(role, uri, letters) => ready(identity.set_rule(role, uri, letters, actor, context, NOW)),
         Wish::RemoveRule(role, uri) => ready(identity.remove_rule(role, uri, actor, context, NOW)),
     }

@@ -128,7 +128,6 @@ operations! {
     RemoveUserKey => RemoveUserKeyOutcome;
     ListUserKeys => Vec<UserKey>;
     ListRoles => Vec<Role>;
-    CreateRole => CreateRoleOutcome;
     SetRule => SetRuleOutcome;
     PutRole => PutRoleOutcome;
     RenameRole => RenameRoleOutcome;
@@ -578,24 +577,6 @@ pub struct ListUserKeys {
 /// Reads all roles with their rules.
 #[derive(Debug)]
 pub struct ListRoles;
-
-/// Creates an empty role.
-#[derive(Debug)]
-pub struct CreateRole {
-    /// Its name.
-    pub role: RoleName,
-    /// The row for the trail; stored as refused where the outcome is a refusal.
-    pub audit: AuditEvent,
-}
-
-/// Outcome of [`CreateRole`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CreateRoleOutcome {
-    /// Done.
-    Created,
-    /// There is such a role already.
-    Exists,
-}
 
 /// Sets, replaces or removes the rule of one pattern in a role.
 #[derive(Debug)]

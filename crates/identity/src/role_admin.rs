@@ -110,7 +110,7 @@ impl<R: Repository> Identity<R> {
     /// # Errors
     ///
     /// [`AdminError`]; nothing was created then.
-    pub async fn create_role_with(
+    pub async fn create_role(
         &self,
         name: &str,
         rules: &[(String, String)],

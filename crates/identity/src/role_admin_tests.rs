@@ -19,9 +19,7 @@ fn run(fixture: &Fixture, actor: &Actor, wish: Wish) -> Result<(), AdminError> {
         rules.iter().map(|(uri, perms)| ((*uri).to_owned(), (*perms).to_owned())).collect()
     };
     match wish {
-        Wish::Create(name, rules) => {
-            ready(identity.create_role_with(name, &owned(rules), actor, context, NOW)).map(drop)
-        }
+        Wish::Create(name, rules) => ready(identity.create_role(name, &owned(rules), actor, context, NOW)).map(drop),
         Wish::Copy(from, to) => ready(identity.copy_role(from, to, actor, context, NOW)).map(drop),
         Wish::Replace(name, rules) => ready(identity.replace_rules(name, &owned(rules), actor, context, NOW)).map(drop),
         Wish::Rename(name, to) => ready(identity.rename_role(name, to, actor, context, NOW)),

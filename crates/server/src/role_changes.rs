@@ -97,7 +97,7 @@ impl App {
     ) -> Result<Role, AdminError> {
         let identity = &self.identity;
         match edit {
-            RoleEdit::Create(rules) => identity.create_role_with(role, &rules, actor, context, now()).await,
+            RoleEdit::Create(rules) => identity.create_role(role, &rules, actor, context, now()).await,
             RoleEdit::CopyOf(from) => identity.copy_role(&from, role, actor, context, now()).await,
             RoleEdit::Replace(rules) => identity.replace_rules(role, &rules, actor, context, now()).await,
             RoleEdit::Set { uri, perms } => {

@@ -15,12 +15,12 @@ use crate::proof::scram::Verifier;
 use crate::proof::wampcra::SharedKey;
 use crate::repository::{
     AcceptCookie, AcceptCredentialOutcome, AcceptKey, AcceptLogin, AcceptLoginOutcome, AcceptUser, AddUserKey,
-    AddUserKeyOutcome, Bootstrap, BootstrapOutcome, ChangeUser, ChangeUserOutcome, CreateRole, CreateRoleOutcome,
-    CreateUser, CreateUserOutcome, DeleteCredential, DeleteCredentialOutcome, EndCookies, Evidence, FindByEmail,
-    FindCredential, FindKeyOwner, FindLivingKeys, FindProfile, FindSharedKey, FindUser, FindVerifier, ListCredentials,
-    ListRoles, ListUserKeys, ListUsers, MintCredential, MintOutcome, Operation, PasswordChange, ReapCredentials,
-    RemoveUserKey, RemoveUserKeyOutcome, RepositoryError, RuleChange, Run, SetRule, SetRuleOutcome, SpendCredential,
-    SpendOutcome, UserChange, WhichCookies,
+    AddUserKeyOutcome, Bootstrap, BootstrapOutcome, ChangeUser, ChangeUserOutcome, CreateUser, CreateUserOutcome,
+    DeleteCredential, DeleteCredentialOutcome, EndCookies, Evidence, FindByEmail, FindCredential, FindKeyOwner,
+    FindLivingKeys, FindProfile, FindSharedKey, FindUser, FindVerifier, ListCredentials, ListRoles, ListUserKeys,
+    ListUsers, MintCredential, MintOutcome, Operation, PasswordChange, ReapCredentials, RemoveUserKey,
+    RemoveUserKeyOutcome, RepositoryError, RuleChange, Run, SetRule, SetRuleOutcome, SpendCredential, SpendOutcome,
+    UserChange, WhichCookies,
 };
 use crate::role::{Role, RoleName};
 use crate::role_admin::{Put, PutRole, PutRoleOutcome, RemoveRole, RemoveRoleOutcome, RenameRole, RenameRoleOutcome};
@@ -537,15 +537,6 @@ impl Execute for AcceptUser {
 impl Execute for ListRoles {
     fn execute(self, state: &mut State) -> Vec<Role> {
         state.roles.iter().map(|(name, rules)| Role { name: name.clone(), rules: rules.clone() }).collect()
-    }
-}
-
-impl Execute for CreateRole {
-    fn execute(self, state: &mut State) -> CreateRoleOutcome {
-        let exists = state.roles.contains_key(&self.role);
-        state.roles.entry(self.role).or_default();
-        state.record(self.audit, exists.then_some(Reason::Exists));
-        if exists { CreateRoleOutcome::Exists } else { CreateRoleOutcome::Created }
     }
 }
 

@@ -6,11 +6,11 @@ use countersign_identity::audit::{AuditEvent, Operation as Audited};
 use countersign_identity::audit_chain::{AuditKey, BrokenChain, Checkpoint, Link, Position, Stub};
 use countersign_identity::audit_trail::{Intact, Verified, verify};
 use countersign_identity::repository::{
-    CreateRole, MintOutcome, ReadCheckpoints, ReadHead, ReadStub, RecordAudit, Repository, StoreCheckpoint, TrimAudit,
+    MintOutcome, ReadCheckpoints, ReadHead, ReadStub, RecordAudit, Repository, StoreCheckpoint, TrimAudit,
 };
 use countersign_identity::{Pepper, Timestamp};
 
-use super::fixture::{NOW, at, event, mint, otp, people, race, role, trail_after};
+use super::fixture::{NOW, at, event, mint, new_role, otp, people, race, trail_after};
 
 /// The key of these tests.
 pub fn key() -> AuditKey {
@@ -65,7 +65,7 @@ pub async fn has_no_gap_and_no_fork_where_many_append_at_once<R: Repository>(rep
 
 /// Two roles of one name at once: the rows of refusals stand in the chain as well, and nothing else does.
 pub async fn leaves_no_position_for_an_operation_that_fails<R: Repository>(repository: Arc<R>) {
-    let create = |_| CreateRole { role: role("twice"), audit: event(Audited::RoleCreate) };
+    let create = |_| new_role("twice");
     race(&repository, 10, create).await;
     check(&*repository, 10, 0, None).await;
 }

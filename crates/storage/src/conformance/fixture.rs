@@ -12,10 +12,10 @@ use countersign_identity::proof::scram::{Kdf, Keys, SALT_BYTES, Verifier};
 use countersign_identity::proof::wampcra::SharedKey;
 use countersign_identity::proof::{Key, Secrets};
 use countersign_identity::repository::{
-    CreateRole, CreateRoleOutcome, CreateUser, CreateUserOutcome, MintCredential, MintOutcome, Operation, Repository,
-    Run, SearchAudit,
+    CreateUser, CreateUserOutcome, MintCredential, MintOutcome, Operation, Repository, Run, SearchAudit,
 };
-use countersign_identity::role::RoleName;
+use countersign_identity::role::{Role, RoleName};
+use countersign_identity::role_admin::{Put, PutRole, PutRoleOutcome};
 use countersign_identity::standing::Standing;
 use countersign_identity::user::{User, UserKey};
 use countersign_identity::{
@@ -146,11 +146,15 @@ pub fn user_key(number: u8) -> UserKey {
     UserKey { key, label: format!("key {number}"), created: NOW }
 }
 
+/// Stores a role without rules.
+pub fn new_role(name: &str) -> PutRole {
+    PutRole { role: Role { name: role(name), rules: Vec::new() }, put: Put::New, audit: event(Audited::RoleCreate) }
+}
+
 /// The roles `frontend` and `backend`, and users of these names with the first role.
 pub async fn people<R: Repository>(repository: &R, names: &[&str]) {
     for name in ["frontend", "backend"] {
-        let create = CreateRole { role: role(name), audit: event(Audited::RoleCreate) };
-        assert_eq!(repository.run(create).await.unwrap(), CreateRoleOutcome::Created);
+        assert_eq!(repository.run(new_role(name)).await.unwrap(), PutRoleOutcome::Done);
     }
     for name in names {
         let create = CreateUser {

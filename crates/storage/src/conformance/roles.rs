@@ -4,18 +4,16 @@ use std::sync::Arc;
 
 use countersign_identity::audit::Operation as Audited;
 use countersign_identity::permission::{Pattern, Rule};
-use countersign_identity::repository::{
-    CreateRole, CreateRoleOutcome, FindUser, ListRoles, Repository, RuleChange, SetRule, SetRuleOutcome,
-};
+use countersign_identity::repository::{FindUser, ListRoles, Repository, RuleChange, SetRule, SetRuleOutcome};
 use countersign_identity::role::Role;
 use countersign_identity::role_admin::{
     Put, PutRole, PutRoleOutcome, RemoveRole, RemoveRoleOutcome, RenameRole, RenameRoleOutcome,
 };
 
-use super::fixture::{check, event, people, role, rule, user};
+use super::fixture::{check, event, new_role, people, role, rule, user};
 
-fn create(name: &str) -> CreateRole {
-    CreateRole { role: role(name), audit: event(Audited::RoleCreate) }
+fn create(name: &str) -> PutRole {
+    new_role(name)
 }
 
 fn set(name: &str, uri: &str, perms: &str) -> SetRule {
@@ -34,17 +32,17 @@ fn roles<const N: usize>(list: [(&str, &[Rule]); N]) -> Vec<Role> {
 /// The second time it is refused, and its rules stay.
 pub async fn creates_a_role_once<R: Repository>(repository: Arc<R>) {
     check(&*repository, ListRoles, Vec::new(), &[]).await;
-    check(&*repository, create("b"), CreateRoleOutcome::Created, &["role.create accepted"]).await;
-    check(&*repository, create("a"), CreateRoleOutcome::Created, &["role.create accepted"]).await;
+    check(&*repository, create("b"), PutRoleOutcome::Done, &["role.create accepted"]).await;
+    check(&*repository, create("a"), PutRoleOutcome::Done, &["role.create accepted"]).await;
     check(&*repository, set("a", "x.*", "c"), SetRuleOutcome::Done, &["role.allow accepted"]).await;
-    check(&*repository, create("a"), CreateRoleOutcome::Exists, &["role.create refused exists"]).await;
+    check(&*repository, create("a"), PutRoleOutcome::Exists, &["role.create refused exists"]).await;
     check(&*repository, ListRoles, roles([("a", &[rule("x.*", "c")]), ("b", &[])]), &[]).await;
 }
 
 /// A rule belongs to one role; a denial is a rule without rights.
 pub async fn sets_replaces_and_removes_rules<R: Repository>(repository: Arc<R>) {
     for name in ["a", "b"] {
-        check(&*repository, create(name), CreateRoleOutcome::Created, &["role.create accepted"]).await;
+        check(&*repository, create(name), PutRoleOutcome::Done, &["role.create accepted"]).await;
     }
     for perms in ["c", "crs+!", "", "p"] {
         check(&*repository, set("a", "x.y", perms), SetRuleOutcome::Done, &["role.allow accepted"]).await;
@@ -61,7 +59,7 @@ pub async fn sets_replaces_and_removes_rules<R: Repository>(repository: Arc<R>) 
 
 /// In the order of code points, whatever the server's locale.
 pub async fn lists_rules_in_the_order_of_their_patterns<R: Repository>(repository: Arc<R>) {
-    check(&*repository, create("a"), CreateRoleOutcome::Created, &["role.create accepted"]).await;
+    check(&*repository, create("a"), PutRoleOutcome::Done, &["role.create accepted"]).await;
     for uri in ["ä.b", "a.b", "/x.*/.*", "a_.b", "B.*", "*"] {
         check(&*repository, set("a", uri, "c"), SetRuleOutcome::Done, &["role.allow accepted"]).await;
     }

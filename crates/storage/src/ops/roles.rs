@@ -2,7 +2,7 @@
 
 use countersign_identity::audit::Reason;
 use countersign_identity::permission::{Pattern, Rights, Rule};
-use countersign_identity::repository::{CreateRole, CreateRoleOutcome, ListRoles, RuleChange, SetRule, SetRuleOutcome};
+use countersign_identity::repository::{ListRoles, RuleChange, SetRule, SetRuleOutcome};
 use countersign_identity::role::{Role, RoleName};
 use countersign_identity::role_admin::{
     Put, PutRole, PutRoleOutcome, RemoveRole, RemoveRoleOutcome, RenameRole, RenameRoleOutcome,
@@ -67,18 +67,6 @@ impl Execute for ListRoles {
             }
         }
         Ok(roles)
-    }
-}
-
-impl Execute for CreateRole {
-    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<CreateRoleOutcome, TxError> {
-        if insert(tx, &self.role).await? {
-            audit::accept(tx, &self.audit).await?;
-            Ok(CreateRoleOutcome::Created)
-        } else {
-            audit::refuse(tx, &self.audit, Reason::Exists).await?;
-            Ok(CreateRoleOutcome::Exists)
-        }
     }
 }
 
