@@ -161,7 +161,7 @@ fn report(arguments: &Arguments, machine: &Machine, rows: &[Row]) -> io::Result<
         std::fs::write(path, format!("{:#}\n", report::json(machine, rows)))?;
     }
     if let Some(path) = &arguments.markdown {
-        report::write_markdown(path, machine, rows)?;
+        report::write_markdown(path, machine, rows, arguments.svg.as_deref())?;
     }
     if let Some(path) = &arguments.svg {
         std::fs::write(path, report::chart::svg(rows))?;

@@ -90,9 +90,12 @@ pub fn table(rows: &[Row]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Writes machine and table into a file: between the marks of one that has them, else all of it.
-pub fn write_markdown(path: &Path, machine: &Machine, rows: &[Row]) -> io::Result<()> {
-    let figures = format!("{}\n{}", machine.markdown(), table(rows));
+/// Writes machine, table and the way to the chart into a file: between the marks of one that has them, else all of it.
+pub fn write_markdown(path: &Path, machine: &Machine, rows: &[Row], chart: Option<&Path>) -> io::Result<()> {
+    // Documents and their pictures stand side by side.
+    let chart =
+        chart.and_then(Path::file_name).map(|name| format!("\n![Operations a second]({})\n", name.to_string_lossy()));
+    let figures = format!("{}\n{}{}", machine.markdown(), table(rows), chart.unwrap_or_default());
     let document = std::fs::read_to_string(path).unwrap_or_default();
     std::fs::write(path, between_marks(&document, &figures))
 }
