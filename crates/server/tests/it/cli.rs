@@ -60,6 +60,7 @@ async fn users(server: &Server, login: &str) {
         "role",
         "enabled",
         "has_password",
+        "source",
         "created",
         "username",
         "email",
@@ -78,6 +79,7 @@ async fn users(server: &Server, login: &str) {
     assert_eq!(added["login"], login);
     assert_eq!(added["enabled"], true);
     assert_eq!(added["has_password"], true);
+    assert_eq!(added["source"], "local");
     let without = json(server, &["user", "add", &format!("{login}-x"), "--role", "backend"], "").await;
     assert_eq!(without["has_password"], false);
     let list = json(server, &["user", "list"], "").await;
