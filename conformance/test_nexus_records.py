@@ -12,6 +12,7 @@ from nexus import BASE, REFUSED, denies
 
 WHOAMI, QUERY, CREATE = f"{BASE}.auth.whoami", f"{BASE}.system.db.query", f"{BASE}.system.db.create"
 UPDATE, DELETE = f"{BASE}.system.db.update", f"{BASE}.system.db.delete"
+YAML = "something:\n  goes:\n    here: right # and not left\n    there: 1"
 DENIED = "Permission Denied"
 
 numbers = itertools.count(1)
@@ -87,7 +88,7 @@ def test_00_a_user_sees_and_changes_its_own_record_only(nexus, clients):
         assert record["role"] == "frontend" and record["name"] != "Nobody"
     denies(client.call, CREATE, "%root", "users", {"login": "mine"}, what=DENIED)
     denies(client.call, DELETE, [foreign], what=DENIED)
-    for collection in ("roles", "cookies"):
+    for collection in ("roles", "cookies", "rosters"):
         denies(client.call, QUERY, collection, [], what=DENIED)
 
 
@@ -113,3 +114,13 @@ def test_00_a_query_sorts_and_pages(nexus, clients):
     }  # fmt: skip
     nested = [["NOT", [["OR", [["name", "=", f"{mark} 1"], ["name", "=", f"{mark} 2"]]]]], ["name", "like", mark]]
     assert trusted.call(QUERY, "users", nested)["hits"] == 5
+
+
+def test_20_a_query_of_users_shows_the_text_of_their_metadata(nexus, clients):
+    user = nexus.user()
+    client = clients.connect(user)
+    client.call(f"{BASE}.my.metadata.set", "some.key", YAML, yaml=True)
+    answer = client.call(QUERY, "users", [["login", "=", user.login]], yaml=True)
+    assert answer["hits"] == 1
+    (record,) = answer["records"]
+    assert [row["value"].strip() for row in record["metadata"]] == [YAML]
