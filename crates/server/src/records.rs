@@ -57,6 +57,7 @@ const ROOT: &str = "%root";
 pub fn user(entry: &UserEntry, yaml: bool) -> Result<Dict, RepositoryError> {
     let (user, profile) = (&entry.record.user, &entry.record.profile);
     let otps: Vec<Value> = entry.otps.iter().map(|credential| otp(credential, &user.login, None).into()).collect();
+    let api_keys: Vec<Value> = entry.api_keys.iter().map(|credential| api_key(credential, None).into()).collect();
     let noted = entry.metadata.iter().map(|entry| Ok(metadata_record(entry, user.id, yaml)?.into()));
     let noted = noted.collect::<Result<Vec<Value>, RepositoryError>>()?;
     Ok(Dict::new()
@@ -70,7 +71,7 @@ pub fn user(entry: &UserEntry, yaml: bool) -> Result<Dict, RepositoryError> {
         .with("name", profile.names.display.as_deref())
         .with("uuid", user.id.to_bus())
         .with("owner", ROOT)
-        .with("apikeys", Vec::<Value>::new())
+        .with("apikeys", api_keys)
         .with("metadata", noted)
         .with("otps", otps))
 }

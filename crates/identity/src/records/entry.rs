@@ -1,6 +1,8 @@
 //! Records as storage reads them for a query, and what they hold in their fields.
 
-use super::fields::{CookieField, Field, Kind, MetadataField, OtpField, RoleField, RosterField, UserField};
+use super::fields::{
+    ApiKeyField, CookieField, Field, Kind, MetadataField, OtpField, RoleField, RosterField, UserField,
+};
 use super::filter::{Held, Scalar};
 use crate::metadata::MetadataEntry;
 use crate::permission::Rule;
@@ -22,6 +24,8 @@ pub struct UserEntry {
     pub record: UserRecord,
     /// Its one-time passwords that can still be used, oldest first.
     pub otps: Vec<Credential>,
+    /// Its API keys that can still be used, oldest first.
+    pub api_keys: Vec<Credential>,
     /// What is noted of it, in the order of the keys.
     pub metadata: Vec<MetadataEntry>,
 }
@@ -46,9 +50,9 @@ pub struct CookieEntry {
     pub role: RoleName,
 }
 
-/// A one-time password.
+/// A one-time password, or an API key.
 #[derive(Debug, Clone, PartialEq)]
-pub struct OtpEntry {
+pub struct KeyEntry {
     /// What is kept of it.
     pub credential: Credential,
     /// Whom it signs in.
@@ -131,10 +135,22 @@ impl Entry for CookieEntry {
     }
 }
 
-impl Entry for OtpEntry {
+impl Entry for KeyEntry {
     fn held(&self, field: Field) -> Held {
-        let Field::Otps(field) = field else { return Held::Missing };
         let credential = &self.credential;
+        let field = match field {
+            Field::Otps(field) => field,
+            Field::ApiKeys(field) => match field {
+                ApiKeyField::Description => return text(&credential.description),
+                ApiKeyField::Uuid => OtpField::Uuid,
+                ApiKeyField::Expires => OtpField::Expires,
+                ApiKeyField::Permissions => OtpField::Permissions,
+                ApiKeyField::Key => OtpField::Key,
+                ApiKeyField::Owner | ApiKeyField::OwnerUuid => OtpField::Owner,
+                ApiKeyField::OwnerLogin => OtpField::OwnerLogin,
+            },
+            _ => return Held::Missing,
+        };
         match field {
             OtpField::Uuid => Held::One(Scalar::Id(credential.id.uuid())),
             OtpField::Origin => text(&credential.origin),

@@ -141,6 +141,17 @@ collections! {
         OwnerLogin "owner_.login" Kind::Text,
         OwnerUuid "owner_.uuid" Kind::Id,
     }
+    /// API keys that can still be used. One that never expires comes after all others.
+    ApiKeys "apikeys" ApiKeyField {
+        Uuid "uuid" Kind::Id,
+        Description "description" Kind::Text,
+        Expires "expires" Kind::Time,
+        Permissions "permissions" Kind::Rules,
+        Key "key" Kind::Digest,
+        Owner "owner" Kind::Id,
+        OwnerLogin "owner_.login" Kind::Text,
+        OwnerUuid "owner_.uuid" Kind::Id,
+    }
     /// What programs note of users by key.
     Metadata "metadata" MetadataField {
         Key "key" Kind::Text,
@@ -174,7 +185,7 @@ impl Collection {
 
     /// Whether its records belong to a user, who may see them.
     pub fn has_owners(self) -> bool {
-        matches!(self, Self::Otps | Self::Metadata)
+        matches!(self, Self::Otps | Self::ApiKeys | Self::Metadata)
     }
 
     /// The field of this name.

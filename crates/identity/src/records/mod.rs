@@ -13,7 +13,9 @@ mod parse;
 mod query;
 pub mod write;
 
-pub use fields::{Collection, CookieField, Field, Kind, MetadataField, OtpField, RoleField, RosterField, UserField};
+pub use fields::{
+    ApiKeyField, Collection, CookieField, Field, Kind, MetadataField, OtpField, RoleField, RosterField, UserField,
+};
 pub use filter::{Condition, Filter, Held, Node, Order, Scalar, Test};
 pub use input::Input;
 pub use query::{

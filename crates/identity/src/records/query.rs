@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::entry::{CookieEntry, Entry, MetadataRecord, OtpEntry, RoleEntry, UserEntry};
+use super::entry::{CookieEntry, Entry, KeyEntry, MetadataRecord, RoleEntry, UserEntry};
 use super::fields::{Collection, Field, Kind};
 use super::filter::{Condition, Filter, Held, Node, Scalar, Test};
 use super::input::Input;
@@ -234,7 +234,9 @@ pub enum Records {
     /// Cookies.
     Cookies(Vec<CookieEntry>),
     /// One-time passwords.
-    Otps(Vec<OtpEntry>),
+    Otps(Vec<KeyEntry>),
+    /// API keys.
+    ApiKeys(Vec<KeyEntry>),
     /// What is noted of users.
     Metadata(Vec<MetadataRecord>),
     /// Entries of rosters.
@@ -248,7 +250,7 @@ impl Records {
             Self::Users(users) => users.iter().flat_map(|user| &user.metadata).map(|entry| entry.value.bytes()).sum(),
             Self::Metadata(entries) => entries.iter().map(|record| record.entry.value.bytes()).sum(),
             Self::Rosters(entries) => entries.iter().map(RosterEntry::bytes).sum(),
-            Self::Roles(_) | Self::Cookies(_) | Self::Otps(_) => 0,
+            Self::Roles(_) | Self::Cookies(_) | Self::Otps(_) | Self::ApiKeys(_) => 0,
         }
     }
 }

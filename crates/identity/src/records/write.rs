@@ -12,6 +12,7 @@ use super::filter::Scalar;
 use super::input::Input;
 use super::query::{Gate, QueryError, Records};
 use crate::audit::{AuditEvent, Operation, Reason};
+use crate::permission::Withheld;
 use crate::profile::UserRecord;
 use crate::repository::{
     ChangeUser, ChangeUserOutcome, FindUser, RecordAudit, Repository, RepositoryError, UserChange,
@@ -75,8 +76,11 @@ pub enum Verb {
 /// Why nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The caller's session was opened with a one-time password.
-    #[error("a session that was opened with a one-time password can't change records")]
+    /// The caller's session was opened with a one-time password, or with an API key that wasn't given this.
+    #[error(
+        "a session that was opened with a one-time password can't change records, nor one of an API key unless a rule of the key \
+         names this URI"
+    )]
     KeySession,
     /// Only trusted callers may.
     #[error("this needs the role trust")]
@@ -309,7 +313,7 @@ impl<R: Repository> Identity<R> {
     }
 
     async fn parent(&self, parent: &str, collection: Collection, actor: &Actor) -> Result<Parent, WriteError> {
-        if actor.is_otp_session() {
+        if !actor.may(Withheld::Records) {
             return Err(WriteError::KeySession);
         }
         let gate = self.records_gate(collection, actor).await?;
@@ -352,7 +356,7 @@ impl<R: Repository> Identity<R> {
     }
 
     async fn changeable(&self, ids: &[String], verb: Verb, actor: &Actor) -> Result<(Gate, Vec<Located>), WriteError> {
-        if actor.is_otp_session() {
+        if !actor.may(Withheld::Records) {
             return Err(WriteError::KeySession);
         }
         if ids.len() > CHANGES_MAX {
@@ -400,7 +404,7 @@ impl<R: Repository> Identity<R> {
         };
         let audit = AuditEvent::new(now, context, actor, operation).target(actor.name());
         let admitted = match actor {
-            _ if actor.is_otp_session() => Err(WriteError::KeySession),
+            _ if !actor.may(Withheld::Records) => Err(WriteError::KeySession),
             Actor::User { id, .. } => Ok(*id),
             Actor::Operator | Actor::Anonymous => Err(QueryError::Anonymous.into()),
         };
@@ -475,6 +479,8 @@ fn operation(collection: Collection, verb: Verb) -> Operation {
         (Collection::Cookies, _) => Operation::CookieEnd,
         (Collection::Otps, Verb::Delete) => Operation::OtpDelete,
         (Collection::Otps, _) => Operation::OtpMint,
+        (Collection::ApiKeys, Verb::Delete) => Operation::ApiKeyDelete,
+        (Collection::ApiKeys, _) => Operation::ApiKeyMint,
         (Collection::Metadata, Verb::Delete) => Operation::MetadataDelete,
         (Collection::Metadata, _) => Operation::MetadataSet,
         (Collection::Rosters, Verb::Delete) => Operation::RosterUnregister,

@@ -2,7 +2,7 @@
 
 use super::{Execute, State};
 use crate::metadata::MetadataEntry;
-use crate::records::entry::{CookieEntry, Entry, MetadataRecord, OtpEntry, RoleEntry, UserEntry};
+use crate::records::entry::{CookieEntry, Entry, KeyEntry, MetadataRecord, RoleEntry, UserEntry};
 use crate::records::write::{CountRecords, LocateRecords, Located};
 use crate::records::{Collection, FoundRecords, Gate, Query, QueryRecords, Records, RecordsLimit, page_of};
 use crate::repository::{FindProfile, FindUser};
@@ -21,11 +21,13 @@ impl State {
     fn user_entries(&mut self, now: Timestamp) -> Vec<UserEntry> {
         let ids: Vec<UserId> = self.users.values().map(|user| user.id).collect();
         let otps = self.live(CredentialKind::Otp, now);
+        let api_keys = self.live(CredentialKind::ApiKey, now);
         let entry = |id| {
             let record = FindProfile { who: FindUser::ById(id) }.execute(self)?;
             let metadata = self.metadata.iter().filter(|((of, _), _)| *of == id).map(|(_, entry)| entry.clone());
             let metadata = metadata.collect();
-            Some(UserEntry { record, otps: otps.iter().filter(|otp| otp.owner == id).cloned().collect(), metadata })
+            let of = |all: &[Credential]| all.iter().filter(|one| one.owner == id).cloned().collect();
+            Some(UserEntry { record, otps: of(&otps), api_keys: of(&api_keys), metadata })
         };
         ids.into_iter().filter_map(entry).collect()
     }
@@ -86,9 +88,14 @@ impl Execute for QueryRecords {
             }
             Collection::Rosters => found(state.rosters.clone(), query, |_| is_all, Records::Rosters),
             Collection::Otps => {
-                let entry = |credential: Credential| OtpEntry { login: owner(state, &credential).login, credential };
+                let entry = |credential: Credential| KeyEntry { login: owner(state, &credential).login, credential };
                 let otps = state.live(CredentialKind::Otp, self.now).into_iter().map(entry).collect();
                 found(otps, query, |otp| is_own(otp.credential.owner), Records::Otps)
+            }
+            Collection::ApiKeys => {
+                let entry = |credential: Credential| KeyEntry { login: owner(state, &credential).login, credential };
+                let otps = state.live(CredentialKind::ApiKey, self.now).into_iter().map(entry).collect();
+                found(otps, query, |otp| is_own(otp.credential.owner), Records::ApiKeys)
             }
         }
     }
@@ -110,8 +117,12 @@ impl Execute for LocateRecords {
         });
         let credentials = state.credentials.iter().map(|one| Located {
             id: one.id.uuid(),
-            collection: if one.kind == CredentialKind::Otp { Collection::Otps } else { Collection::Cookies },
-            owner: (one.kind == CredentialKind::Otp).then_some(one.owner),
+            collection: match one.kind {
+                CredentialKind::Otp => Collection::Otps,
+                CredentialKind::ApiKey => Collection::ApiKeys,
+                CredentialKind::Cookie => Collection::Cookies,
+            },
+            owner: (one.kind != CredentialKind::Cookie).then_some(one.owner),
             key: String::new(),
         });
         let metadata = state.metadata.iter().map(|((owner, key), entry)| Located {
@@ -143,6 +154,7 @@ impl Execute for CountRecords {
             Collection::Roles => state.roles.len(),
             Collection::Cookies => state.live(CredentialKind::Cookie, self.now).len(),
             Collection::Otps => state.live(CredentialKind::Otp, self.now).len(),
+            Collection::ApiKeys => state.live(CredentialKind::ApiKey, self.now).len(),
             Collection::Metadata => state.metadata.len(),
             Collection::Rosters => state.rosters.len(),
         };

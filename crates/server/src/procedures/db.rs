@@ -131,6 +131,9 @@ fn shown(records: &Records, yaml: bool) -> Result<Vec<Value>, RepositoryError> {
         Records::Otps(otps) => {
             Ok(otps.iter().map(|entry| records::otp(&entry.credential, &entry.login, None).into()).collect())
         }
+        Records::ApiKeys(keys) => {
+            Ok(keys.iter().map(|entry| records::api_key(&entry.credential, None).into()).collect())
+        }
         Records::Metadata(entries) => {
             entries.iter().map(|record| Ok(records::metadata_of(record, yaml)?.into())).collect()
         }

@@ -9,7 +9,7 @@ use countersign_identity::password::PasswordHash;
 use countersign_identity::permission::Rule;
 use countersign_identity::profile::{Email, Names, Profile};
 use countersign_identity::proof::Secrets;
-use countersign_identity::records::entry::{Entry, MetadataRecord, OtpEntry, RoleEntry, UserEntry};
+use countersign_identity::records::entry::{Entry, KeyEntry, MetadataRecord, RoleEntry, UserEntry};
 use countersign_identity::records::write::{CountRecords, LocateRecords};
 use countersign_identity::records::{
     Collection, Condition, Direction, Field, Filter, FoundRecords, Gate, Held, Kind, Node, Order, Query, QueryRecords,
@@ -101,11 +101,12 @@ async fn stored<R: Repository>(repository: &R, dice: &mut Dice) {
         let is_enabled = user.standing.enabled;
         let audit = event(Audited::UserCreate);
         repository.run(CreateUser { user, profile, proofs: Secrets::default(), factor: None, audit }).await.unwrap();
-        for _ in 0..if is_enabled { dice.below(4) } else { 0 } {
+        for _ in 0..if is_enabled { dice.below(6) } else { 0 } {
             number += 1;
             let rules: Vec<Rule> = RULES.iter().filter(|_| dice.yes()).map(|(uri, perms)| rule(uri, perms)).collect();
             let end = at(600_000_000 + i64::try_from(dice.below(3)).unwrap());
-            let plain = otp(number, &name);
+            let kind = if dice.below(3) == 0 { CredentialKind::ApiKey } else { CredentialKind::Otp };
+            let plain = Credential { kind, description: text(dice), ..otp(number, &name) };
             let expires = countersign_identity::Expires { at: end, ..plain.expires };
             minted(repository, [Credential { permissions: rules, origin: text(dice), expires, ..plain }]).await;
         }
@@ -251,9 +252,16 @@ fn roles(records: Records) -> Vec<RoleEntry> {
     }
 }
 
-fn otps(records: Records) -> Vec<OtpEntry> {
+fn otps(records: Records) -> Vec<KeyEntry> {
     match records {
         Records::Otps(otps) => otps,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn api_keys(records: Records) -> Vec<KeyEntry> {
+    match records {
+        Records::ApiKeys(keys) => keys,
         other => panic!("{other:?}"),
     }
 }
@@ -279,6 +287,7 @@ pub async fn finds_what_a_look_at_every_record_finds<R: Repository>(repository: 
     agrees(repository, dice, Collection::Users, users).await;
     agrees(repository, dice, Collection::Otps, otps).await;
     agrees(repository, dice, Collection::Roles, roles).await;
+    agrees(repository, dice, Collection::ApiKeys, api_keys).await;
     agrees(repository, dice, Collection::Metadata, metadata).await;
     agrees(repository, dice, Collection::Rosters, rosters).await;
 }
@@ -409,6 +418,7 @@ pub async fn finds_records_by_their_ids_and_counts_them<R: Repository>(repositor
         (Collection::Roles, 2),
         (Collection::Cookies, 1),
         (Collection::Otps, 1),
+        (Collection::ApiKeys, 0),
         (Collection::Metadata, 1),
         (Collection::Rosters, 1),
     ];

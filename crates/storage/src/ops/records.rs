@@ -6,7 +6,7 @@
 mod builder;
 mod columns;
 
-use countersign_identity::records::entry::{CookieEntry, MetadataRecord, OtpEntry, RoleEntry, UserEntry};
+use countersign_identity::records::entry::{CookieEntry, KeyEntry, MetadataRecord, RoleEntry, UserEntry};
 use countersign_identity::records::write::{CountRecords, LocateRecords, Located};
 use countersign_identity::records::{Collection, FoundRecords, Gate, Query, QueryRecords, Records, RecordsLimit};
 use countersign_identity::role::{Role, RoleName};
@@ -36,7 +36,7 @@ fn source(collection: Collection) -> String {
     match collection {
         Collection::Users => profiles::with_factor(""),
         Collection::Roles => "SELECT roles.name, roles.id FROM roles".to_owned(),
-        Collection::Otps => OTPS.to_owned(),
+        Collection::Otps | Collection::ApiKeys => OTPS.to_owned(),
         Collection::Cookies => COOKIES.to_owned(),
         Collection::Metadata => format!(
             "SELECT {}, owner, (SELECT users.login FROM users WHERE users.id = metadata.owner) FROM metadata",
@@ -51,7 +51,7 @@ fn table(collection: Collection) -> (&'static str, &'static str) {
     match collection {
         Collection::Users => ("users", "users.login"),
         Collection::Roles => ("roles", "roles.name"),
-        Collection::Otps | Collection::Cookies => ("credentials", "credentials.id"),
+        Collection::Otps | Collection::ApiKeys | Collection::Cookies => ("credentials", "credentials.id"),
         Collection::Metadata => ("metadata", "metadata.key, metadata.id"),
         Collection::Rosters => ("rosters", "rosters.key, rosters.id"),
     }
@@ -61,6 +61,7 @@ fn table(collection: Collection) -> (&'static str, &'static str) {
 fn kind(collection: Collection) -> Option<CredentialKind> {
     match collection {
         Collection::Otps => Some(CredentialKind::Otp),
+        Collection::ApiKeys => Some(CredentialKind::ApiKey),
         Collection::Cookies => Some(CredentialKind::Cookie),
         Collection::Users | Collection::Roles | Collection::Metadata | Collection::Rosters => None,
     }
@@ -70,7 +71,7 @@ fn kind(collection: Collection) -> Option<CredentialKind> {
 fn owner(collection: Collection) -> Option<&'static str> {
     match collection {
         Collection::Users => Some("users.id"),
-        Collection::Otps => Some("credentials.owner"),
+        Collection::Otps | Collection::ApiKeys => Some("credentials.owner"),
         Collection::Metadata => Some("metadata.owner"),
         Collection::Roles | Collection::Cookies | Collection::Rosters => None,
     }
@@ -134,6 +135,7 @@ impl Execute for QueryRecords {
             },
             Collection::Roles => Records::Roles(with_rules(tx, rows).await?),
             Collection::Otps => Records::Otps(rows.into_iter().map(otp).collect::<Result<_, _>>()?),
+            Collection::ApiKeys => Records::ApiKeys(rows.into_iter().map(otp).collect::<Result<_, _>>()?),
             Collection::Metadata => Records::Metadata(rows.into_iter().map(noted).collect::<Result<_, _>>()?),
             Collection::Rosters => Records::Rosters(rows.into_iter().map(rosters::entry).collect::<Result<_, _>>()?),
             Collection::Cookies => Records::Cookies(rows.into_iter().map(cookie).collect::<Result<_, _>>()?),
@@ -165,21 +167,22 @@ async fn users<T: Tx>(
     let mut users = Vec::with_capacity(rows.len());
     for row in rows {
         let record = profiles::record(row, tx.keyring())?;
-        users.push(UserEntry { record, otps: Vec::new(), metadata: Vec::new() });
+        users.push(UserEntry { record, otps: Vec::new(), api_keys: Vec::new(), metadata: Vec::new() });
     }
     if users.is_empty() {
         return Ok(Ok(users));
     }
     let ids: Vec<UserId> = users.iter().map(|entry| entry.record.user.id).collect();
     let mut builder = Builder::default();
-    let kind = builder.bind(Param::Text(CredentialKind::Otp.name()));
+    let kinds = [CredentialKind::Otp, CredentialKind::ApiKey];
+    let kinds = list(&mut builder, kinds.into_iter().map(|kind| Param::Text(kind.name())));
     let now = builder.bind(Param::Int(operation.now.micros()));
     let owners = list(&mut builder, ids.iter().map(|id| Param::Id(id.uuid())));
     let max = RecordsLimit::Embedded.max();
     let limit = builder.bind(Param::Int(i64::try_from(max).unwrap_or(i64::MAX).saturating_add(1)));
     let columns = credentials::columns!();
     let sql = format!(
-        "SELECT {columns} FROM credentials WHERE owner IN ({owners}) AND kind = {kind} AND spent_at IS NULL \
+        "SELECT {columns} FROM credentials WHERE owner IN ({owners}) AND kind IN ({kinds}) AND spent_at IS NULL \
          AND expires_at >= {now} ORDER BY created_at, id LIMIT {limit}"
     );
     let found = tx.query_once(&sql, &builder.params()).await?;
@@ -187,9 +190,9 @@ async fn users<T: Tx>(
         return Ok(Err(RecordsLimit::Embedded));
     }
     for row in found {
-        let otp: Credential = credentials::credential(row)?;
-        if let Some(entry) = users.iter_mut().find(|entry| entry.record.user.id == otp.owner) {
-            entry.otps.push(otp);
+        let key: Credential = credentials::credential(row)?;
+        if let Some(entry) = users.iter_mut().find(|entry| entry.record.user.id == key.owner) {
+            if key.kind == CredentialKind::Otp { &mut entry.otps } else { &mut entry.api_keys }.push(key);
         }
     }
     let limit = add_metadata(tx, &mut users, &ids).await?;
@@ -269,9 +272,9 @@ fn noted(mut row: Row) -> Result<MetadataRecord, TxError> {
     Ok(MetadataRecord { entry: metadata::entry(row)?, owner, login })
 }
 
-fn otp(mut row: Row) -> Result<OtpEntry, TxError> {
+fn otp(mut row: Row) -> Result<KeyEntry, TxError> {
     let login = last(&mut row, LoginName::parse)?;
-    Ok(OtpEntry { credential: credentials::credential(row)?, login })
+    Ok(KeyEntry { credential: credentials::credential(row)?, login })
 }
 
 fn cookie(mut row: Row) -> Result<CookieEntry, TxError> {

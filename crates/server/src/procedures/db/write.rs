@@ -164,20 +164,23 @@ impl Change {
         match (collection, parent) {
             (Collection::Users, _) => self.create_user(&record).await,
             (Collection::Roles, _) => self.create_role(record).await,
-            (Collection::Otps, Parent::User(login)) => {
-                let request = key_request(KeyKind::Otp, record)?;
-                let (identity, context) = (&self.app.identity, &self.context);
-                let minted = identity
-                    .mint_key_for(KeyKind::Otp, login.as_str(), &request, self.actor(), context, now(), &mut random())
-                    .await?;
-                Ok(records::otp(&minted.credential, &minted.login, Some(&minted.plaintext_key)).into())
-            }
+            (Collection::Otps, Parent::User(login)) => self.mint(KeyKind::Otp, login, record).await,
+            (Collection::ApiKeys, Parent::User(login)) => self.mint(KeyKind::ApiKey, login, record).await,
             (Collection::Metadata, parent) => self.note(parent, record, Noting::New).await,
             (Collection::Rosters, _) => Err(Failure::argument("rosters are made by sessions: system.roster.register")),
-            (Collection::Cookies | Collection::Otps, _) => {
+            (Collection::Cookies | Collection::Otps | Collection::ApiKeys, _) => {
                 Err(Failure::argument(format!("{} are made by logins", collection.name())))
             }
         }
+    }
+
+    /// Makes a key, by the rule of `system.otp.create` and `system.apikeys.create`.
+    async fn mint(&self, kind: KeyKind, login: &LoginName, record: Value) -> Result<Value, Failure> {
+        let request = key_request(kind, record)?;
+        let (identity, actor, context) = (&self.app.identity, self.actor(), &self.context);
+        let minted =
+            identity.mint_key_for(kind, login.as_str(), &request, actor, context, now(), &mut random()).await?;
+        Ok(records::key(kind, &minted.credential, &minted.login, Some(&minted.plaintext_key)).into())
     }
 
     async fn create_user(&self, record: &Value) -> Result<Value, Failure> {
@@ -373,14 +376,22 @@ impl Change {
                 app.identity.delete_metadata(of, &record.key, self.actor(), context, now()).await?;
             }
             Collection::Rosters => return Err(Failure::argument("entries of rosters go with their sessions")),
-            Collection::Otps => {
-                let id = CredentialId::from_uuid(record.id);
-                match gate {
-                    Gate::All => app.identity.delete_key(KeyKind::Otp, id, self.actor(), context, now()).await?,
-                    Gate::Own(_) => app.identity.delete_own_key(KeyKind::Otp, id, self.actor(), context, now()).await?,
-                }
-            }
+            Collection::Otps => self.withdraw(KeyKind::Otp, record, gate).await?,
+            Collection::ApiKeys => self.withdraw(KeyKind::ApiKey, record, gate).await?,
         }
+        Ok(())
+    }
+}
+
+impl Change {
+    /// Withdraws a key, and ends what it opened.
+    async fn withdraw(&self, kind: KeyKind, record: &Located, gate: Gate) -> Result<(), Failure> {
+        let (identity, id) = (&self.app.identity, CredentialId::from_uuid(record.id));
+        match gate {
+            Gate::All => identity.delete_key(kind, id, self.actor(), &self.context, now()).await?,
+            Gate::Own(_) => identity.delete_own_key(kind, id, self.actor(), &self.context, now()).await?,
+        }
+        self.hub.bonds_changed();
         Ok(())
     }
 }

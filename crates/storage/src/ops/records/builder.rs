@@ -3,7 +3,7 @@
 //! A part of a text is looked for by what is left when it is taken out: `LIKE` has wildcards, and minds case in one engine
 //! only.
 
-use countersign_identity::records::{Condition, Field, Filter, Node, Order, OtpField, Scalar, Test};
+use countersign_identity::records::{ApiKeyField, Condition, Field, Filter, Node, Order, OtpField, Scalar, Test};
 
 use super::columns::{Column, column};
 use crate::ops::credentials;
@@ -150,7 +150,7 @@ impl<'a> Builder<'a> {
     }
 
     fn has_rule(&mut self, field: Field, rule: &'a countersign_identity::permission::Rule) -> String {
-        if field == Field::Otps(OtpField::Permissions) {
+        if matches!(field, Field::Otps(OtpField::Permissions) | Field::ApiKeys(ApiKeyField::Permissions)) {
             // They are stored as JSON, in which nothing but a rule can look like one.
             let json = self.bind_made(credentials::rule_to_json(rule));
             return format!("(replace(credentials.permissions, {json}, '') <> credentials.permissions)");

@@ -1,7 +1,7 @@
 //! Where the fields of records are.
 
 use countersign_identity::records::{
-    CookieField, Direction, Field, MetadataField, OtpField, RoleField, RosterField, Sort, UserField,
+    ApiKeyField, CookieField, Direction, Field, MetadataField, OtpField, RoleField, RosterField, Sort, UserField,
 };
 
 /// A field as SQL.
@@ -68,6 +68,15 @@ pub fn column(field: Field) -> Option<Column> {
             OtpField::Owner | OtpField::OwnerUuid => always("credentials.owner"),
             OtpField::Login | OtpField::OwnerLogin => always(OWNER_LOGIN),
             OtpField::Permissions => return None,
+        },
+        Field::ApiKeys(field) => match field {
+            ApiKeyField::Uuid => always("credentials.id"),
+            ApiKeyField::Description => always("credentials.description"),
+            ApiKeyField::Expires => always("credentials.expires_at"),
+            ApiKeyField::Key => always("credentials.digest"),
+            ApiKeyField::Owner | ApiKeyField::OwnerUuid => always("credentials.owner"),
+            ApiKeyField::OwnerLogin => always(OWNER_LOGIN),
+            ApiKeyField::Permissions => return None,
         },
         Field::Metadata(field) => match field {
             MetadataField::Key => always("metadata.key"),
