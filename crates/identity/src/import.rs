@@ -4,15 +4,16 @@
 //! that is there already is never changed, so an import can be run again.
 
 use crate::audit::{AuditEvent, Operation};
+use crate::metadata::MetadataEntry;
 use crate::profile::Profile;
 use crate::repository::{FindUser, ListRoles, Repository, RepositoryError};
 use crate::sign_on::attributes::{Attribute, AttributeOwner};
 use crate::sign_on::{Factor, SignOnSession};
 use crate::user::User;
-use crate::{Actor, Identity, RequestContext, Timestamp};
+use crate::{Actor, Credential, Identity, RequestContext, Timestamp};
 
 /// A user of another system, as it will be here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ImportedUser {
     /// The user, with a hash that this system can check.
     pub user: User,
@@ -24,6 +25,10 @@ pub struct ImportedUser {
     pub sessions: Vec<SignOnSession>,
     /// Attributes of the user and of these sessions, with their values in the clear.
     pub attributes: Vec<(AttributeOwner, Attribute)>,
+    /// Keys; all are this user's.
+    pub credentials: Vec<Credential>,
+    /// Metadata.
+    pub metadata: Vec<MetadataEntry>,
 }
 
 /// Stores a user of another system.

@@ -373,6 +373,7 @@ impl<R: Repository> Identity<R> {
             created: now,
             spent: None,
             last_used: None,
+            is_imported: false,
         };
         Ok(MintedKey { credential, login: login.clone(), plaintext_key })
     }

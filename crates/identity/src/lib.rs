@@ -26,6 +26,7 @@ pub mod keys;
 pub mod login;
 mod login_name;
 pub mod metadata;
+pub mod old_digest;
 pub mod password;
 pub mod password_policy;
 pub mod permission;

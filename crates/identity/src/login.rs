@@ -14,6 +14,7 @@ mod appended;
 mod certificate;
 mod cookie;
 mod elevation;
+mod imported_key;
 mod purpose;
 mod second_factor;
 mod token;
@@ -22,6 +23,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::audit::{AuditEvent, Operation, Reason};
+use crate::old_digest::OldDigest;
 use crate::password::{NewPassword, PASSWORD_BYTES_MAX, PasswordHash, PasswordSecrets};
 use crate::permission::Restriction;
 use crate::repository::{
@@ -58,6 +60,13 @@ pub trait PasswordPool: Send + Sync {
         hash: Option<PasswordHash>,
         password: Secret,
     ) -> impl Future<Output = Result<bool, PoolBusy>> + Send;
+
+    /// Computes the digest that another system has of a key; see [`OldDigest::of`].
+    ///
+    /// # Errors
+    ///
+    /// [`PoolBusy`] where there is no room in time.
+    fn old_digest(&self, login: LoginName, key: Secret) -> impl Future<Output = Result<OldDigest, PoolBusy>> + Send;
 
     /// Derives what is stored of a password that was found right.
     ///
@@ -208,8 +217,17 @@ impl<R: Repository> Identity<R> {
             return Err(self.refuse_login(audit, Reason::UnknownUser).await);
         };
         let digest = self.settings.pepper.digest(&login, attempt.ticket);
-        match self.repository.run(FindCredential { digest }).await? {
-            Some(key) if key.kind == CredentialKind::ApiKey => self.login_by_key(&key, audit, attempt, now).await,
+        let found = match self.repository.run(FindCredential { digest }).await? {
+            Some(found) => Some(found),
+            None => match self.imported_key(&login, attempt.ticket, pool).await {
+                Err(LoginError::Refused(reason)) => return Err(self.refuse_login(audit, reason).await),
+                found => found?,
+            },
+        };
+        match found {
+            Some(key) if key.kind == CredentialKind::ApiKey => {
+                self.login_by_key(&key, digest, audit, attempt, now).await
+            }
             Some(credential) => self.spend(&credential, audit, attempt, now).await,
             None => self.login_by_password(login, audit, attempt, pool, now).await,
         }

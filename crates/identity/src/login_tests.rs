@@ -148,6 +148,10 @@ impl PasswordPool for Meddler<'_> {
         Ok(true)
     }
 
+    async fn old_digest(&self, login: LoginName, key: Secret) -> Result<OldDigest, PoolBusy> {
+        Ok(OldDigest::of(login.as_str(), &key))
+    }
+
     async fn renew(&self, _: Secret) -> Result<PasswordSecrets, PoolBusy> {
         Err(PoolBusy)
     }

@@ -137,6 +137,7 @@ operations! {
     SpendCredential => SpendOutcome;
     AcceptKey => AcceptCredentialOutcome;
     FindLivingKeys => Vec<(CredentialId, Timestamp)>;
+    HasImportedKeys => bool;
     ListCredentials => Vec<Credential>;
     DeleteCredential => DeleteCredentialOutcome;
     ReapCredentials => u64;
@@ -676,10 +677,19 @@ pub enum SpendOutcome {
 pub struct AcceptKey {
     /// Under which it is stored.
     pub digest: Digest,
+    /// Under which it is stored from now on, where it was found by another system's digest.
+    pub becomes: Option<Digest>,
     /// The time of the attempt.
     pub now: Timestamp,
     /// The login's row for the trail; stored as refused where the outcome is a refusal.
     pub audit: AuditEvent,
+}
+
+/// Whether the user with this name has unspent keys of which only another system's digest is known.
+#[derive(Debug)]
+pub struct HasImportedKeys {
+    /// The name.
+    pub login: LoginName,
 }
 
 /// Reads which of these API keys open sessions still, and until when.

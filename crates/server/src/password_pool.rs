@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use countersign_identity::Secret;
 use countersign_identity::login::{PasswordPool, PoolBusy};
+use countersign_identity::old_digest::OldDigest;
 use countersign_identity::password::{self, NewPassword, PasswordHash, PasswordSecrets};
 use countersign_identity::proof::SecretSettings;
+use countersign_identity::{LoginName, Secret};
 use tokio::sync::Semaphore;
 
 use crate::clock::random;
@@ -96,6 +97,10 @@ impl PasswordPool for HashingPool {
         };
         let (waited, is_right) = tokio::join!(stand_in, asked);
         waited.and(is_right)
+    }
+
+    async fn old_digest(&self, login: LoginName, key: Secret) -> Result<OldDigest, PoolBusy> {
+        self.run(move || OldDigest::of(login.as_str(), &key)).await
     }
 
     async fn renew(&self, password: Secret) -> Result<PasswordSecrets, PoolBusy> {

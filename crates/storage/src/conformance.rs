@@ -49,6 +49,7 @@ macro_rules! for_each_case {
             api_keys::keeps_every_field_and_no_end;
             api_keys::opens_sessions_until_its_end_and_notes_its_use;
             api_keys::refuses_a_locked_owner_another_kind_and_what_is_gone;
+            api_keys::gives_an_imported_key_its_own_digest;
             api_keys::lets_all_of_many_in;
             api_keys::finds_keys_that_live;
             api_keys::have_a_limit_of_their_own;

@@ -62,6 +62,11 @@ const MIGRATIONS: Migrations = Migrations {
         Migration { version: 15, name: "records", sql: include_str!("../migrations/sqlite/0015_records.sql") },
         Migration { version: 16, name: "rosters", sql: include_str!("../migrations/sqlite/0016_rosters.sql") },
         Migration { version: 17, name: "api_keys", sql: include_str!("../migrations/sqlite/0017_api_keys.sql") },
+        Migration {
+            version: 18,
+            name: "imported_keys",
+            sql: include_str!("../migrations/sqlite/0018_imported_keys.sql"),
+        },
     ],
 };
 

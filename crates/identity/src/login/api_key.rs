@@ -8,19 +8,21 @@ use std::collections::HashMap;
 use super::{Attempt, LoggedIn, LoginError};
 use crate::audit::AuditEvent;
 use crate::repository::{AcceptCredentialOutcome, AcceptKey, FindLivingKeys, Repository, RepositoryError};
-use crate::{Credential, CredentialId, Identity, SessionKind, Timestamp};
+use crate::{Credential, CredentialId, Digest, Identity, SessionKind, Timestamp};
 
 impl<R: Repository> Identity<R> {
-    /// Signs in the owner of a key that was found.
+    /// Signs in the owner of a key that was found. One that was found by another system's digest gets `digest`.
     pub(super) async fn login_by_key(
         &self,
         found: &Credential,
+        digest: Digest,
         audit: AuditEvent,
         attempt: &Attempt<'_>,
         now: Timestamp,
     ) -> Result<LoggedIn, LoginError> {
+        let becomes = found.is_imported.then_some(digest);
         let audit = audit.detail(&format!("api key {} session={}", found.id.to_bus(), attempt.claim.session));
-        match self.repository.run(AcceptKey { digest: found.digest, now, audit }).await? {
+        match self.repository.run(AcceptKey { digest: found.digest, becomes, now, audit }).await? {
             AcceptCredentialOutcome::Accepted { credential, user } => {
                 let (denials, permissions) = (&self.settings.denials, &credential.permissions);
                 Ok(LoggedIn {

@@ -86,6 +86,7 @@ impl NewCookie {
             created: audit.at,
             spent: None,
             last_used: None,
+            is_imported: false,
         }
     }
 }

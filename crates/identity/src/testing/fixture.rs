@@ -11,6 +11,7 @@ use crate::audit::{AuditEvent, Outcome, Reason};
 use crate::keys::{KeyError, KeyKind, KeyRequest, MintedKey};
 use crate::login::{Attempt, Claim, LoggedIn, LoginError, PasswordPool, PoolBusy, Purpose};
 use crate::metadata::MetadataLimits;
+use crate::old_digest::OldDigest;
 use crate::password::{NewPassword, PasswordHash, PasswordRules, PasswordSecrets};
 use crate::permission::{KeySessionDenials, parse_rules};
 use crate::proof::scram::{Kdf, Verifier};
@@ -229,6 +230,7 @@ impl Fixture {
 #[derive(Debug, Default)]
 pub struct FakePool {
     checks: AtomicUsize,
+    old_digests: AtomicUsize,
     pub is_busy: bool,
 }
 
@@ -236,6 +238,11 @@ impl FakePool {
     /// Passwords that were checked so far.
     pub fn checks(&self) -> usize {
         self.checks.load(Ordering::Relaxed)
+    }
+
+    /// Old digests that were computed so far.
+    pub fn old_digests(&self) -> usize {
+        self.old_digests.load(Ordering::Relaxed)
     }
 }
 
@@ -246,6 +253,14 @@ impl PasswordPool for FakePool {
         }
         self.checks.fetch_add(1, Ordering::Relaxed);
         Ok(hash.is_some_and(|hash| hash.as_stored().trim_start_matches(CURRENT) == password.expose()))
+    }
+
+    async fn old_digest(&self, login: LoginName, key: Secret) -> Result<OldDigest, PoolBusy> {
+        if self.is_busy {
+            return Err(PoolBusy);
+        }
+        self.old_digests.fetch_add(1, Ordering::Relaxed);
+        Ok(OldDigest::of(login.as_str(), &key))
     }
 
     async fn renew(&self, password: Secret) -> Result<PasswordSecrets, PoolBusy> {

@@ -17,8 +17,8 @@ use crate::repository::{
     AcceptCookie, AcceptCredentialOutcome, AcceptKey, AcceptLogin, AcceptLoginOutcome, AcceptUser, AddUserKey,
     AddUserKeyOutcome, Bootstrap, BootstrapOutcome, ChangeUser, ChangeUserOutcome, CreateUser, CreateUserOutcome,
     DeleteCredential, DeleteCredentialOutcome, EndCookies, Evidence, FindByEmail, FindCredential, FindKeyOwner,
-    FindLivingKeys, FindProfile, FindSharedKey, FindUser, FindVerifier, ListCredentials, ListRoles, ListUserKeys,
-    ListUsers, MintCredential, MintOutcome, Operation, PasswordChange, ReapCredentials, RemoveUserKey,
+    FindLivingKeys, FindProfile, FindSharedKey, FindUser, FindVerifier, HasImportedKeys, ListCredentials, ListRoles,
+    ListUserKeys, ListUsers, MintCredential, MintOutcome, Operation, PasswordChange, ReapCredentials, RemoveUserKey,
     RemoveUserKeyOutcome, RepositoryError, RuleChange, Run, SetRule, SetRuleOutcome, SpendCredential, SpendOutcome,
     UserChange, WhichCookies,
 };
@@ -486,13 +486,24 @@ impl Execute for AcceptKey {
         };
         if refused.is_none() {
             let address = self.audit.address.clone();
-            state.credentials[at].last_used = Some(LastUse { at: self.now, address });
+            let found = &mut state.credentials[at];
+            found.last_used = Some(LastUse { at: self.now, address });
+            if let Some(digest) = self.becomes {
+                (found.digest, found.is_imported) = (digest, false);
+            }
         }
         state.record(self.audit, refused);
         match refused {
             None => AcceptCredentialOutcome::Accepted { credential: state.credentials[at].clone(), user },
             Some(reason) => AcceptCredentialOutcome::Refused(reason),
         }
+    }
+}
+
+impl Execute for HasImportedKeys {
+    fn execute(self, state: &mut State) -> bool {
+        let owner = state.users.get(&self.login).map(|user| user.id);
+        state.credentials.iter().any(|one| one.is_imported && one.spent.is_none() && Some(one.owner) == owner)
     }
 }
 

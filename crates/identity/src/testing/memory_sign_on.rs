@@ -17,13 +17,14 @@ use crate::{SessionId, Timestamp, UserId};
 
 impl Execute for ImportUser {
     fn execute(self, state: &mut State) -> ImportUserOutcome {
-        let ImportedUser { user, profile, factor, sessions, .. } = self.imported;
+        let ImportedUser { user, profile, factor, sessions, credentials, .. } = self.imported;
         let (outcome, refused) = if state.users.contains_key(&user.login) || state.user(user.id).is_some() {
             (ImportUserOutcome::Exists, Some(Reason::Exists))
         } else if state.roles.contains_key(&user.role) {
             state.profiles.insert(user.id, profile);
             state.factors.extend(factor.map(|factor| (user.id, factor)));
             state.sessions.extend(sessions);
+            state.credentials.extend(credentials);
             state.users.insert(user.login.clone(), user);
             (ImportUserOutcome::Imported, None)
         } else {

@@ -112,6 +112,23 @@ pub enum ImportCommand {
         #[arg(long)]
         apply: bool,
     },
+    /// Users, password hashes, API keys, one-time passwords, metadata and roles of a Nexus bus. Shows what would be done, unless
+    /// told to --apply it. The server must not run.
+    Nexus(NexusArguments),
+}
+
+/// What `import nexus` takes.
+#[derive(Debug, Args)]
+pub struct NexusArguments {
+    /// The data directory of Nexus, or the folder `db` in it
+    #[arg(value_name = "FOLDER", required_unless_present = "nexus_data")]
+    pub folder: Option<PathBuf>,
+    /// The same by name; --data is our own data directory
+    #[arg(long, value_name = "FOLDER", conflicts_with = "folder")]
+    pub nexus_data: Option<PathBuf>,
+    /// Write what was found
+    #[arg(long)]
+    pub apply: bool,
 }
 
 /// `user …`

@@ -4,6 +4,7 @@
 //! brought over as it was is left out and named in the report, never weakened: an account whose second factor can't be
 //! read comes over locked.
 
+pub mod nexus;
 mod report;
 pub mod zato;
 

@@ -1,5 +1,6 @@
 //! What an import did, or would do.
 
+use countersign_identity::CredentialKind;
 use countersign_identity::import::ImportedUser;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,21 @@ pub struct Report {
     pub attributes: u64,
     /// Live sessions that were brought over.
     pub sessions: u64,
+    /// API keys that were brought over.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub api_keys: u64,
+    /// One-time passwords that were brought over.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub one_time_passwords: u64,
+    /// Of both, those of which the key itself is not known: they work by the digest that the other system has made.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub old_digests: u64,
+    /// Entries of metadata that were brought over.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub metadata: u64,
+    /// Roles whose rules were brought over.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub roles: u64,
     /// What was left out, or came over changed.
     pub notes: Vec<Note>,
     /// Notes that found no room.
@@ -45,17 +61,32 @@ pub struct Count {
     has_factor: bool,
     sessions: u64,
     attributes: u64,
+    api_keys: u64,
+    one_time_passwords: u64,
+    old_digests: u64,
+    metadata: u64,
+}
+
+/// Counts of what a system doesn't have are left out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Count {
     /// Counts what `imported` has.
     pub fn of(imported: &ImportedUser) -> Self {
         let count = |number| u64::try_from(number).unwrap_or(u64::MAX);
+        let keys = |of: CredentialKind| count(imported.credentials.iter().filter(|one| one.kind == of).count());
         Self {
             has_password: imported.user.password.is_some(),
             has_factor: imported.factor.is_some(),
             sessions: count(imported.sessions.len()),
             attributes: count(imported.attributes.len()),
+            api_keys: keys(CredentialKind::ApiKey),
+            one_time_passwords: keys(CredentialKind::Otp),
+            old_digests: count(imported.credentials.iter().filter(|one| one.is_imported).count()),
+            metadata: count(imported.metadata.len()),
         }
     }
 }
@@ -68,6 +99,10 @@ impl Report {
         self.second_factors += u64::from(count.has_factor);
         self.sessions += count.sessions;
         self.attributes += count.attributes;
+        self.api_keys += count.api_keys;
+        self.one_time_passwords += count.one_time_passwords;
+        self.old_digests += count.old_digests;
+        self.metadata += count.metadata;
     }
 
     /// Adds a note.

@@ -16,6 +16,7 @@ mod elevation;
 mod history;
 mod http_client;
 mod import;
+mod import_nexus;
 mod keys;
 mod live;
 mod longpoll;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use countersign_identity::audit::{Operation as Audited, Reason};
 use countersign_identity::repository::{
     AcceptCredentialOutcome, AcceptKey, ChangeUser, DeleteCredential, DeleteCredentialOutcome, FindCredential,
-    FindLivingKeys, FindUser, ListCredentials, MintCredential, MintOutcome, ReapCredentials, Repository,
-    SpendCredential, SpendOutcome, UserChange,
+    FindLivingKeys, FindUser, HasImportedKeys, ListCredentials, MintCredential, MintOutcome, ReapCredentials,
+    Repository, SpendCredential, SpendOutcome, UserChange,
 };
 use countersign_identity::user_update::UserUpdate;
 use countersign_identity::{Credential, CredentialKind, Expires, LastUse, Timestamp};
@@ -18,7 +18,7 @@ use super::fixture::{
 const AFTER_END: Timestamp = Timestamp::from_micros(END.micros() + 1);
 
 fn accept(number: u32, now: Timestamp) -> AcceptKey {
-    AcceptKey { digest: digest(number), now, audit: event(Audited::Login) }
+    AcceptKey { digest: digest(number), becomes: None, now, audit: event(Audited::Login) }
 }
 
 fn used(credential: Credential, now: Timestamp) -> Credential {
@@ -96,6 +96,26 @@ pub async fn refuses_a_locked_owner_another_kind_and_what_is_gone<R: Repository>
     let gone = &["apikey.delete accepted"];
     check(&*repository, delete(CredentialKind::ApiKey), DeleteCredentialOutcome::Deleted, gone).await;
     check(&*repository, accept(1, NOW), refused(Reason::WrongTicket), wrong).await;
+}
+
+/// One that came from elsewhere is under its own digest from the first login on; a one-time password is spent as it is.
+pub async fn gives_an_imported_key_its_own_digest<R: Repository>(repository: Arc<R>) {
+    people(&*repository, &["alice", "bob"]).await;
+    let old = |credential| Credential { is_imported: true, ..credential };
+    minted(&*repository, [old(api_key(1, "alice")), old(otp(2, "alice")), api_key(3, "bob")]).await;
+    let has = async |name: &str| repository.run(HasImportedKeys { login: login(name) }).await.unwrap();
+    assert!(has("alice").await && !has("bob").await && !has("nobody").await);
+    let accept = AcceptKey { becomes: Some(digest(9)), ..accept(1, NOW) };
+    let credential = Credential { digest: digest(9), ..used(api_key(1, "alice"), NOW) };
+    let outcome = AcceptCredentialOutcome::Accepted { credential: credential.clone(), user: user("alice") };
+    check(&*repository, accept, outcome, &["login accepted"]).await;
+    check(&*repository, FindCredential { digest: digest(9) }, Some(credential), &[]).await;
+    check(&*repository, FindCredential { digest: digest(1) }, None, &[]).await;
+    assert!(has("alice").await);
+    let spend =
+        SpendCredential { digest: digest(2), now: NOW, login: event(Audited::Login), spend: event(Audited::OtpSpend) };
+    assert!(matches!(repository.run(spend).await.unwrap(), SpendOutcome::Spent { .. }));
+    assert!(!has("alice").await);
 }
 
 /// Sixty-four at once with one key.

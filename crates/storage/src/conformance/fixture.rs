@@ -89,6 +89,7 @@ pub fn otp(number: u32, owner: &str) -> Credential {
         created: NOW,
         spent: None,
         last_used: None,
+        is_imported: false,
     }
 }
 

@@ -1,12 +1,12 @@
 //! Logins by API keys, and what becomes of these keys. Their rows are credentials.
 
 use countersign_identity::audit::Reason;
-use countersign_identity::repository::{AcceptCredentialOutcome, AcceptKey, FindLivingKeys};
+use countersign_identity::repository::{AcceptCredentialOutcome, AcceptKey, FindLivingKeys, HasImportedKeys};
 use countersign_identity::standing::Way;
 use countersign_identity::{CredentialId, CredentialKind, Timestamp};
 
 use super::credentials::{self, columns, credential};
-use super::{audit, first, places, users};
+use super::{audit, exists, first, places, users};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::tx::{Execute, Tx};
@@ -16,7 +16,8 @@ impl Execute for AcceptKey {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<AcceptCredentialOutcome, TxError> {
         // Holds the row until the login is in the trail: who withdraws the key comes before or after, never between.
         const SQL: &str = concat!(
-            "UPDATE credentials SET last_used_at = $2, last_used_from = $4 WHERE digest = $1 AND kind = $3",
+            "UPDATE credentials SET last_used_at = $2, last_used_from = $4, digest = COALESCE($5, digest),",
+            " is_imported = (is_imported AND $5 IS NULL) WHERE digest = $1 AND kind = $3",
             " AND expires_at >= $2",
             " AND EXISTS (SELECT 1 FROM users WHERE users.id = credentials.owner AND ",
             users::admits_by_key!(),
@@ -28,6 +29,7 @@ impl Execute for AcceptKey {
             self.now.micros().into(),
             CredentialKind::ApiKey.name().into(),
             Param::Text(&self.audit.address),
+            self.becomes.as_ref().map_or(Param::Null, |digest| Param::Bytes(digest.as_bytes())),
         ];
         let Some(row) = first(tx, SQL, &params).await? else {
             let reason = why_refused(self, tx).await?;
@@ -55,6 +57,16 @@ async fn why_refused<T: Tx>(accept: &AcceptKey, tx: &mut T) -> Result<Reason, Tx
     match owner.standing.admits(Way::Key, accept.now) {
         Err(reason) => Ok(reason),
         Ok(()) => Err(TxError::Interrupted("the key became usable while it was refused".into())),
+    }
+}
+
+impl Execute for HasImportedKeys {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<bool, TxError> {
+        const SQL: &str = "SELECT 1 FROM credentials JOIN users ON users.id = credentials.owner \
+            WHERE users.login = $1 AND is_imported AND spent_at IS NULL LIMIT 1";
+        exists(tx, SQL, &[self.login.as_str().into()]).await
     }
 }
 

@@ -25,7 +25,7 @@ use crate::value::{Param, Row};
 macro_rules! columns {
     () => {
         "id, kind, owner, digest, permissions, origin, expires_at, expires_offset, created_at, spent_at, description, \
-         last_used_at, last_used_from"
+         last_used_at, last_used_from, is_imported"
     };
 }
 
@@ -40,8 +40,8 @@ pub async fn insert<T: Tx>(
     const SQL: &str = concat!(
         "INSERT INTO credentials (",
         columns!(),
-        ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 WHERE (SELECT count(*) FROM credentials",
-        " WHERE owner = $3 AND kind = $2 AND spent_at IS NULL AND expires_at >= $14) < $15"
+        ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 WHERE (SELECT count(*) FROM credentials",
+        " WHERE owner = $3 AND kind = $2 AND spent_at IS NULL AND expires_at >= $15) < $16"
     );
     let permissions = permissions_to_json(&credential.permissions);
     let params = [
@@ -58,6 +58,7 @@ pub async fn insert<T: Tx>(
         Param::Text(&credential.description),
         Param::optional(credential.last_used.as_ref().map(|last| last.at.micros())),
         Param::optional(credential.last_used.as_ref().map(|last| last.address.as_str())),
+        credential.is_imported.into(),
         now.micros().into(),
         live_max.into(),
     ];
@@ -82,6 +83,7 @@ pub fn credential(row: Row) -> Result<Credential, TxError> {
         spent: record.optional_int("spent_at")?.map(Timestamp::from_micros),
         description: record.text("description")?,
         last_used: last_use(&mut record)?,
+        is_imported: record.truth("is_imported")?,
     })
 }
 

@@ -3,9 +3,12 @@
 use countersign_identity::audit::Reason;
 use countersign_identity::import::{ImportUser, ImportUserOutcome};
 
-use super::{attributes, audit, factors, profiles, sessions, users};
+use super::{attributes, audit, credentials, factors, metadata, profiles, sessions, users};
 use crate::error::TxError;
 use crate::tx::{Execute, Tx};
+
+/// More keys than any user can have.
+const ALL: i64 = 1_000_000;
 
 impl Execute for ImportUser {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<ImportUserOutcome, TxError> {
@@ -33,6 +36,12 @@ impl Execute for ImportUser {
         }
         for (owner, attribute) in &imported.attributes {
             attributes::insert(tx, *owner, attribute).await?;
+        }
+        for credential in &imported.credentials {
+            credentials::insert(tx, credential, credential.created, ALL).await?;
+        }
+        for entry in &imported.metadata {
+            metadata::put(tx, owner, entry).await?;
         }
         audit::accept(tx, &self.audit).await?;
         Ok(ImportUserOutcome::Imported)

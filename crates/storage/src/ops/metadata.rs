@@ -8,7 +8,7 @@ use countersign_identity::metadata::operations::{
     DeleteMetadata, DeleteMetadataOutcome, FindMetadata, ListMetadata, SetMetadata, SetMetadataOutcome,
 };
 use countersign_identity::metadata::{MetadataEntry, MetadataKey, MetadataValue};
-use countersign_identity::{MetadataId, Secret};
+use countersign_identity::{MetadataId, Secret, UserId};
 
 use super::{audit, first, users};
 use crate::error::TxError;
@@ -46,11 +46,27 @@ async fn others<T: Tx>(tx: &mut T, set: &SetMetadata) -> Result<(u64, u64), TxEr
     Ok((number("count", count)?, number("bytes", bytes)?))
 }
 
+/// Stores an entry, in place of the one with its key if there is one, whose id it keeps.
+pub async fn put<T: Tx>(tx: &mut T, owner: UserId, entry: &MetadataEntry) -> Result<MetadataId, TxError> {
+    const SET: &str = "INSERT INTO metadata (owner, key, id, value, yaml, bytes, created_at, modified_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (owner, key) DO UPDATE SET value = excluded.value, \
+        yaml = excluded.yaml, bytes = excluded.bytes, modified_at = excluded.modified_at RETURNING id";
+    let params = [
+        owner.uuid().into(),
+        entry.key.as_str().into(),
+        entry.id.uuid().into(),
+        entry.value.json.expose().into(),
+        entry.value.yaml.as_ref().map_or(Param::Null, |yaml| yaml.expose().into()),
+        i64::try_from(entry.value.bytes()).unwrap_or(i64::MAX).into(),
+        entry.created.micros().into(),
+        entry.modified.micros().into(),
+    ];
+    let row = first(tx, SET, &params).await?.unwrap_or_default();
+    Ok(MetadataId::from_uuid(Record::new("metadata", row).key_uuid()?))
+}
+
 impl Execute for SetMetadata {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<SetMetadataOutcome, TxError> {
-        const SET: &str = "INSERT INTO metadata (owner, key, id, value, yaml, bytes, created_at, modified_at) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (owner, key) DO UPDATE SET value = excluded.value, \
-            yaml = excluded.yaml, bytes = excluded.bytes, modified_at = excluded.modified_at RETURNING id";
         if users::hold_by_id(tx, self.owner).await?.is_none() {
             audit::refuse(tx, &self.audit, Reason::NotFound).await?;
             return Ok(SetMetadataOutcome::NoSuchUser);
@@ -67,19 +83,9 @@ impl Execute for SetMetadata {
             audit::refuse(tx, &self.audit, Reason::TooMany).await?;
             return Ok(outcome);
         }
-        let params = [
-            self.owner.uuid().into(),
-            entry.key.as_str().into(),
-            entry.id.uuid().into(),
-            entry.value.json.expose().into(),
-            entry.value.yaml.as_ref().map_or(Param::Null, |yaml| yaml.expose().into()),
-            i64::try_from(bytes).unwrap_or(i64::MAX).into(),
-            entry.created.micros().into(),
-            entry.modified.micros().into(),
-        ];
-        let row = first(tx, SET, &params).await?.unwrap_or_default();
+        let id = put(tx, self.owner, entry).await?;
         audit::accept(tx, &self.audit).await?;
-        Ok(SetMetadataOutcome::Set(MetadataId::from_uuid(Record::new("metadata", row).key_uuid()?)))
+        Ok(SetMetadataOutcome::Set(id))
     }
 }
 

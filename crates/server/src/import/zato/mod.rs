@@ -129,7 +129,8 @@ pub async fn import(
                     for note in &notes {
                         report.note(name, note);
                     }
-                    ImportedUser { user, profile, factor, sessions, attributes }
+                    let (credentials, metadata) = (Vec::new(), Vec::new());
+                    ImportedUser { user, profile, factor, sessions, attributes, credentials, metadata }
                 }
                 Err(why) => {
                     report.note(name, format!("left out: {why}"));

@@ -1,0 +1,151 @@
+//! Users of a Nexus bus, brought over by the command and used afterwards.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+use std::fs;
+use std::path::Path;
+
+use countersign_client::{Dict, Value as WampValue};
+use countersign_testkit::{PostgresDatabase, Server};
+use serde_json::{Value, json};
+
+use crate::support::{DENIED, aborted, audit, call, server_with, sign_in, text};
+
+/// passlib's `pbkdf2_sha256` of [`PASSWORD`], 29,000 rounds.
+const HASH: &str = "$pbkdf2-sha256$29000$AAECAwQFBgcICQoLDA0ODw$m/kLywdyNwK9GV2kWntRGvZzmeiVsuqehNWlLst2eWY";
+const PASSWORD: &str = "correct horse battery staple";
+/// The seed's example: the key, and its digest for `kristen98`.
+const KEY: &str = "i047jcfUWQQugakMVB8bzwuFjikDwZ-d";
+const DIGEST: &str = "nHiqIwUZgxPUOnUrpWuDoafGwGMoQQPpv69_VzudkB0";
+/// Another key of hers, of which the record holds the plaintext.
+const CLEAR: &str = "AbCdEfGhIjKlMnOpQrStUvWxYz012345";
+const CLEAR_DIGEST: &str = "_72wNYR4MwjVa-3_il_F614RAfPJWTi5HcBn4GVk94I";
+/// A one-time password, and its digest for `kristen98`.
+const OTP: &str = "ZzYyXxWwVvUuTtSsRrQqPpOoNnMmLl-_";
+const OTP_DIGEST: &str = "BcMFrtB9udCZw1yP0tH0m3WgFloWjQSXuB6tXFEasic";
+
+fn write(root: &Path, file: &str, text: &str) {
+    let path = root.join("db").join(file);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn nexus(root: &Path) {
+    write(
+        root,
+        "users/kristen98.yaml",
+        &format!(
+            "version: 3\nuuid: AaIAF8jrfOSzzEtmfqhXGw\nenabled: true\nrole: sales\nsource: local\npassword: {HASH}\nemail: k@example.com\nname: Kristen\n"
+        ),
+    );
+    let key = "uuid: AaIAGB0zcO-luHkzys25iw\ndescription: nightly\nexpires: null\npermissions:\n- uri: com.izaber.wamp.*\n  perms: c\n";
+    write(root, &format!("users/kristen98/apikeys/{DIGEST}.yaml"), key);
+    let clear = format!("plaintext_key: {CLEAR}\nexpires: '2099-01-01T00:00:00-08:00'\npermissions: []\n");
+    write(root, &format!("users/kristen98/apikeys/{CLEAR_DIGEST}.yaml"), &clear);
+    write(root, &format!("users/kristen98/apikeys/{}.yaml", "A".repeat(43)), "expires: '2001-01-01T00:00:00Z'\n");
+    write(root, &format!("users/kristen98/otps/{OTP_DIGEST}.yaml"), "origin: kristen98@10.0.0.1\nexpires: null\n");
+    write(
+        root,
+        "users/kristen98/metadata/dashboards^3aplain.yaml",
+        "uuid: AaIAGB0zcO-luHkzys25jw\nvalue:\n  # mine\n  rows: 5\n",
+    );
+    write(root, "users/Locked/data.yaml", "uuid: AaIAF8jrfOSzzEtmfqhXGx\nenabled: false\nrole: frontend\n");
+    write(root, "users/broken.yaml", "a: [");
+    write(
+        root,
+        "roles/sales.yaml",
+        "permissions:\n- uri: com.izaber.wamp.auth.*\n  perms: c\n- uri: com.izaber.wamp.my.*\n  perms: c\n",
+    );
+    write(root, "roles/trust.yaml", "permissions:\n- uri: '*'\n  perms: crspoq\n");
+    write(root, "uris/a.yaml", "uri: a\n");
+    std::os::unix::fs::symlink("/etc/hostname", root.join("db/users/linked.yaml")).unwrap();
+}
+
+async fn import(server: &Server, arguments: &[&str]) -> Value {
+    let output = server.cli(&[&["--json", "import", "nexus"][..], arguments].concat(), "").await.ok();
+    serde_json::from_str(&output).unwrap()
+}
+
+async fn check(mut server: Server) {
+    let folder = tempfile::tempdir().unwrap();
+    nexus(folder.path());
+    let path = folder.path().to_str().unwrap();
+    server.stop().await;
+    let planned = import(&server, &[path]).await;
+    let done = import(&server, &["--nexus-data", path, "--apply"]).await;
+    let without = |mut report: Value| {
+        report.as_object_mut().unwrap().remove("is_dry_run");
+        report
+    };
+    assert_eq!((&planned["is_dry_run"], &done["is_dry_run"]), (&json!(true), &json!(false)));
+    assert_eq!(without(planned), without(done.clone()));
+    for (name, count) in [
+        ("users_found", 3),
+        ("users_imported", 2),
+        ("passwords", 1),
+        ("api_keys", 2),
+        ("one_time_passwords", 1),
+        ("old_digests", 2),
+        ("metadata", 1),
+        ("roles", 1),
+    ] {
+        assert_eq!(done[name], count, "{name}: {done:#}");
+    }
+    let notes = done["notes"].to_string();
+    for said in ["has expired", "broken", "uris", "no upper case"] {
+        assert!(notes.contains(said), "{said}: {notes}");
+    }
+    assert!(!notes.contains(CLEAR) && !notes.contains(HASH), "{notes}");
+    let again = import(&server, &[path, "--apply"]).await;
+    assert_eq!(again["users_imported"], 0);
+    server.restart().await;
+    uses(&server).await;
+}
+
+/// An old user with the old password, the old keys and the old one-time password.
+async fn uses(server: &Server) {
+    let session = sign_in(server, "kristen98", PASSWORD).await.unwrap();
+    assert_eq!(text(session.welcome_details(), "authrole"), "sales");
+    let value = call(&session, "com.izaber.wamp.my.metadata.get", vec!["dashboards:plain".into()]).await;
+    assert_eq!(value, Ok(WampValue::from(Dict::new().with("rows", 5_u32))));
+    let yaml = vec!["dashboards:plain".into(), WampValue::Bool(true)];
+    let yaml = call(&session, "com.izaber.wamp.my.metadata.get", yaml).await.unwrap();
+    assert_eq!(yaml.as_str(), Some("# mine\nrows: 5\n"));
+    let listed = call(&session, "com.izaber.wamp.my.apikeys.list", vec![]).await.unwrap();
+    assert_eq!(listed.as_list().unwrap().len(), 2);
+    for _ in 0..2 {
+        for key in [KEY, CLEAR] {
+            let by_key = sign_in(server, "Kristen98", key).await.unwrap();
+            assert!(call(&by_key, "com.izaber.wamp.auth.whoami", vec![]).await.is_ok());
+        }
+    }
+    drop(sign_in(server, "kristen98", OTP).await.unwrap());
+    assert_eq!(aborted(sign_in(server, "kristen98", OTP).await).0, DENIED);
+    assert_eq!(aborted(sign_in(server, "locked", KEY).await).0, DENIED);
+    assert_eq!(aborted(sign_in(server, "kristen98", DIGEST).await).0, DENIED);
+    let rows = audit(server, &["--operation", "user.import", "--outcome", "accepted"]).await;
+    let who: Vec<&str> = rows.iter().map(|row| row["target"].as_str().unwrap()).collect();
+    assert_eq!(who, ["locked", "kristen98"]);
+}
+
+#[tokio::test]
+async fn an_old_user_logs_in_with_the_old_password_and_the_old_keys() {
+    check(server_with("").start().await).await;
+}
+
+#[tokio::test]
+async fn an_old_user_logs_in_with_the_old_password_and_the_old_keys_on_postgresql() {
+    let database = PostgresDatabase::create().await;
+    check(server_with("").storage(countersign_testkit::Storage::Postgres(database.url())).start().await).await;
+}
+
+#[tokio::test]
+async fn what_is_no_tree_of_nexus_is_refused_and_our_own_data_is_not_taken_for_one() {
+    let mut server = server_with("").start().await;
+    server.stop().await;
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["import", "nexus", folder.path().to_str().unwrap()][..], &["import", "nexus"]] {
+        let output = server.cli(arguments, "").await;
+        assert_ne!(output.code, Some(0), "{output:?}");
+    }
+}
