@@ -148,6 +148,14 @@ names! {
         LinkCreate = "link.create",
         /// A link was removed.
         LinkDelete = "link.delete",
+        /// What is said of a URI was changed: documentation, thresholds.
+        UriSet = "uri.set",
+        /// The connections that a URI's record remembers were removed.
+        UriClear = "uri.clear",
+        /// A URI's record was removed.
+        UriDelete = "uri.delete",
+        /// A URI's record was removed because nobody has registered the URI for long.
+        UriReap = "uri.reap",
         /// The installation got its roles and its first user.
         Bootstrap = "bootstrap",
     }

@@ -50,6 +50,8 @@ pub struct IdentitySettings {
     pub rosters: RosterLimits,
     /// Which of the servers on the database this one is.
     pub node: NodeId,
+    /// How many records of URIs there may be.
+    pub uri_records_max: u32,
 }
 
 impl IdentitySettings {

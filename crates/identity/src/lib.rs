@@ -50,6 +50,7 @@ pub mod throttle;
 mod time;
 mod token;
 pub mod totp;
+pub mod uris;
 pub mod user;
 mod user_keys;
 pub mod user_update;

@@ -22,6 +22,11 @@ impl Timestamp {
         u64::try_from(self.0.div_euclid(1_000)).unwrap_or(0)
     }
 
+    /// Whole seconds since the Unix epoch.
+    pub fn seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
     /// This time plus `duration`, at most the end of the range.
     #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {

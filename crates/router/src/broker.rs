@@ -22,7 +22,7 @@ use crate::meta::MetaEvent;
 use crate::options;
 use crate::refusal::{Gate, Refusal};
 use crate::session::{PUBLISHER, SessionDetails, Sessions, introduce};
-use crate::{Action, Effect, Limit, RealmSettings, Receivers, Target};
+use crate::{Action, Effect, Limit, RealmSettings, Receivers, SubscriptionInfo, Target};
 use history::History;
 use receivers::ReceiverRules;
 use retained::Retained;
@@ -264,6 +264,18 @@ impl Broker {
 
     pub fn describe(&self, id: Id) -> Option<Dict> {
         self.subscriptions.describe(id)
+    }
+
+    /// All subscriptions, ascending.
+    pub fn shown_ids(&self) -> Vec<Id> {
+        self.subscriptions.shown_ids()
+    }
+
+    /// One of them.
+    pub fn info(&self, id: Id) -> Option<SubscriptionInfo> {
+        let Subscription { topic, created, subscribers, .. } = self.subscriptions.shown(id)?;
+        let (topic, subscribers) = (topic.clone(), subscribers.iter().copied().collect());
+        Some(SubscriptionInfo { id, created: *created, topic, subscribers })
     }
 
     /// The pattern of a subscription that the meta API shows.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign_wamp::{Id, Message, UriText};
+use countersign_wamp::{Id, Message, UriPattern, UriText};
 use smallvec::SmallVec;
 
 use crate::PastEvent;
@@ -60,6 +60,8 @@ pub enum Effect {
         /// `GOODBYE.Details.message`, if whoever killed it gave one.
         message: Option<String>,
     },
+    /// A session became one of those that answer a procedure's calls, or is one no more. In the order in which it happened.
+    Registration(RegistrationChange),
     /// Store an event of histories that are to outlive the realm, behind those before it.
     Record {
         /// Which histories.
@@ -67,4 +69,17 @@ pub enum Effect {
         /// The event.
         event: Arc<PastEvent>,
     },
+}
+
+/// What happened to a registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegistrationChange {
+    /// The procedure, or the pattern of procedures.
+    pub procedure: UriPattern,
+    /// How calls are spread: `REGISTER.Options.invoke`.
+    pub invoke: &'static str,
+    /// The session.
+    pub session: Id,
+    /// Whether it answers calls from now on; otherwise it ceased to.
+    pub is_added: bool,
 }

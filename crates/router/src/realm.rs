@@ -3,6 +3,7 @@
 //! **Invariants:** a session that left, or that was closed for a protocol violation, is sent
 //! nothing more, and nobody sees a trace of it; a request is answered at most once.
 
+mod directory;
 mod requests;
 
 use std::time::Instant;
@@ -18,6 +19,8 @@ use crate::random::Random;
 use crate::refusal::{Gate, Violation};
 use crate::session::{Session, Sessions};
 use crate::{Action, Authorizer, Effect, Limit, PastEvent, RealmSettings, SessionDetails, Target, options};
+
+pub use directory::{RegistrationInfo, SubscriptionInfo};
 
 /// A realm: its sessions, subscriptions, registrations and calls.
 #[derive(Debug)]

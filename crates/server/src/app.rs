@@ -22,11 +22,14 @@ use crate::coalesced::Coalesced;
 use crate::config::{Config, ConfigError};
 use crate::directory::Directory;
 use crate::fernet::FernetKey;
+use crate::hub::Hub;
 use crate::import;
 use crate::mail::Mailer;
 use crate::metrics::{Metrics, ServerLimit};
 use crate::password_pool::HashingPool;
 use crate::trail::Trail;
+use crate::uris::{AlertBell, DocumentedUris};
+use crate::vacuum::Vacuum;
 
 /// What every door and command works on.
 #[derive(Debug)]
@@ -54,6 +57,12 @@ pub struct App {
     pub role_edits: tokio::sync::Mutex<()>,
     /// Readings of the roles that sessions ask for.
     pub role_refreshes: Coalesced,
+    /// Which URIs are documented.
+    pub documents: Arc<DocumentedUris>,
+    /// Wakes the job that tells what became of URIs.
+    pub alerts: AlertBell,
+    /// Asks for what has come to its end to be removed.
+    pub vacuum: Vacuum,
     throttle: Mutex<Throttle>,
 }
 
@@ -85,6 +94,9 @@ impl App {
             metrics,
             role_edits: tokio::sync::Mutex::default(),
             role_refreshes: Coalesced::default(),
+            documents: Arc::new(DocumentedUris::new(&config.realm.uri_prefix)),
+            alerts: AlertBell::default(),
+            vacuum: Vacuum::default(),
             throttle: Mutex::new(Throttle::new(config.throttle())),
             config,
         })
@@ -258,6 +270,19 @@ impl App {
     /// [`RepositoryError`].
     pub async fn load_roles(&self, table: &crate::roles::RoleTable) -> Result<bool, RepositoryError> {
         Ok(table.replace(self.identity.roles().await?))
+    }
+
+    /// Takes over what is documented now; takes from live sessions of a running server what they may not have without.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError`]; what was known stays.
+    pub async fn refresh_documents(&self, hub: Option<&Hub>) -> Result<(), RepositoryError> {
+        let has_lost = self.documents.refresh(&self.identity).await?;
+        if let Some(hub) = hub.filter(|_| has_lost) {
+            hub.recheck();
+        }
+        Ok(())
     }
 
     /// Takes one of the requests for mails that the peer has in an hour.

@@ -16,6 +16,7 @@ mod rosters;
 mod sign_up;
 mod sso;
 mod totp;
+mod uris;
 mod websocket;
 
 use std::fmt;
@@ -48,6 +49,7 @@ pub use self::rosters::RostersConfig;
 pub use self::sign_up::{SignupConfig, UserValidationConfig};
 pub use self::sso::{AppsConfig, LoginConfig, MainConfig, SearchConfig, SessionConfig, SessionsConfig};
 pub use self::totp::{CompatConfig, TotpConfig};
+pub use self::uris::UrisConfig;
 pub use self::websocket::{TestConfig, WebSocketConfig};
 use crate::doors::parse_origin;
 use crate::networks::Networks;
@@ -121,6 +123,8 @@ pub struct Config {
     pub compat: CompatConfig,
     /// The audit trail.
     pub audit: AuditConfig,
+    /// Records of URIs.
+    pub uris: UrisConfig,
     /// What a peer may ask of the server.
     pub limits: LimitsConfig,
     /// The WebSocket.
@@ -631,6 +635,7 @@ impl Config {
         self.check_sign_up()?;
         self.totp.factor(&self.compat.zato)?;
         self.audit.check()?;
+        self.uris.check()?;
         self.password.check()?;
         if let Some(ldap) = &self.ldap {
             ldap.check()?;
@@ -721,6 +726,7 @@ impl Config {
             metadata: self.metadata.limits(),
             rosters: self.rosters.limits(),
             node,
+            uri_records_max: self.uris.records_max,
         })
     }
 

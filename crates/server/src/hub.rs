@@ -8,6 +8,7 @@
 mod bound;
 mod departures;
 mod elevation;
+mod registrations;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +22,7 @@ use countersign_router::{
     Action, Authorizer, ClientFeatures, Decision, Effect, Limit, PastEvent, Realm, RealmSettings, SessionDetails,
     SessionKind, Target,
 };
-use countersign_wamp::{Dict, Id, MatchPolicy, Message, uris};
+use countersign_wamp::{Dict, Id, Message, uris};
 use rand_core::Rng as _;
 use tokio::sync::{Notify, Semaphore};
 
@@ -31,11 +32,15 @@ use crate::cookies::{self, EndedCookies};
 use crate::history::HistoryQueue;
 use crate::outbox::{Ending, Outbox, SharedMessage};
 use crate::roles::RoleTable;
+use crate::uris::{DocumentedUris, RegistrationQueue, match_policy};
 
 pub use bound::{Bond, Bound};
 use departures::{Departures, Leaves};
 pub use elevation::Elevation;
+pub use registrations::{SESSIONS_LISTED_MAX, TooManyListed};
 
+/// What the server's own session is called.
+const SERVICE_NAME: &str = "countersign";
 /// How long a revocation is remembered: longer than any login takes.
 const REVOCATION_KEPT: Duration = Duration::from_mins(3);
 
@@ -72,21 +77,43 @@ impl Live {
     ///
     /// What is missing.
     pub fn may(&self, action: permission::Action, uri: UriMatch<'_>) -> Result<(), String> {
-        self.may_if(action, uri, true)
+        self.may_if(action, uri, true, || false).map_err(|missing| match missing {
+            Missing::Documentation => "it needs a documented URI".into(),
+            Missing::Else(text) => text,
+        })
     }
 
-    /// `asks_elevation`: whether `+` asks for an elevated session.
-    fn may_if(&self, action: permission::Action, uri: UriMatch<'_>, asks_elevation: bool) -> Result<(), String> {
+    /// `asks_elevation`: whether `+` asks for an elevated session. `is_documented` is asked where `!` is.
+    fn may_if(
+        &self,
+        action: permission::Action,
+        uri: UriMatch<'_>,
+        asks_elevation: bool,
+        is_documented: impl FnOnce() -> bool,
+    ) -> Result<(), Missing> {
         let decided = self.rights.load().decide(action, uri);
-        let right = decided.map_err(|refusal| missing(refusal, action, &self.role))?;
-        if right.documented {
-            return Err("it needs a documented URI, which this server does not offer yet".into());
+        let right = decided.map_err(|refusal| Missing::Else(missing(refusal, action, &self.role)))?;
+        if right.documented && !is_documented() {
+            return Err(Missing::Documentation);
         }
         if right.elevated && asks_elevation && self.elevation.left(Instant::now()).is_none() {
-            return Err(self.elevation.advice());
+            return Err(Missing::Else(self.elevation.advice()));
         }
         Ok(())
     }
+
+    /// What its role and its credential let it do.
+    pub fn rights(&self) -> Arc<SessionRights> {
+        self.rights.load_full()
+    }
+}
+
+/// What somebody lacks.
+enum Missing {
+    /// The documentation of the URI.
+    Documentation,
+    /// Something else, in words for the client.
+    Else(String),
 }
 
 /// What a connection knows of a session that is to join.
@@ -146,6 +173,8 @@ pub struct RealmCounts {
     pub retained_events: usize,
     /// Past events that wait to be stored.
     pub history_queued: usize,
+    /// Changes of registrations that wait to be stored.
+    pub registrations_queued: usize,
     /// How often each limit was passed.
     pub limits: [(Limit, u64); Limit::ALL.len()],
 }
@@ -173,17 +202,30 @@ struct Inner {
     next_timeout: Option<Instant>,
     history: Arc<HistoryQueue>,
     departures: Arc<Departures>,
+    registrations: Arc<RegistrationQueue>,
+    documents: Arc<DocumentedUris>,
+}
+
+/// What takes down what happens in the realm, and what decides there beside the roles.
+#[derive(Debug)]
+pub struct Beside {
+    /// Takes the events of histories that are stored.
+    pub history: Arc<HistoryQueue>,
+    /// Takes what becomes of registrations.
+    pub registrations: Arc<RegistrationQueue>,
+    /// Which URIs are documented.
+    pub documents: Arc<DocumentedUris>,
 }
 
 impl Hub {
-    /// A realm with nobody in it but the server's own session. Events of histories that are stored
-    /// go into the queue. `elevation`: how long a session is elevated once its user has shown a credential.
-    pub fn new(settings: RealmSettings, roles: RoleTable, history: Arc<HistoryQueue>, elevation: Duration) -> Self {
+    /// A realm with nobody in it but the server's own session. `elevation`: how long a session is elevated once its user
+    /// has shown a credential.
+    pub fn new(settings: RealmSettings, roles: RoleTable, beside: Beside, elevation: Duration) -> Self {
         let mut realm = Realm::new(settings, random().next_u64());
         let service = Id::from_random(random().next_u64());
         let started = Instant::now();
         realm.set_clock(started, now().micros());
-        let details = SessionDetails::new(SessionKind::Service, "countersign", "service");
+        let details = SessionDetails::new(SessionKind::Service, SERVICE_NAME, "service");
         realm.join(started, service, details, &mut Vec::new());
         let departures = Arc::new(Departures::default());
         let inner = Inner {
@@ -193,8 +235,10 @@ impl Hub {
             ended_cookies: EndedCookies::default(),
             effects: Vec::new(),
             next_timeout: None,
-            history,
             departures: Arc::clone(&departures),
+            history: beside.history,
+            registrations: beside.registrations,
+            documents: beside.documents,
         };
         let (timeouts_changed, bonds_changed) = (Notify::new(), Notify::new());
         Self { inner: Mutex::new(inner), roles, timeouts_changed, bonds_changed, departures, service, elevation }
@@ -215,6 +259,7 @@ impl Hub {
             registrations: realm.registration_count(),
             retained_events: realm.retained_event_count(),
             history_queued: inner.history.len(),
+            registrations_queued: inner.registrations.len(),
             limits: Limit::ALL.map(|limit| (limit, realm.limit_count(limit))),
         }
     }
@@ -302,9 +347,9 @@ impl Hub {
         let mut inner = self.lock();
         let now = Instant::now();
         {
-            let Inner { realm, sessions, effects, .. } = &mut *inner;
+            let Inner { realm, sessions, effects, documents, .. } = &mut *inner;
             for message in messages {
-                realm.handle(now, session, message, &Rights::of(sessions), effects);
+                realm.handle(now, session, message, &Rights::of(sessions, documents), effects);
             }
         }
         let jobs = inner.deliver(self.service);
@@ -383,7 +428,7 @@ impl Hub {
     pub fn apply_roles(&self) {
         let mut inner = self.lock();
         let now = Instant::now();
-        let Inner { realm, sessions, effects, .. } = &mut *inner;
+        let Inner { realm, sessions, effects, documents, .. } = &mut *inner;
         let mut changed = Vec::new();
         for live in sessions.values() {
             let (rights, rules) = (live.rights.load(), self.roles.rules(&live.role));
@@ -393,7 +438,7 @@ impl Hub {
             }
         }
         for id in &changed {
-            realm.recheck(now, *id, &Rights { asks_elevation: false, ..Rights::of(sessions) }, effects);
+            realm.recheck(now, *id, &Rights { asks_elevation: false, ..Rights::of(sessions, documents) }, effects);
         }
         inner.deliver(self.service);
     }
@@ -450,8 +495,8 @@ impl Inner {
     /// The session stays known until the realm has let it go: its testaments are published with
     /// its rights.
     fn leave(&mut self, session: Id, service: Id) {
-        let Self { realm, sessions, effects, .. } = self;
-        realm.leave(Instant::now(), session, &Rights::of(sessions), effects);
+        let Self { realm, sessions, effects, documents, .. } = self;
+        realm.leave(Instant::now(), session, &Rights::of(sessions, documents), effects);
         if let Some(live) = sessions.remove(&session) {
             self.departures.note(&live);
         }
@@ -460,7 +505,7 @@ impl Inner {
 
     fn deliver(&mut self, service: Id) -> Vec<Job> {
         let mut jobs = Vec::new();
-        let Self { effects, sessions, ended_cookies, history, departures, .. } = self;
+        let Self { effects, sessions, ended_cookies, history, registrations, departures, .. } = self;
         for effect in effects.drain(..) {
             match effect {
                 Effect::Send { to, message } if to == service => {
@@ -479,6 +524,9 @@ impl Inner {
                     }
                 }
                 Effect::Record { histories, event } => history.push(histories, event),
+                Effect::Registration(change) => {
+                    registrations.push(registrations::changed(sessions, change, now(), service));
+                }
                 Effect::Killed { by, authids } => {
                     let killer = sessions.get(&by);
                     for login in authids.iter().filter_map(|authid| LoginName::parse(authid).ok()) {
@@ -527,13 +575,14 @@ fn caller_of(message: &Message) -> Option<Id> {
 /// Answers the realm's questions from the sessions' rights.
 struct Rights<'a> {
     sessions: &'a HashMap<Id, Arc<Live>>,
+    documents: &'a DocumentedUris,
     /// Whether `+` asks for an elevated session.
     asks_elevation: bool,
 }
 
 impl<'a> Rights<'a> {
-    fn of(sessions: &'a HashMap<Id, Arc<Live>>) -> Self {
-        Self { sessions, asks_elevation: true }
+    fn of(sessions: &'a HashMap<Id, Arc<Live>>, documents: &'a DocumentedUris) -> Self {
+        Self { sessions, documents, asks_elevation: true }
     }
 }
 
@@ -549,15 +598,28 @@ impl Authorizer for Rights<'_> {
             Action::Subscribe => permission::Action::Subscribe,
             Action::Publish => permission::Action::Publish,
         };
-        let uri = match target.policy() {
-            MatchPolicy::Exact => UriMatch::Exact(target.as_str()),
-            MatchPolicy::Prefix => UriMatch::Prefix(target.as_str()),
-            MatchPolicy::Wildcard => UriMatch::Wildcard(target.as_str()),
-        };
-        match live.may_if(action, uri, self.asks_elevation) {
+        let (uri, policy) = (target.as_str(), match_policy(target.policy()));
+        let is_documented = || self.documents.contains(policy, uri);
+        match live.may_if(action, policy.of(uri), self.asks_elevation, is_documented) {
             Ok(()) => Decision::Allow,
-            Err(missing) => Decision::Deny { missing },
+            Err(Missing::Documentation) => Decision::Refuse {
+                error: uris::error::AUTHORIZATION_FAILED,
+                message: self.documents.refusal(action.verb(), doing(action), uri),
+            },
+            Err(Missing::Else(missing)) => Decision::Deny { missing },
         }
+    }
+}
+
+/// What somebody wants who is told that it needs documentation.
+fn doing(action: permission::Action) -> &'static str {
+    match action {
+        permission::Action::Register => "registering procedure",
+        permission::Action::Call => "calling procedure",
+        permission::Action::Subscribe => "subscribing to topic",
+        permission::Action::Publish => "publishing to topic",
+        permission::Action::RosterOperate => "operating roster",
+        permission::Action::RosterQuery => "querying roster",
     }
 }
 

@@ -42,6 +42,8 @@ mod roles;
 mod rosters;
 mod serve;
 mod trail;
+mod uris;
 mod user_changes;
+mod vacuum;
 mod welcome;
 mod yaml;

@@ -56,6 +56,10 @@ pub struct Metrics {
     history_stored: AtomicU64,
     history_lost: AtomicU64,
     mails: Tally<2>,
+    registrations: Tally<1>,
+    registrations_compared: AtomicU64,
+    registration_alerts: Tally<1>,
+    vacuum_runs: AtomicU64,
 }
 
 impl Default for Metrics {
@@ -74,6 +78,10 @@ impl Default for Metrics {
             history_stored: AtomicU64::new(0),
             history_lost: AtomicU64::new(0),
             mails: Tally::default(),
+            registrations: Tally::default(),
+            registrations_compared: AtomicU64::new(0),
+            registration_alerts: Tally::default(),
+            vacuum_runs: AtomicU64::new(0),
         }
     }
 }
@@ -138,6 +146,26 @@ impl Metrics {
         self.mails.add([mail, outcome]);
     }
 
+    /// What became of so many changes of registrations on their way into the database.
+    pub fn registrations_tracked(&self, outcome: &'static str, changes: usize) {
+        self.registrations.add_many([outcome], u64::try_from(changes).unwrap_or(u64::MAX));
+    }
+
+    /// What is registered was compared with the database.
+    pub fn registrations_compared(&self) {
+        self.registrations_compared.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It was told what became of a URI.
+    pub fn registration_alert(&self, kind: &'static str) {
+        self.registration_alerts.add([kind]);
+    }
+
+    /// What has come to its end was looked through.
+    pub fn vacuum_ran(&self) {
+        self.vacuum_runs.fetch_add(1, Ordering::Relaxed);
+    }
+
     #[cfg(test)]
     pub fn times_reached(&self, limit: ServerLimit) -> u64 {
         self.limits.get(limit)
@@ -169,6 +197,17 @@ impl Metrics {
         text.single("countersign_history_events_lost_total", help, Kind::Counter, lost);
         let (help, names) = ("Mails by what they are for, and what became of them.", ["mail", "outcome"]);
         self.mails.write(text, "countersign_mails_total", help, Kind::Counter, names);
+        let help = "Changes of registrations by what became of them on their way into the database.";
+        self.registrations.write(text, "countersign_registration_changes_total", help, Kind::Counter, ["outcome"]);
+        let (compared, help) = (
+            self.registrations_compared.load(Ordering::Relaxed),
+            "Comparisons of what is registered with the database.",
+        );
+        text.single("countersign_registration_comparisons_total", help, Kind::Counter, compared);
+        let help = "What was told of URIs that are gone, or come and go.";
+        self.registration_alerts.write(text, "countersign_registration_alerts_total", help, Kind::Counter, ["type"]);
+        let (runs, help) = (self.vacuum_runs.load(Ordering::Relaxed), "Runs that removed what had come to its end.");
+        text.single("countersign_vacuum_runs_total", help, Kind::Counter, runs);
         self.traffic.write(text);
     }
 

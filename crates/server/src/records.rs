@@ -6,8 +6,10 @@ use countersign_identity::permission::Rule;
 use countersign_identity::records::entry::{CookieEntry, MetadataRecord, RoleEntry, UserEntry};
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::roster::{RosterEntry, Visibility};
-use countersign_identity::{Credential, LoginName, Secret, UserId};
+use countersign_identity::uris::{Connection, FoundUri, UriKey, UriRecord, ZombieLifespan};
+use countersign_identity::{Credential, LoginName, Secret, Timestamp, UserId};
 use countersign_wamp::{Dict, Value};
+use data_encoding::BASE64URL_NOPAD;
 
 use crate::yaml;
 
@@ -113,6 +115,58 @@ pub fn cookie(entry: &CookieEntry) -> Dict {
         .with("expires", credential.expires.to_iso8601())
         .with("origin", credential.origin.as_str())
         .with("owner", ROOT)
+}
+
+/// A record of a URI: the fields of the bus that this replaces, in its order, after what names the record. Times are whole
+/// seconds since 1970, as there, but for `create`.
+pub fn uri(found: &FoundUri) -> Dict {
+    let FoundUri { record, history } = found;
+    let UriRecord { key, last, warn, .. } = record;
+    let seconds = |time: Option<Timestamp>| time.map(Timestamp::seconds);
+    let number = |number: Option<u32>| number.map(i64::from);
+    let zombie_lifespan = match record.zombie_lifespan {
+        None => Value::Null,
+        Some(ZombieLifespan::Never) => Value::Bool(true),
+        Some(ZombieLifespan::Seconds(seconds)) => seconds.into(),
+    };
+    Dict::new()
+        .with("key", key.to_string())
+        .with("uuid", BASE64URL_NOPAD.encode(key.id().as_bytes()))
+        .with("uri", key.uri())
+        .with("action", UriKey::ACTION.verb())
+        .with("active", record.is_active)
+        .with("system", record.is_system)
+        .with("match", key.policy().name())
+        .with("invoke", record.invoke.as_deref())
+        .with("description", record.description.as_str())
+        .with("contact", record.contact.as_str())
+        .with("create", record.created.to_rfc3339())
+        .with("peer", last.peer.as_deref())
+        .with("authid", last.authid.as_deref())
+        .with("session_id", last.session)
+        .with("disconnect_warn_after", number(warn.after_seconds))
+        .with("disconnect_warn_reminder_after", number(warn.reminder_after_seconds))
+        .with("disconnect_warn_last", seconds(record.warned))
+        .with("history", history.iter().map(connection).collect::<Vec<Value>>())
+        .with("disconnect", seconds(record.disconnected))
+        .with("disconnect_count_warn_after", number(warn.count_after))
+        .with("disconnect_count_warn_reminder_after", number(warn.count_reminder_after_seconds))
+        .with("disconnect_count_warn_last", seconds(record.count_warned))
+        .with("zombie_lifespan", zombie_lifespan)
+        .with("schedule", record.schedule.as_str())
+}
+
+/// `[connect, disconnect, authid, peer, session]`
+fn connection(connection: &Connection) -> Value {
+    let Connection { connected, disconnected, authid, peer, session } = connection;
+    let disconnected = disconnected.map(Timestamp::seconds);
+    Value::List(vec![
+        Value::Int(connected.seconds()),
+        disconnected.into(),
+        authid.as_str().into(),
+        peer.as_str().into(),
+        Value::Int(*session),
+    ])
 }
 
 /// Rules: a list of `{uri, perms}`.

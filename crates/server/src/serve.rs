@@ -12,8 +12,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
-use crate::cid;
-use crate::clock::now;
 use crate::config::{Config, ConfigError};
 use crate::control;
 use crate::data_dir::DataDir;
@@ -21,7 +19,7 @@ use crate::demo;
 use crate::directory::{self, DirectoryError};
 use crate::doors::{BindError, BoundSocket, Doors, ListenUrl, ListenUrlError, Listener};
 use crate::history::{self, HistoryQueue, QueueLimits, Recording, StoredHistory};
-use crate::hub::Hub;
+use crate::hub::{Beside, Hub};
 use crate::mail::Undelivered;
 use crate::open::{Installation, OpenFailed, load_config, lock, open, open_data};
 use crate::output::say;
@@ -30,11 +28,11 @@ use crate::realm_settings::realm_settings;
 use crate::roles::RoleTable;
 use crate::rosters;
 use crate::trail;
+use crate::uris::{self, Alerts, RegistrationQueue, Tracker};
+use crate::vacuum;
 
 /// Where the server listens unless told otherwise, besides its Unix socket.
 const LISTEN_DEFAULT: [&str; 2] = ["http://127.0.0.1:8282", "tcp://127.0.0.1:18081"];
-/// How often expired one-time passwords are removed.
-const REAP_INTERVAL: Duration = Duration::from_mins(1);
 /// How long connections get for their last words when the server stops.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
@@ -125,7 +123,7 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
     // Of sessions that ended with the server.
     app.identity.clear_rosters(None).await?;
-    let (hub, mut recording) = hub(&app).await?;
+    let (hub, mut recording, mut tracker) = hub(&app).await?;
     let procedures = Arc::new(Procedures::new(Arc::clone(&app), tasks.clone()));
     procedures.register(&hub)?;
 
@@ -148,9 +146,10 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     let (bonds, works_on, until) = (Arc::clone(&hub), Arc::clone(&app), stop.clone());
     vital.spawn(async move { bonds.run_bonds(&works_on, &until).await });
     vital.spawn(rosters::run(Arc::clone(&app), Arc::clone(&hub), stop.clone()));
-    vital.spawn(reap(Arc::clone(&app), stop.clone()));
+    vital.spawn(vacuum::keep(Arc::clone(&app), Arc::clone(&hub), stop.clone()));
     vital.spawn(trail::keep(Arc::clone(&app), stop.clone()));
     vital.spawn(directory::keep(Arc::clone(&app), Arc::clone(&hub), stop.clone()));
+    vital.spawn(Alerts::new(Arc::clone(&app), Arc::clone(&hub))?.run(stop.clone()));
 
     let mut text = String::new();
     for url in &bound {
@@ -168,6 +167,7 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
         () = recording.ended() => Err(ServeFailed::PartEnded),
+        () = tracker.ended() => Err(ServeFailed::PartEnded),
         // Rather no server than a deaf one: whoever watches over it starts it again.
         _ = vital.join_next() => Err(ServeFailed::PartEnded),
     };
@@ -184,6 +184,7 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     app.afterwards.finish().await;
     app.mailer.finish().await;
     recording.finish().await;
+    tracker.finish().await;
     trail::report(app.checkpoint_audit().await);
     result
 }
@@ -203,8 +204,8 @@ async fn bind(
     Ok((control, listeners))
 }
 
-/// The realm, with what is stored of its histories, and the task that stores further events.
-async fn hub(app: &App) -> Result<(Arc<Hub>, Recording), ServeFailed> {
+/// The realm, with what is stored of its histories, and the tasks that store what happens in it.
+async fn hub(app: &Arc<App>) -> Result<(Arc<Hub>, Recording, Tracker), ServeFailed> {
     let settings = realm_settings(&app.config)?;
     let (histories, uri_rules) = (StoredHistory::all(&settings.name, &settings.history), settings.uri_rules);
     let limits = &app.config.limits;
@@ -213,12 +214,23 @@ async fn hub(app: &App) -> Result<(Arc<Hub>, Recording), ServeFailed> {
     let roles = RoleTable::default();
     app.load_roles(&roles).await?;
     let elevation = Duration::from_secs(app.config.auth.elevation_seconds);
-    let hub = Hub::new(settings, roles, Arc::clone(&queue), elevation);
+    uris::begin(app).await?;
+    app.refresh_documents(None).await?;
+    let changes_max = app.config.uris.queue_changes_max;
+    let registrations = Arc::new(RegistrationQueue::new(changes_max, Arc::clone(&app.metrics)));
+    let beside = Beside {
+        history: Arc::clone(&queue),
+        registrations: Arc::clone(&registrations),
+        documents: Arc::clone(&app.documents),
+    };
+    let hub = Hub::new(settings, roles, beside, elevation);
     for history in &histories {
         let events = history::load(app.identity.repository(), history, uri_rules).await?;
         hub.restore_history(history.place, events);
     }
-    Ok((Arc::new(hub), Recording::start(&queue, histories, app)))
+    let hub = Arc::new(hub);
+    let tracker = Tracker::start(&registrations, app, &hub);
+    Ok((hub, Recording::start(&queue, histories, app), tracker))
 }
 
 fn listen_urls(given: &[String], config: &Config, data: &DataDir) -> Result<Vec<ListenUrl>, ListenUrlError> {
@@ -230,25 +242,4 @@ fn listen_urls(given: &[String], config: &Config, data: &DataDir) -> Result<Vec<
     let mut urls = LISTEN_DEFAULT.iter().map(|url| url.parse()).collect::<Result<Vec<_>, _>>()?;
     urls.push(ListenUrl::Unix(data.wamp_socket()));
     Ok(urls)
-}
-
-async fn reap(app: Arc<App>, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(REAP_INTERVAL);
-    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        let identity = &app.identity;
-        report("one-time passwords and API keys", identity.reap_keys(now()).await);
-        report("sign-on sessions", identity.reap_sessions(now()).await);
-        report("attributes", identity.reap_attributes(now()).await);
-        report("tokens for forgotten passwords", identity.reap_password_resets(now()).await);
-        report("sign-ups", identity.reap_sign_ups(now(), &cid::generate()).await);
-    }
-}
-
-/// Says how many of something were removed because they had come to their end.
-fn report(what: &str, removed: Result<u64, RepositoryError>) {
-    match removed {
-        Ok(0) => {}
-        Ok(count) => tracing::info!(what, count, "removed what had come to its end"),
-        Err(error) => tracing::warn!(what, ?error, "can't remove what has come to its end"),
-    }
 }

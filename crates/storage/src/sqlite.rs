@@ -67,6 +67,7 @@ const MIGRATIONS: Migrations = Migrations {
             name: "imported_keys",
             sql: include_str!("../migrations/sqlite/0018_imported_keys.sql"),
         },
+        Migration { version: 19, name: "uris", sql: include_str!("../migrations/sqlite/0019_uris.sql") },
     ],
 };
 

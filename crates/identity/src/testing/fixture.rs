@@ -130,6 +130,7 @@ impl Fixture {
             metadata: Self::METADATA,
             rosters: Self::ROSTERS,
             node: Self::NODE,
+            uri_records_max: crate::uris::RECORDS_MAX,
         };
         let identity = Identity::new(Memory::default(), settings);
         Self { identity, pool: FakePool::default(), seed: AtomicU64::new(0) }

@@ -173,6 +173,14 @@ impl Subscriptions {
         list_by_policy(shown.map(|(id, subscription)| (*id, subscription.topic.policy())))
     }
 
+    /// All subscriptions that the meta API shows, ascending.
+    pub fn shown_ids(&self) -> Vec<Id> {
+        let shown = self.by_id.iter().filter(|(_, subscription)| !is_hidden(&subscription.topic));
+        let mut ids: Vec<Id> = shown.map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// The subscription of exactly this pattern.
     pub fn look_up(&self, pattern: &UriPattern) -> Option<Id> {
         self.by_topic.get(pattern).filter(|id| self.shown(*id).is_some())

@@ -4,14 +4,19 @@ use countersign_wamp::{Dict, Id, Uri, UriPattern};
 
 use super::Dealer;
 use super::registration::Registration;
-use crate::ReservedUris;
 use crate::meta::{MetaEvent, is_hidden};
 use crate::pattern_map::list_by_policy;
+use crate::{RegistrationChange, RegistrationInfo, ReservedUris};
 
 impl Dealer {
     /// The meta events since the last time.
     pub fn take_events(&mut self) -> Vec<MetaEvent> {
         std::mem::take(&mut self.registrations.events)
+    }
+
+    /// What became of registrations since the last time.
+    pub fn take_changes(&mut self) -> Vec<RegistrationChange> {
+        std::mem::take(&mut self.registrations.changes)
     }
 
     fn shown(&self, id: Id) -> Option<&Registration> {
@@ -37,6 +42,26 @@ impl Dealer {
 
     pub fn callees(&self, id: Id) -> Option<Vec<Id>> {
         Some(self.shown(id)?.callees().collect())
+    }
+
+    /// All registrations that are shown, ascending.
+    pub fn shown_ids(&self) -> Vec<Id> {
+        let shown = self.registrations.iter().filter(|(_, registration)| !is_hidden(&registration.procedure));
+        let mut ids: Vec<Id> = shown.map(|(id, _)| id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// One of them.
+    pub fn info(&self, id: Id) -> Option<RegistrationInfo> {
+        let registration = self.shown(id)?;
+        Some(RegistrationInfo {
+            id,
+            created: registration.created,
+            procedure: registration.procedure.clone(),
+            invoke: registration.invoke.name(),
+            callees: registration.callees().collect(),
+        })
     }
 
     pub fn describe(&self, id: Id) -> Option<Dict> {

@@ -16,7 +16,9 @@ use crate::random::Random;
 use crate::refusal::{Gate, Refusal, revoked};
 use crate::session::Sessions;
 use crate::shard::{Node, ResourceKey};
-use crate::{Action, ClientFeatures, Effect, Feature, RealmSettings, ReservedUris, Target, options};
+use crate::{
+    Action, ClientFeatures, Effect, Feature, RealmSettings, RegistrationChange, ReservedUris, Target, options,
+};
 
 /// See the module.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(super) struct Registrations {
     random: Random,
     /// What was not published yet.
     pub events: Vec<MetaEvent>,
+    /// What the realm's owner was not told yet.
+    pub changes: Vec<RegistrationChange>,
 }
 
 /// What a REGISTER asks for.
@@ -65,6 +69,7 @@ impl Registrations {
             last: None,
             random: Random::new(seed),
             events: Vec::new(),
+            changes: Vec::new(),
         }
     }
 
@@ -100,6 +105,11 @@ impl Registrations {
         if !is_hidden(procedure) {
             self.events.push(MetaEvent::Registration { change, session, id });
         }
+    }
+
+    fn tell(&mut self, procedure: &UriPattern, invoke: Invoke, session: Id, is_added: bool) {
+        let (procedure, invoke) = (procedure.clone(), invoke.name());
+        self.changes.push(RegistrationChange { procedure, invoke, session, is_added });
     }
 
     pub fn register(
@@ -146,6 +156,7 @@ impl Registrations {
         map.insert(&procedure, id);
         self.note(Change::Created, &procedure, callee.session, id);
         self.note(Change::Added, &procedure, callee.session, id);
+        self.tell(&procedure, invoke, callee.session, true);
         self.by_id.insert(id, Registration::new(procedure, invoke, at, callee, is_of_server));
         id
     }
@@ -161,6 +172,7 @@ impl Registrations {
         }
         registration.add(callee);
         self.note(Change::Added, &wanted.procedure, callee.session, id);
+        self.tell(&wanted.procedure, wanted.invoke, callee.session, true);
         Ok(())
     }
 
@@ -171,8 +183,9 @@ impl Registrations {
             return;
         }
         let is_over = registration.callees().len() == 0;
-        let procedure = registration.procedure.clone();
+        let (procedure, invoke) = (registration.procedure.clone(), registration.invoke);
         self.note(Change::Removed, &procedure, session, id);
+        self.tell(&procedure, invoke, session, false);
         if is_over {
             let is_of_server = self.by_id.remove(&id).is_some_and(|registration| registration.is_of_server);
             let map = if is_of_server { &mut self.of_server } else { &mut self.of_clients };

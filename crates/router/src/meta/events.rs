@@ -90,9 +90,10 @@ pub(super) fn describe(id: Id, details: &SessionDetails) -> Dict {
 }
 
 impl Realm {
-    /// Publishes the meta events of the step that ends here.
+    /// Tells what became of registrations, and publishes the meta events of the step that ends here.
     pub(crate) fn publish_meta(&mut self, out: &mut Vec<Effect>) {
         let Self { random, sessions, dealer, broker, .. } = self;
+        out.extend(dealer.take_changes().into_iter().map(Effect::Registration));
         let of_dealer = dealer.take_events();
         let of_broker = broker.take_events();
         for event in of_dealer.into_iter().chain(of_broker) {

@@ -22,6 +22,7 @@ mod meta_sessions;
 mod meta_subscriptions;
 mod model;
 mod passthru;
+mod registration_changes;
 mod registrations;
 mod request_ids;
 mod retained;
@@ -137,7 +138,7 @@ impl World {
     }
 
     fn lines(&mut self, effects: Vec<Effect>) -> Vec<String> {
-        let told = effects.iter().filter(|effect| !matches!(effect, Effect::Killed { .. }));
+        let told = effects.iter().filter(|effect| !matches!(effect, Effect::Killed { .. } | Effect::Registration(_)));
         told.map(|effect| self.line(effect)).collect()
     }
 
@@ -151,7 +152,7 @@ impl World {
             Effect::Close { session, reason, message } => {
                 format!("{session} closed {reason}: {message}")
             }
-            Effect::Killed { .. } => unreachable!("nobody is told"),
+            Effect::Killed { .. } | Effect::Registration(_) => unreachable!("nobody is told"),
             Effect::Goodbye { session, reason, message } => {
                 let message = message.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
                 format!("{session} killed {}{message}", reason.as_str())

@@ -10,6 +10,7 @@ use super::keys::ApiKeyCommand;
 use super::metadata::MetadataEdit;
 use super::sessions::SessionCommand;
 use super::totp::TotpEdit;
+use super::uris::UriCommand;
 use super::users::UserFields;
 use crate::role_changes::RoleEdit;
 
@@ -127,6 +128,8 @@ pub enum Command {
         /// Checkpoints that are kept elsewhere.
         kept: Vec<String>,
     },
+    /// `uri …`
+    Uri(UriCommand),
     /// `mail test`
     MailTest {
         /// The address.

@@ -49,6 +49,7 @@ pub async fn execute(app: &Arc<App>, hub: Option<&Arc<Hub>>, command: Command) -
         Command::UserTotp { login, edit } => super::totp::edit(app, &operator.context, &login, edit).await,
         Command::UserMetadata { login, edit } => super::metadata::edit(app, &operator.context, &login, edit).await,
         Command::Session(command) => super::sessions::run(app, &operator.context, command).await,
+        Command::Uri(command) => super::uris::run(app, hub.map(AsRef::as_ref), &operator.context, command).await,
         Command::RoleList => Ok(app.identity.roles().await?.iter().map(json::role).collect()),
         Command::RoleShow { role } => Ok(json::role(&app.identity.role(&role).await?)),
         Command::RoleEdit { role, edit } => {

@@ -99,7 +99,7 @@ pub fn audit(row: &AuditRow) -> Value {
 }
 
 /// A value of the bus in JSON. Records hold neither bytes nor times as such.
-fn value(value: WampValue) -> Value {
+pub(super) fn value(value: WampValue) -> Value {
     match value {
         WampValue::Null | WampValue::Bytes(_) | WampValue::Time(_) => Value::Null,
         WampValue::Bool(truth) => truth.into(),

@@ -9,6 +9,7 @@ mod metadata;
 mod sessions;
 mod totp;
 mod trail;
+mod uris;
 mod users;
 
 pub use command::{AuditPosition, AuditQuery, AuditVerified, ClearText, Command, Refused, RefusedKind, UserEdit};
@@ -20,4 +21,5 @@ pub use keys::ApiKeyCommand;
 pub use metadata::MetadataEdit;
 pub use sessions::SessionCommand;
 pub use totp::TotpEdit;
+pub use uris::{UriCommand, UriFields, UriName};
 pub use users::UserFields;

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::bus;
 use super::metadata::MetadataCommand;
-use crate::admin::UserFields;
+use crate::admin::{UriFields, UriName, UserFields};
 use crate::data_dir::DataDir;
 
 /// A WAMP router that knows who is speaking, and what they may.
@@ -52,6 +52,9 @@ pub enum CliCommand {
     /// Manage roles and their URI permissions
     #[command(subcommand)]
     Role(RoleCommand),
+    /// See who registers what, document it, and set what is told when it is gone
+    #[command(subcommand)]
+    Uri(UriArguments),
     /// Make and list one-time passwords
     #[command(subcommand)]
     Otp(OtpCommand),
@@ -355,6 +358,41 @@ pub enum RoleCommand {
         /// Role
         role: String,
     },
+}
+
+/// `uri …`
+#[derive(Debug, Subcommand)]
+pub enum UriArguments {
+    /// List what is or was registered, or is documented
+    List {
+        /// The server's own procedures too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show all that is known of a URI, with the last connections
+    Show(UriName),
+    /// Set what is told when a URI is gone, and how long its record stays
+    Set {
+        #[command(flatten)]
+        name: UriName,
+        #[command(flatten)]
+        fields: Box<UriFields>,
+    },
+    /// Say what a URI is for and who looks after it: rights marked ! ask for both
+    Document {
+        #[command(flatten)]
+        name: UriName,
+        /// What it is for
+        #[arg(long, value_name = "TEXT")]
+        description: String,
+        /// Who looks after it
+        #[arg(long, value_name = "TEXT")]
+        contact: String,
+    },
+    /// Forget the connections that have ended
+    ClearHistory(UriName),
+    /// Remove the record of a URI that nobody has registered
+    Delete(UriName),
 }
 
 /// `otp …`

@@ -21,7 +21,7 @@ use countersign_identity::Secret;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
-use crate::admin::{ApiKeyCommand, ClearText, Command, SessionCommand, TotpEdit, UserEdit, execute};
+use crate::admin::{ApiKeyCommand, ClearText, Command, SessionCommand, TotpEdit, UriCommand, UserEdit, execute};
 use crate::app::App;
 use crate::control;
 use crate::data_dir::{DataDir, DataLock};
@@ -34,7 +34,7 @@ use crate::role_changes::RoleEdit;
 use crate::serve::{ServeOptions, serve};
 use arguments::{
     AuditCommand, Cli, CliCommand, KeyCommand, MailCommand, OtpCommand, ProcedureCommand, PubkeyCommand, RoleCommand,
-    SignOnCommand, TotpCommand, UserCommand,
+    SignOnCommand, TotpCommand, UriArguments, UserCommand,
 };
 
 /// What is logged unless `RUST_LOG` says otherwise.
@@ -105,6 +105,7 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
         CliCommand::User(command) => user(command)?,
         CliCommand::Session(command) => session(command),
         CliCommand::Role(command) => role(command),
+        CliCommand::Uri(command) => uri(command),
         CliCommand::Otp(command) => otp(command),
         CliCommand::Key(command) => key(command),
         CliCommand::Audit(AuditCommand::Search { filters, limit }) => Command::AuditSearch(filters.query(None, limit)),
@@ -246,6 +247,17 @@ fn role(command: RoleCommand) -> Command {
         RoleCommand::Rename { role, to } => edit(role, RoleEdit::Rename(to)),
         RoleCommand::Remove { role } => edit(role, RoleEdit::Remove),
     }
+}
+
+fn uri(command: UriArguments) -> Command {
+    Command::Uri(match command {
+        UriArguments::List { all } => UriCommand::List { all },
+        UriArguments::Show(name) => UriCommand::Show(name),
+        UriArguments::Set { name, fields } => UriCommand::Set { name, fields },
+        UriArguments::Document { name, description, contact } => UriCommand::Document { name, description, contact },
+        UriArguments::ClearHistory(name) => UriCommand::ClearHistory(name),
+        UriArguments::Delete(name) => UriCommand::Delete(name),
+    })
 }
 
 fn otp(command: OtpCommand) -> Command {

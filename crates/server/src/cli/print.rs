@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use countersign_identity::printable;
 use serde_json::Value;
 
-use crate::admin::{ApiKeyCommand, Command, SessionCommand, UserEdit};
+use crate::admin::{ApiKeyCommand, Command, SessionCommand, UriCommand, UserEdit};
 
 /// What an answer shows.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,10 @@ pub enum Kind {
     ApiKeys,
     /// Rows of the trail.
     Audit,
+    /// Records of URIs.
+    Uris,
+    /// All that is known of a URI.
+    Uri,
     /// A mail that was taken.
     Mail,
     /// What became of the directory's users.
@@ -63,6 +67,8 @@ impl Kind {
             Command::Key(ApiKeyCommand::Create { .. }) => Self::NewApiKey,
             Command::Key(ApiKeyCommand::List { .. }) => Self::ApiKeys,
             Command::AuditSearch(_) | Command::AuditExport(_) | Command::AuditVerify { .. } => Self::Audit,
+            Command::Uri(UriCommand::List { .. }) => Self::Uris,
+            Command::Uri(_) => Self::Uri,
             Command::MailTest { .. } => Self::Mail,
             Command::UserSync { .. } => Self::Sync,
         }
@@ -116,6 +122,8 @@ pub fn answer(kind: Kind, value: &Value, json: bool) -> String {
         Kind::Sessions => {
             table(&["session_id", "created", "expires", "renewed", "application", "address", "agent"], rows)
         }
+        Kind::Uris => table(&["uri", "match", "active", "authid", "peer", "create", "contact", "description"], rows),
+        Kind::Uri => lines(&history_in_lines(value)),
         Kind::User | Kind::Totp | Kind::Revoked | Kind::Sync => lines(value),
         Kind::NewOtp | Kind::NewApiKey => format!("{}\n", cell(value, "plaintext_key")),
         Kind::Metadata => super::metadata::text(value),
@@ -148,6 +156,15 @@ pub fn note(kind: Kind, value: &Value) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// A record of a URI with each connection as one text.
+fn history_in_lines(record: &Value) -> Value {
+    let mut record = record.clone();
+    for connection in record.get_mut("history").and_then(Value::as_array_mut).into_iter().flatten() {
+        *connection = connection.to_string().into();
+    }
+    record
 }
 
 /// One line for each field, and for each entry of a list.

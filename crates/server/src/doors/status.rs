@@ -105,6 +105,11 @@ fn exposition(doors: &Doors) -> String {
         ("countersign_registrations", "Procedures and patterns that are registered.", count(realm.registrations)),
         ("countersign_retained_events", "Retained events.", count(realm.retained_events)),
         ("countersign_history_events_queued", "Past events that wait to be stored.", count(realm.history_queued)),
+        (
+            "countersign_registration_changes_queued",
+            "Changes of registrations that wait to be stored.",
+            count(realm.registrations_queued),
+        ),
         ("countersign_password_checks_queued", "Password checks that run or wait.", count(app.passwords.queued())),
         ("countersign_mails_waiting", "Mails that wait or are being sent.", count(app.mailer.waiting())),
     ];

@@ -93,11 +93,15 @@ pub enum ServerLimit {
     DirectoryEntries,
     /// Their bytes.
     DirectorySearchBytes,
+    /// Changes of registrations that wait to be stored.
+    RegistrationQueue,
+    /// Sessions in a list of what is registered or subscribed to.
+    ListedSessions,
 }
 
 impl ServerLimit {
     /// All of them.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 45] = [
         Self::MessageBytes,
         Self::LoginBytes,
         Self::MessageDepth,
@@ -141,6 +145,8 @@ impl ServerLimit {
         Self::DirectoryListingBytes,
         Self::DirectoryEntries,
         Self::DirectorySearchBytes,
+        Self::RegistrationQueue,
+        Self::ListedSessions,
     ];
 
     /// Its name in the metrics.
@@ -189,6 +195,8 @@ impl ServerLimit {
             Self::DirectoryListingBytes => "ldap.listing_bytes_max",
             Self::DirectoryEntries => "ldap.entries_max",
             Self::DirectorySearchBytes => "ldap.search_bytes_max",
+            Self::RegistrationQueue => "uris.queue_changes_max",
+            Self::ListedSessions => "listed_sessions_max",
         }
     }
 }

@@ -21,6 +21,10 @@ impl<const N: usize> Tally<N> {
         *self.lock().entry(labels).or_default() += 1;
     }
 
+    pub fn add_many(&self, labels: [&'static str; N], count: u64) {
+        *self.lock().entry(labels).or_default() += count;
+    }
+
     pub fn subtract(&self, labels: [&'static str; N]) {
         if let Some(count) = self.lock().get_mut(&labels) {
             *count = count.saturating_sub(1);

@@ -7,6 +7,7 @@ mod elevation;
 mod keys;
 mod metadata;
 mod roster;
+mod uri_records;
 
 use countersign_identity::repository::RepositoryError;
 use countersign_wamp::uris;

@@ -10,6 +10,7 @@ mod auth;
 mod db;
 mod description;
 mod directory;
+mod documents;
 mod elevation;
 mod errors;
 mod keys;
@@ -17,6 +18,8 @@ mod long;
 mod metadata;
 mod otp;
 mod roster;
+mod state;
+mod vacuum;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -114,6 +117,9 @@ const GROUPS: &[&[Procedure]] = &[
     metadata::PROCEDURES,
     directory::PROCEDURES,
     roster::PROCEDURES,
+    documents::PROCEDURES,
+    state::PROCEDURES,
+    vacuum::PROCEDURES,
 ];
 
 /// The procedures, registered or ready to be.

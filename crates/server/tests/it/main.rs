@@ -37,5 +37,6 @@ mod sso;
 mod support;
 mod throttle;
 mod trail;
+mod uris;
 mod weaknesses;
 mod websocket;

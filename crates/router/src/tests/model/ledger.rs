@@ -75,7 +75,7 @@ impl Ledger {
                 Effect::Send { to, message } => self.read(to.get(), message),
                 Effect::Fanout { to, message } => to.iter().for_each(|to| self.read(to.get(), message)),
                 Effect::Close { session, .. } | Effect::Goodbye { session, .. } => self.gone(session.get()),
-                Effect::Record { .. } | Effect::Killed { .. } => {}
+                Effect::Record { .. } | Effect::Killed { .. } | Effect::Registration(_) => {}
             }
         }
     }

@@ -1,0 +1,305 @@
+//! Records of URIs: read, changed, removed.
+
+use countersign_identity::Timestamp;
+use countersign_identity::audit::Reason;
+use countersign_identity::uris::operations::{
+    ClearUriHistory, DeleteUri, DocumentsVersion, FindUri, ListConnections, ListDocumented, ListDueUris, ListUris,
+    SetUri, SetUriOutcome, SettleUris, Settled, Settlement,
+};
+use countersign_identity::uris::{
+    Change, Connection, HISTORY_MAX, LastCallee, Schedule, UriKey, UriPolicy, UriRecord, UriUpdate, WarnSettings,
+    ZombieLifespan,
+};
+
+use super::{audit, first};
+use crate::error::TxError;
+use crate::record::Record;
+use crate::tx::{Execute, Tx};
+use crate::value::{Column, Param, Row};
+
+const URIS: &str = "uris";
+
+macro_rules! columns {
+    () => {
+        "id, uri, policy, is_system, active, invoke, description, contact, created_at, authid, peer, session, \
+         disconnected_at, warn_after, warn_reminder_after, warned_at, count_warn_after, count_warn_reminder_after, \
+         count_warned_at, zombie_lifespan, schedule, due_at"
+    };
+}
+
+/// A lifespan of for ever.
+const FOR_EVER: i64 = -1;
+
+/// How many records there are.
+pub async fn count<T: Tx>(tx: &mut T) -> Result<i64, TxError> {
+    match first(tx, "SELECT COUNT(*) FROM uris", &[]).await?.as_deref() {
+        Some([Column::Int(count)]) => Ok(*count),
+        _ => Err(TxError::Corrupt("uris can't be counted".into())),
+    }
+}
+
+/// The record's name, from columns that begin with the id.
+pub fn key(record: &mut Record) -> Result<UriKey, TxError> {
+    let uri = record.text("uri")?;
+    let policy = record.named("policy", UriPolicy::from_name)?;
+    UriKey::new(&uri, policy).map_err(|error| record.corrupt("uri", error))
+}
+
+fn optional_time(record: &mut Record, field: &str) -> Result<Option<Timestamp>, TxError> {
+    Ok(record.optional_int(field)?.map(Timestamp::from_micros))
+}
+
+fn uri(row: Row) -> Result<UriRecord, TxError> {
+    let mut record = Record::new(URIS, row);
+    let key = key(&mut record)?;
+    let (is_system, is_active) = (record.truth("is_system")?, record.truth("active")?);
+    let invoke = record.optional_text("invoke")?;
+    let (description, contact) = (record.text("description")?, record.text("contact")?);
+    let created = record.time("created_at")?;
+    let (authid, peer) = (record.optional_text("authid")?, record.optional_text("peer")?);
+    let last = LastCallee { authid, peer, session: record.optional_int("session")? };
+    let disconnected = optional_time(&mut record, "disconnected_at")?;
+    let after_seconds = record.optional_count("warn_after")?;
+    let reminder_after_seconds = record.optional_count("warn_reminder_after")?;
+    let warned = optional_time(&mut record, "warned_at")?;
+    let count_after = record.optional_count("count_warn_after")?;
+    let count_reminder_after_seconds = record.optional_count("count_warn_reminder_after")?;
+    let count_warned = optional_time(&mut record, "count_warned_at")?;
+    let zombie_lifespan = match record.optional_int("zombie_lifespan")? {
+        None => None,
+        Some(FOR_EVER) => Some(ZombieLifespan::Never),
+        Some(seconds) => {
+            let seconds = u32::try_from(seconds).map_err(|error| record.corrupt("zombie_lifespan", error))?;
+            Some(ZombieLifespan::Seconds(seconds))
+        }
+    };
+    let schedule = record.parsed("schedule", Schedule::parse)?;
+    let warn = WarnSettings { after_seconds, reminder_after_seconds, count_after, count_reminder_after_seconds };
+    let due = optional_time(&mut record, "due_at")?;
+    Ok(UriRecord {
+        key,
+        is_active,
+        is_system,
+        invoke,
+        description,
+        contact,
+        created,
+        last,
+        disconnected,
+        warn,
+        warned,
+        count_warned,
+        zombie_lifespan,
+        schedule,
+        due,
+    })
+}
+
+impl Execute for FindUri {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<UriRecord>, TxError> {
+        const SQL: &str = concat!("SELECT ", columns!(), " FROM uris WHERE id = $1");
+        first(tx, SQL, &[self.key.id().into()]).await?.map(uri).transpose()
+    }
+}
+
+impl Execute for ListConnections {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<Connection>, TxError> {
+        const SQL: &str = "SELECT sequence, connected_at, disconnected_at, authid, peer, session FROM uri_connections \
+            WHERE uri = $1 ORDER BY sequence DESC LIMIT $2";
+        let connection = |row| {
+            let mut record = Record::new("uri_connections", row);
+            Ok(Connection {
+                connected: record.time("connected_at")?,
+                disconnected: optional_time(&mut record, "disconnected_at")?,
+                authid: record.text("authid")?,
+                peer: record.text("peer")?,
+                session: record.int("session")?,
+            })
+        };
+        let newest_first = tx.query(SQL, &[self.key.id().into(), i64::from(HISTORY_MAX).into()]).await?;
+        newest_first.into_iter().rev().map(connection).collect()
+    }
+}
+
+impl Execute for ListUris {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<UriRecord>, TxError> {
+        const SQL: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM uris WHERE (uri > $1 OR uri = $1 AND policy > $2) AND (NOT is_system OR $3) \
+             ORDER BY uri, policy LIMIT $4"
+        );
+        let after = self.after.as_ref();
+        let (uri_after, policy_after) = after.map_or(("", ""), |key| (key.uri(), key.policy().name()));
+        let params = [uri_after.into(), policy_after.into(), self.with_system.into(), i64::from(self.limit).into()];
+        tx.query(SQL, &params).await?.into_iter().map(uri).collect()
+    }
+}
+
+impl Execute for ListDueUris {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<UriRecord>, TxError> {
+        const SQL: &str = concat!("SELECT ", columns!(), " FROM uris WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2");
+        let params = [self.now.micros().into(), i64::from(self.limit).into()];
+        tx.query(SQL, &params).await?.into_iter().map(uri).collect()
+    }
+}
+
+impl Execute for SettleUris {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<bool>, TxError> {
+        let mut done = Vec::with_capacity(self.settlements.len());
+        for settlement in &*self.settlements {
+            done.push(settle(tx, settlement).await?);
+        }
+        Ok(done)
+    }
+}
+
+async fn settle<T: Tx>(tx: &mut T, settlement: &Settlement) -> Result<bool, TxError> {
+    const STAYS: &str =
+        "UPDATE uris SET warned_at = $3, count_warned_at = $4, due_at = $5 WHERE id = $1 AND due_at = $2";
+    const GOES: &str = "DELETE FROM uris WHERE id = $1 AND due_at = $2 AND NOT active RETURNING id";
+    let time = |time: Option<Timestamp>| Param::optional(time.map(Timestamp::micros));
+    let (id, seen) = (Param::Id(settlement.key.id()), Param::Int(settlement.due.micros()));
+    match &settlement.becomes {
+        Settled::Stays { warned, count_warned, due } => {
+            let params = [id, seen, time(*warned), time(*count_warned), time(*due)];
+            Ok(tx.execute(STAYS, &params).await? == 1)
+        }
+        Settled::Goes(event) => {
+            let is_gone = first(tx, GOES, &[id, seen]).await?.is_some();
+            if is_gone {
+                audit::accept(tx, event).await?;
+                documents_changed(tx).await?;
+            }
+            Ok(is_gone)
+        }
+    }
+}
+
+impl Execute for SetUri {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<SetUriOutcome, TxError> {
+        const CREATE: &str = "INSERT INTO uris (id, uri, policy, is_system, active, description, contact, created_at, \
+            disconnected_at, schedule) VALUES ($1, $2, $3, FALSE, FALSE, '', '', $4, $4, '') ON CONFLICT (id) DO NOTHING";
+        if !set(tx, self).await? {
+            let Some(records_max) = self.creates else {
+                audit::refuse(tx, &self.audit, Reason::NotFound).await?;
+                return Ok(SetUriOutcome::NotFound);
+            };
+            if count(tx).await? >= i64::from(records_max) {
+                audit::refuse(tx, &self.audit, Reason::TooMany).await?;
+                return Ok(SetUriOutcome::TooMany);
+            }
+            let (uri, policy) = (self.key.uri().into(), self.key.policy().name().into());
+            let now = self.audit.at.micros().into();
+            tx.execute(CREATE, &[self.key.id().into(), uri, policy, now]).await?;
+            set(tx, self).await?;
+        }
+        if self.update.documents() {
+            documents_changed(tx).await?;
+        }
+        audit::accept(tx, &self.audit).await?;
+        Ok(SetUriOutcome::Done)
+    }
+}
+
+/// Whether there was a record to change.
+async fn set<T: Tx>(tx: &mut T, set: &SetUri) -> Result<bool, TxError> {
+    const SQL: &str = "UPDATE uris SET description = COALESCE($2, description), contact = COALESCE($3, contact), \
+        schedule = COALESCE($4, schedule), \
+        warn_after = CASE WHEN $5 THEN CAST($6 AS bigint) ELSE warn_after END, \
+        warn_reminder_after = CASE WHEN $7 THEN CAST($8 AS bigint) ELSE warn_reminder_after END, \
+        count_warn_after = CASE WHEN $9 THEN CAST($10 AS bigint) ELSE count_warn_after END, \
+        count_warn_reminder_after = CASE WHEN $11 THEN CAST($12 AS bigint) ELSE count_warn_reminder_after END, \
+        zombie_lifespan = CASE WHEN $13 THEN CAST($14 AS bigint) ELSE zombie_lifespan END, \
+        disconnected_at = CASE WHEN active THEN NULL ELSE COALESCE(CAST($15 AS bigint), disconnected_at) END, \
+        due_at = $16 WHERE id = $1";
+    let UriUpdate { description, contact, zombie_lifespan, disconnected, .. } = &set.update;
+    let number = |field: Change<u32>| [field.is_some().into(), Param::optional(field.flatten().map(i64::from))];
+    let lifespan = zombie_lifespan.flatten().map(|lifespan| match lifespan {
+        ZombieLifespan::Never => FOR_EVER,
+        ZombieLifespan::Seconds(seconds) => seconds.into(),
+    });
+    let [has_after, after] = number(set.update.warn_after_seconds);
+    let [has_reminder, reminder] = number(set.update.warn_reminder_after_seconds);
+    let [has_count, count_after] = number(set.update.count_warn_after);
+    let [has_count_reminder, count_reminder] = number(set.update.count_warn_reminder_after_seconds);
+    let params = [
+        set.key.id().into(),
+        Param::optional(description.as_deref()),
+        Param::optional(contact.as_deref()),
+        Param::optional(set.schedule.as_ref().map(Schedule::as_str)),
+        has_after,
+        after,
+        has_reminder,
+        reminder,
+        has_count,
+        count_after,
+        has_count_reminder,
+        count_reminder,
+        zombie_lifespan.is_some().into(),
+        Param::optional(lifespan),
+        Param::optional(disconnected.map(Timestamp::micros)),
+        set.audit.at.micros().into(),
+    ];
+    Ok(tx.execute(SQL, &params).await? == 1)
+}
+
+impl Execute for ClearUriHistory {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<bool, TxError> {
+        const SQL: &str = "DELETE FROM uri_connections WHERE uri = $1 AND disconnected_at IS NOT NULL";
+        let id = Param::Id(self.key.id());
+        if !super::exists(tx, "SELECT 1 FROM uris WHERE id = $1", &[id]).await? {
+            audit::refuse(tx, &self.audit, Reason::NotFound).await?;
+            return Ok(false);
+        }
+        tx.execute(SQL, &[id]).await?;
+        // What was counted is gone.
+        tx.execute("UPDATE uris SET due_at = $2 WHERE id = $1", &[id, self.audit.at.micros().into()]).await?;
+        audit::accept(tx, &self.audit).await?;
+        Ok(true)
+    }
+}
+
+impl Execute for DeleteUri {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<bool, TxError> {
+        const SQL: &str = "DELETE FROM uris WHERE id = $1 AND NOT active";
+        if tx.execute(SQL, &[self.key.id().into()]).await? == 0 {
+            audit::refuse(tx, &self.audit, Reason::NotFound).await?;
+            return Ok(false);
+        }
+        documents_changed(tx).await?;
+        audit::accept(tx, &self.audit).await?;
+        Ok(true)
+    }
+}
+
+async fn documents_changed<T: Tx>(tx: &mut T) -> Result<(), TxError> {
+    tx.execute("UPDATE uri_documents SET version = version + 1", &[]).await.map(drop)
+}
+
+impl Execute for DocumentsVersion {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<i64, TxError> {
+        let row = first(tx, "SELECT id, version FROM uri_documents", &[]).await?;
+        let row = row.ok_or_else(|| TxError::Corrupt("uri_documents has no row".into()))?;
+        Record::new("uri_documents", row).int("version")
+    }
+}
+
+impl Execute for ListDocumented {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<UriKey>, TxError> {
+        const SQL: &str = "SELECT id, uri, policy FROM uris WHERE description <> '' AND contact <> ''";
+        tx.query(SQL, &[]).await?.into_iter().map(|row| key(&mut Record::new(URIS, row))).collect()
+    }
+}
