@@ -77,3 +77,10 @@ def test_50_an_entry_goes_with_its_session(nexus, clients, roster):
     assert reader.call(QUERY, roster) == [DATA]
     keeper.disconnect()
     eventually("the end of the entry", lambda: reader.call(QUERY, roster) == [], seconds_max=5)
+
+
+def test_50_a_vacuum_leaves_the_entries_of_live_sessions(nexus, clients, roster):
+    keeper, reader = clients.connect(nexus.user("backend")), clients.connect(nexus.user())
+    keeper.call(REGISTER, roster, DATA, visibility=TO_FRONTEND)
+    assert keeper.call("system.vacuum") is True
+    assert reader.call(QUERY, roster) == [DATA]
