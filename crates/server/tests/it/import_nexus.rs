@@ -125,7 +125,7 @@ async fn uses(server: &Server) {
     assert_eq!(aborted(sign_in(server, "kristen98", DIGEST).await).0, DENIED);
     let rows = audit(server, &["--operation", "user.import", "--outcome", "accepted"]).await;
     let who: Vec<&str> = rows.iter().map(|row| row["target"].as_str().unwrap()).collect();
-    assert_eq!(who, ["locked", "kristen98"]);
+    assert_eq!(who, ["kristen98", "locked"]);
 }
 
 #[tokio::test]
