@@ -101,7 +101,8 @@ impl Record {
             (Ok(expires), _) => Ok(expires),
             (Err(ExpiresError::NoZone), ExpiresInput::Text(text)) => {
                 let local = ExpiresInput::Text(format!("{}Z", text.trim()));
-                let read = Expires::resolve(&local, Timestamp::from_micros(i64::MIN), &any);
+                // Whether it is over is seen below, when the offset is known.
+                let read = Expires::resolve(&local, Timestamp::from_micros(0), &any);
                 let read = read.map_err(|error| error.to_string())?;
                 let at = Timestamp::from_micros(read.at.micros() - LOCAL_MEAN_OFFSET_SECONDS * 1_000_000);
                 notes.push(format!("expires {text:?} has no zone; it was local mean time of Vancouver there"));
