@@ -144,5 +144,5 @@ async fn names_table_and_id_of_a_corrupt_record(database: Arc<TestDatabase>) {
     let pattern = "roles \"backend\": pattern: a pattern has no empty elements";
     check_corrupt(&store, &["INSERT INTO role_rules VALUES ('backend', 'a..b', 'c')"], ListRoles, pattern).await;
     let name = "roles \"A B\": name: a role name has 1 to 64 characters of a-z, 0-9, '_', '-' and '.'";
-    check_corrupt(&store, &["INSERT INTO roles VALUES ('A B')"], ListRoles, name).await;
+    check_corrupt(&store, &["INSERT INTO roles (name) VALUES ('A B')"], ListRoles, name).await;
 }
