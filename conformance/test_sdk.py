@@ -80,7 +80,7 @@ def test_a_program_without_a_session_of_its_own_is_refused(server):
             lambda: sso.user.reset_totp_key("cid", None, "zusr1", None, None, APP, ADDRESS, skip_sec=True),
             lambda: sso.user.lock_user("cid", "zusr1", require_super_user=False),
             lambda: sso.user.session.get_session_by_ust("csust_1"),
-            lambda: sso.user.create_super_user("cid", {"username": "a"}, "csust_1", APP, ADDRESS),
+            lambda: sso.user.create_super_user("cid", {"username": "a"}, None, APP, ADDRESS, require_super_user=False),
         ):
             assert refused(status_code.auth.not_allowed, call).return_status
 
