@@ -32,7 +32,7 @@ async fn with_users(builder: ServerBuilder) -> Server {
 }
 
 /// A page's connection to the server.
-struct Page {
+pub struct Page {
     socket: WebSocketStream<TcpStream>,
     /// `Set-Cookie` of the upgrade.
     set: Option<String>,
@@ -98,7 +98,7 @@ fn cookie_of(page: &Page) -> String {
 }
 
 /// Logs in by password in a fresh browser; its connection, and its cookie.
-async fn browser(server: &Server, login: &str) -> (Page, String) {
+pub async fn browser(server: &Server, login: &str) -> (Page, String) {
     let mut page = Page::open(server, &[]).await;
     let cookie = cookie_of(&page);
     let welcome = page.sign_in(login, PASSWORD).await;

@@ -21,6 +21,7 @@ mod keys;
 mod live;
 mod longpoll;
 mod mail;
+mod matrix;
 mod meta;
 mod metadata;
 mod metrics;

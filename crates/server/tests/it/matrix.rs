@@ -1,0 +1,234 @@
+//! Every procedure that the server offers, in every spelling, called by everybody: who reaches it and who doesn't.
+//!
+//! The procedures are those that the product itself names; the table of what is expected is written from the contract of the
+//! bus, so that neither can lack what the other has.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+mod rows;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use countersign_client::{Auth, Client, Dict, Session, Value};
+use countersign_testkit::{Door, Server};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::cookies::browser;
+use super::http_client::ask;
+use super::support::{DENIED, PASSWORD, PREFIX, call, reach, server_with, sign_in, text};
+use rows::{ABSENT, Expected, META, PROCEDURES, Row};
+
+/// Who calls, in the order of the table's columns.
+const CALLERS: [&str; 11] = [
+    "nobody",
+    "public",
+    "frontend",
+    "backend",
+    "trust by password",
+    "trust by token",
+    "trust by cookie",
+    "trust by one-time password",
+    "trust by one-time password with exact rules",
+    "trust by key with *",
+    "trust by key with exact rules",
+];
+const NOT_AUTHORIZED: &str = "wamp.error.not_authorized";
+const NO_SUCH_PROCEDURE: &str = "wamp.error.no_such_procedure";
+
+/// What became of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Became {
+    /// The session may not call the URI.
+    NotAuthorized,
+    /// The session may call the URI, but nobody has registered it.
+    Absent,
+    /// The procedure says that the caller may not do this.
+    Denied,
+    /// Any other answer of the procedure.
+    Reached,
+}
+
+impl Became {
+    fn of(letter: char) -> Option<Self> {
+        match letter {
+            '+' => Some(Self::Reached),
+            '-' => Some(Self::NotAuthorized),
+            'x' => Some(Self::Denied),
+            '.' => None,
+            other => panic!("{other} means nothing"),
+        }
+    }
+}
+
+/// A call that is tried, and what each caller is to hear.
+#[derive(Debug)]
+struct Case {
+    uri: String,
+    args: Vec<Value>,
+    expected: Vec<Option<Became>>,
+}
+
+impl Case {
+    fn new(uri: impl Into<String>, args: &str, expected: Expected) -> Self {
+        let uri = uri.into();
+        let args = Value::from_json(args).unwrap().as_list().unwrap().to_vec();
+        let expected: Vec<Option<Became>> = expected.chars().filter(|letter| *letter != ' ').map(Became::of).collect();
+        assert_eq!(expected.len(), CALLERS.len(), "{uri}");
+        Self { uri, args, expected }
+    }
+
+    /// One that nobody has registered: who may call the URI at all hears so.
+    fn absent(uri: String, may_call: Expected) -> Self {
+        let mut case = Self::new(uri, "[]", may_call);
+        for expected in &mut case.expected {
+            if *expected == Some(Became::Reached) {
+                *expected = Some(Became::Absent);
+            }
+        }
+        case
+    }
+}
+
+/// Every procedure of the product by its name, with the URIs in all its spellings.
+async fn offered(server: &Server) -> BTreeMap<String, BTreeSet<String>> {
+    let listed = server.cli(&["procedure", "list", "--json"], "").await.ok();
+    let listed: Vec<serde_json::Value> = serde_json::from_str(&listed).unwrap();
+    let uris = |one: &serde_json::Value| {
+        one["uris"].as_array().unwrap().iter().map(|uri| uri.as_str().unwrap().to_owned()).collect()
+    };
+    listed.iter().map(|one| (one["name"].as_str().unwrap().to_owned(), uris(one))).collect()
+}
+
+/// The names that a row stands for: one-time passwords have two.
+fn names(name: &str) -> Vec<String> {
+    if name.contains("my.otp.") || name.contains("system.otp.") {
+        return vec![name.to_owned(), name.replace(".otp.", ".otps.")];
+    }
+    vec![name.to_owned()]
+}
+
+/// All calls of a row; in a spelling that there is not, too.
+fn cases((name, args, long, short): Row) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for name in names(name) {
+        let long_uri = format!("{PREFIX}.{name}");
+        cases.push(if long.is_empty() {
+            Case::absent(long_uri, rows::BACKEND)
+        } else {
+            Case::new(long_uri, args, long)
+        });
+        cases.push(if short.is_empty() { Case::absent(name, rows::TRUST) } else { Case::new(name, args, short) });
+    }
+    cases
+}
+
+fn record(rules: impl IntoIterator<Item = String>) -> Value {
+    let rule = |uri: String| Value::from(Dict::new().with("uri", uri).with("perms", "crspoq"));
+    Dict::new().with("permissions", rules.into_iter().map(rule).collect::<Vec<Value>>()).into()
+}
+
+/// A session of the trusted user by a key that is made for it.
+async fn by_key(server: &Server, maker: &Session, procedure: &str, record: Value) -> Session {
+    let made = call(maker, procedure, vec!["zoe".into(), record]).await.unwrap();
+    sign_in(server, "zoe", &text(made.as_dict().unwrap(), "plaintext_key")).await.unwrap()
+}
+
+/// A session of each of [`CALLERS`].
+async fn sessions(server: &Server, uris: impl Iterator<Item = &String> + Clone) -> Vec<Session> {
+    for role in ["public", "frontend", "backend"] {
+        server.add_user(role, role, PASSWORD).await;
+    }
+    server.add_user("zoe", "trust", PASSWORD).await;
+    server.add_user("spare", "frontend", PASSWORD).await;
+    let nobody = Client::connect(reach(server, Door::Http).auth(Auth::anonymous())).await.unwrap();
+    let mut sessions = vec![nobody];
+    for login in ["public", "frontend", "backend", "zoe"] {
+        sessions.push(sign_in(server, login, PASSWORD).await.unwrap());
+    }
+    let body = json!({"username": "zoe", "password": PASSWORD, "current_app": "CRM"}).to_string();
+    let answer = ask(server, "POST", "/sso/user/login", "", body.as_bytes()).await.json();
+    sessions.push(sign_in(server, "", answer["ust"].as_str().unwrap()).await.unwrap());
+    let (_page, cookie) = browser(server, "zoe").await;
+    let options = reach(server, Door::Http).header("cookie", cookie).auth(Auth::cookie(None));
+    sessions.push(Client::connect(options).await.unwrap());
+    let everything = || std::iter::once("*".to_owned());
+    for (procedure, is_plain) in [("system.otp.create", true), ("system.apikeys.create", false)] {
+        let maker = &sessions[4];
+        let plain = if is_plain { Value::Null } else { record(everything()) };
+        let plain = by_key(server, maker, procedure, plain).await;
+        let exact = by_key(server, maker, procedure, record(everything().chain(uris.clone().cloned()))).await;
+        sessions.extend([plain, exact]);
+    }
+    assert_eq!(sessions.len(), CALLERS.len());
+    sessions
+}
+
+/// Calls, and sorts the answer by what clients look for in it.
+async fn became(session: &Session, case: &Case) -> Became {
+    let Err((error, text)) = call(session, &case.uri, case.args.clone()).await else { return Became::Reached };
+    let uri = &case.uri;
+    match error.as_str() {
+        NOT_AUTHORIZED => {
+            let is_named = text.contains(&format!("is not authorized to call procedure \"{uri}\""));
+            assert!(is_named || text.starts_with("session is not authorized: "), "{uri}: {text}");
+            Became::NotAuthorized
+        }
+        DENIED => {
+            assert!(text.starts_with("Permission Denied"), "{uri}: {text}");
+            Became::Denied
+        }
+        NO_SUCH_PROCEDURE => Became::Absent,
+        other => {
+            assert!(!other.ends_with("unavailable"), "{uri}: {text}");
+            Became::Reached
+        }
+    }
+}
+
+#[tokio::test]
+async fn everybody_reaches_what_is_theirs_in_both_spellings_and_nothing_else() {
+    let server = server_with("[auth]\nanonymous = true\n[auth.cookie]\nenabled = true\n").start().await;
+    let offered = offered(&server).await;
+    let named: BTreeSet<&str> = PROCEDURES.iter().map(|(name, ..)| *name).collect();
+    assert_eq!(named.len(), PROCEDURES.len(), "a row is there twice");
+    assert_eq!(
+        named,
+        offered.keys().map(String::as_str).collect(),
+        "a row for each procedure, a procedure for each row"
+    );
+    for row in PROCEDURES {
+        let (name, _, long, short) = *row;
+        let spelled = names(name).into_iter().flat_map(|name| {
+            let spellings = [(!long.is_empty(), format!("{PREFIX}.{name}")), (!short.is_empty(), name)];
+            spellings.into_iter().filter_map(|(is_there, uri)| is_there.then_some(uri))
+        });
+        assert_eq!(spelled.collect::<BTreeSet<_>>(), offered[name], "the spellings of {name}");
+    }
+    let uris: BTreeSet<String> = offered.into_values().flatten().collect();
+    let sessions = sessions(&server, uris.iter()).await;
+    let absent = ABSENT.iter().flat_map(|name| {
+        [Case::absent(format!("{PREFIX}.{name}"), rows::BACKEND), Case::absent((*name).to_owned(), rows::TRUST)]
+    });
+    let cases: Arc<Vec<Case>> = Arc::new(
+        PROCEDURES.iter().copied().flat_map(cases).chain(META.iter().copied().flat_map(cases)).chain(absent).collect(),
+    );
+    let mut callers = JoinSet::new();
+    for (column, session) in sessions.into_iter().enumerate() {
+        let cases = Arc::clone(&cases);
+        callers.spawn(async move {
+            let mut wrong = Vec::new();
+            for case in cases.iter() {
+                let Some(expected) = case.expected[column] else { continue };
+                let became = became(&session, case).await;
+                if became != expected {
+                    wrong.push(format!("{}: {} is {became:?}, not {expected:?}", CALLERS[column], case.uri));
+                }
+            }
+            wrong
+        });
+    }
+    let wrong: Vec<String> = callers.join_all().await.into_iter().flatten().collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
