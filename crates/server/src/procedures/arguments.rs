@@ -55,13 +55,33 @@ impl Arguments {
         }
         Ok(values)
     }
+
+    /// As [`Arguments::bind`], where null is a value like any other: the first `required` have to be given.
+    pub fn bind_given<const N: usize>(
+        self,
+        procedure: &str,
+        names: [&str; N],
+        required: usize,
+    ) -> Result<[Value; N], Failure> {
+        let of_place = names.iter().take(required).skip(self.positional.len());
+        let missing = of_place.copied().find(|name| self.named.get(name).is_none());
+        let values = self.bind(procedure, names)?;
+        match missing {
+            Some(name) => Err(missing_argument(name)),
+            None => Ok(values),
+        }
+    }
+}
+
+fn missing_argument(name: &str) -> Failure {
+    Failure::argument(format!("{name} is missing"))
 }
 
 /// A text argument.
 pub fn text(value: Value, name: &str) -> Result<String, Failure> {
     match value {
         Value::Str(text) => Ok(text),
-        Value::Null => Err(Failure::argument(format!("{name} is missing"))),
+        Value::Null => Err(missing_argument(name)),
         _ => Err(Failure::argument(format!("{name} has to be a text"))),
     }
 }

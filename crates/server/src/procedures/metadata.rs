@@ -116,7 +116,7 @@ async fn get(call: Call) -> Result<Value, Failure> {
 async fn set(call: Call) -> Result<Value, Failure> {
     let Call { app, caller, context, arguments, long, mut entered, .. } = call;
     let (identity, actor) = (&app.identity, &caller.actor);
-    let [key, value, yaml] = arguments.bind("my.metadata.set", ["key", "value", "yaml"])?;
+    let [key, value, yaml] = arguments.bind_given("my.metadata.set", ["key", "value", "yaml"], 2)?;
     let (key, yaml) = (text(key, "key")?, truth(&yaml, "yaml")?);
     let bytes_max = app.config.metadata.value_bytes_max;
     let read = long::apart(value.len_hint(), move || given(value, yaml, bytes_max)).await?;

@@ -60,7 +60,7 @@ pub const PROCEDURES: &[Procedure] = &[
 /// `system.roster.register(name, data, visibility=null) → dict`
 async fn register(call: Call) -> Result<Value, Failure> {
     let Call { app, hub, caller, context, arguments, mut entered, .. } = call;
-    let [name, data, given] = arguments.bind("system.roster.register", ["name", "data", "visibility"])?;
+    let [name, data, given] = arguments.bind_given("system.roster.register", ["name", "data", "visibility"], 2)?;
     let name = roster(&app, name)?;
     let wish = match visibility(given) {
         Ok(visibility) => Ok(RosterWish { visibility, data: Secret::new(json(&data, "data")?) }),

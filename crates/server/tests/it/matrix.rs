@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
+mod arguments;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -91,14 +92,24 @@ impl Case {
     }
 }
 
-/// Every procedure of the product by its name, with the URIs in all its spellings.
-async fn offered(server: &Server) -> BTreeMap<String, BTreeSet<String>> {
+/// A procedure as the product describes it.
+#[derive(Debug)]
+struct Offer {
+    arguments: String,
+    /// In all its spellings.
+    uris: BTreeSet<String>,
+}
+
+/// Every procedure of the product by its name.
+async fn offered(server: &Server) -> BTreeMap<String, Offer> {
     let listed = server.cli(&["procedure", "list", "--json"], "").await.ok();
     let listed: Vec<serde_json::Value> = serde_json::from_str(&listed).unwrap();
-    let uris = |one: &serde_json::Value| {
-        one["uris"].as_array().unwrap().iter().map(|uri| uri.as_str().unwrap().to_owned()).collect()
+    let offer = |one: &serde_json::Value| {
+        let field = |name: &str| one[name].as_str().unwrap().to_owned();
+        let uris = one["uris"].as_array().unwrap().iter().map(|uri| uri.as_str().unwrap().to_owned()).collect();
+        (field("name"), Offer { arguments: field("arguments"), uris })
     };
-    listed.iter().map(|one| (one["name"].as_str().unwrap().to_owned(), uris(one))).collect()
+    listed.iter().map(offer).collect()
 }
 
 /// The names that a row stands for: one-time passwords have two.
@@ -204,9 +215,9 @@ async fn everybody_reaches_what_is_theirs_in_both_spellings_and_nothing_else() {
             let spellings = [(!long.is_empty(), format!("{PREFIX}.{name}")), (!short.is_empty(), name)];
             spellings.into_iter().filter_map(|(is_there, uri)| is_there.then_some(uri))
         });
-        assert_eq!(spelled.collect::<BTreeSet<_>>(), offered[name], "the spellings of {name}");
+        assert_eq!(spelled.collect::<BTreeSet<_>>(), offered[name].uris, "the spellings of {name}");
     }
-    let uris: BTreeSet<String> = offered.into_values().flatten().collect();
+    let uris: BTreeSet<String> = offered.into_values().flat_map(|offer| offer.uris).collect();
     let sessions = sessions(&server, uris.iter()).await;
     let absent = ABSENT.iter().flat_map(|name| {
         [Case::absent(format!("{PREFIX}.{name}"), rows::BACKEND), Case::absent((*name).to_owned(), rows::TRUST)]

@@ -62,7 +62,17 @@ pub async fn sign_in_at(
 
 /// Calls and gives the first argument of the result.
 pub async fn call(session: &Session, procedure: &str, args: Vec<Value>) -> Result<Value, (String, String)> {
-    match session.call(procedure, args, Dict::new()).await {
+    call_with(session, procedure, args, Dict::new()).await
+}
+
+/// The same with arguments by name.
+pub async fn call_with(
+    session: &Session,
+    procedure: &str,
+    args: Vec<Value>,
+    kwargs: Dict,
+) -> Result<Value, (String, String)> {
+    match session.call(procedure, args, kwargs).await {
         Ok((args, _)) => Ok(args.into_iter().next().expect("a result has an argument")),
         Err(CallError::Remote { error, args, .. }) => {
             Err((error, args.first().and_then(Value::as_str).unwrap_or_default().to_owned()))

@@ -4,6 +4,8 @@
 //! and `backend`; a trusted user by password, token and cookie; the same by a one-time password, plain and with an exact rule
 //! for every URI, and by an API key with the rule `*`, and with exact rules as well.
 
+pub mod signatures;
+
 /// What becomes of each caller's call, in one spelling.
 ///
 /// | letter | |

@@ -1,0 +1,83 @@
+//! What each procedure takes and answers, from the contract of the bus, sections 0, 1.1, 4.8, 4.9 and 5.
+
+/// Name, arguments with their defaults as JSON, arguments of a call that succeeds as JSON (`$OWN`: the caller's id), and its
+/// result: the fields of a dictionary in their order, `list`, `seconds` for a number with a fraction, or the value as JSON.
+pub type Signature = (&'static str, &'static str, &'static str, &'static str);
+
+const OTP: &str = "uuid origin expires permissions key owner plaintext_key login";
+const API_KEY: &str = "uuid plaintext_key description expires permissions key owner";
+/// What is there is made again, or passed over, so that it can be done often. What a row makes, a later one reads.
+pub const SIGNATURES: &[Signature] = &[
+    ("auth.whoami", "", "[]", "authid role"),
+    ("auth.authenticate", "login, password", r#"["spare", "guess"]"#, "false"),
+    ("auth.reauthenticate", "password", r#"["correct horse battery"]"#, "120"),
+    ("auth.is_reauthenticated", "", "[]", "seconds"),
+    ("auth.extend_reauthenticate", "", "[]", "120"),
+    ("system.reauthenticate", "password", r#"["correct horse battery"]"#, "120"),
+    ("system.is_reauthenticated", "", "[]", "seconds"),
+    ("system.extend_reauthenticate", "", "[]", "120"),
+    ("auth.reauthenticate_expire", "", "[]", "null"),
+    ("auth.refresh_authorizer", "", "[]", "null"),
+    ("my.otp.create", "", "[]", OTP),
+    ("my.otp.list", "", "[]", "list"),
+    ("my.otp.delete", "uuid", r#"["AAAAAAAAAAAAAAAAAAAAAA"]"#, "true"),
+    ("system.otp.create", "login, data_rec=null", r#"["spare"]"#, OTP),
+    ("system.otp.list", "login", r#"["spare"]"#, "list"),
+    ("system.otp.delete", "uuid", r#"["AAAAAAAAAAAAAAAAAAAAAA"]"#, "true"),
+    ("my.apikeys.create", "data_rec={}", "[]", API_KEY),
+    ("my.apikeys.list", "", "[]", "list"),
+    ("my.apikeys.delete", "uuid", r#"["AAAAAAAAAAAAAAAAAAAAAA"]"#, "true"),
+    ("system.apikeys.create", "login, data_rec=null", r#"["spare"]"#, API_KEY),
+    ("system.apikeys.list", "login", r#"["spare"]"#, "list"),
+    ("system.apikeys.delete", "uuid", r#"["AAAAAAAAAAAAAAAAAAAAAA"]"#, "true"),
+    ("my.metadata.set", "key, value, yaml=false", r#"["k", 1]"#, "1"),
+    ("my.metadata.get", "key, yaml=false", r#"["k"]"#, "1"),
+    ("my.metadata.list", "yaml=false", "[]", "k"),
+    ("my.metadata.delete", "key", r#"["k"]"#, "null"),
+    ("system.preference.set", "key, value, yaml=false", r#"["k", 1]"#, "1"),
+    ("system.preference.get", "key, yaml=false", r#"["k"]"#, "1"),
+    (
+        "system.db.query",
+        "collection, conditions=null, fields=null, sort=null, limit=null, page_index=0, yaml=false",
+        r#"["users"]"#,
+        "records page_index page pages hits limit sort",
+    ),
+    ("system.db.create", "parent_uuid, collection, rec, yaml=false", r#"["$OWN", "otps", {}]"#, OTP),
+    (
+        "system.db.upsert",
+        "parent_uuid, collection, rec, yaml=false",
+        r#"["%root", "roles", {"role": "spare", "permissions": []}]"#,
+        "role permissions uuid owner",
+    ),
+    ("system.db.update", "uuid_list, rec, yaml=false", r#"[["AAAAAAAAAAAAAAAAAAAAAA"], {"name": "x"}]"#, "true"),
+    ("system.db.delete", "uuid_list", r#"[["AAAAAAAAAAAAAAAAAAAAAA"]]"#, "true"),
+    ("system.db.stats", "include_paths=false", "[]", "counts"),
+    ("system.db.bulk_unload", "collection", r#"["users"]"#, "true"),
+    (
+        "system.roster.register",
+        "name, data, visibility=null",
+        r#"["roster.spare", 1]"#,
+        "uuid created name visibility session_id data key owner",
+    ),
+    ("system.roster.query", "name", r#"["roster.spare"]"#, "list"),
+    ("system.roster.unregister", "name", r#"["roster.spare"]"#, "true"),
+    (
+        "system.document.set",
+        "action, uri, data",
+        r#"["register", "com.example.spare", {"description": "d", "contact": "c"}]"#,
+        "true",
+    ),
+    ("system.document.get", "match, uri", r#"["exact", "com.example.spare"]"#, "uri match action description contact"),
+    ("system.subscribed", "", "[]", "exact prefix wildcard"),
+    ("system.state.registrations.list", "session_id=null", "[]", "list"),
+    ("system.sync", "", "[]", "null"),
+    ("system.vacuum", "", "[]", "true"),
+    ("system.vacuum.sessions", "", "[]", "true"),
+    ("system.vacuum.otps", "", "[]", "true"),
+    ("system.vacuum.registrations", "", "[]", "true"),
+    ("systems.handle.alerts", "", "[]", "null"),
+    ("ad.users", "", "[]", "list"),
+    ("ad.groups", "", "[]", "list"),
+    ("directory.users", "", "[]", "list"),
+    ("directory.groups", "", "[]", "list"),
+];
