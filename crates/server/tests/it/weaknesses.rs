@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
+mod remains;
+
 use countersign_client::{Auth, Client, Dict, Encoding, Session, Time, Value};
 use countersign_testkit::{Door, PostgresDatabase, Server, Storage};
 use jiff::Timestamp;

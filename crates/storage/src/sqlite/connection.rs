@@ -50,8 +50,19 @@ fn set_up(connection: &Connection, mode: Mode) -> Result<(), Cause> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.query_row(&format!("PRAGMA journal_size_limit = {LOG_BYTES_MAX}"), [], |_| Ok(()))?;
+    // What is deleted or replaced is overwritten, also in pages that become free.
+    connection.query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
     connection.pragma_update(None, "query_only", mode == Mode::Read)?;
     Ok(())
+}
+
+/// Brings what is in the log into the database file, and cuts the log to nothing. Whoever reads just now is not waited for: then
+/// the log stays, for the next time.
+pub fn empty_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::ZERO)?;
+    let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    emptied
 }
 
 fn broken(cause: impl Into<Cause>) -> OpenError {

@@ -3,20 +3,27 @@
 //!
 //! One sync of the disk serves the whole group. An operation that fails is undone alone. The rows of the audit trail are
 //! stored behind all operations of the group, so that the chain's head is read and written once.
+//!
+//! The log holds pages as they were, with what was replaced and deleted since. It is emptied behind a group when that hasn't been
+//! done for a while; the server writes something every minute.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use countersign_identity::repository::RepositoryError;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::connection::SqliteTx;
+use super::connection::{SqliteTx, empty_log};
 use crate::error::TxError;
 use crate::ops::append_linked;
 use crate::seal::{Keyring, SharedKeyring};
 use crate::stats::Counts;
 use crate::tx::Execute;
+
+/// Shortest time between two times at which the log is emptied.
+const EMPTYING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The way to the thread. Dropping it commits what waits and closes the connection.
 #[derive(Debug)]
@@ -108,6 +115,7 @@ fn write(
     counts: &Counts,
 ) {
     let mut group = Vec::with_capacity(group_max);
+    let mut emptied = Instant::now();
     while jobs.blocking_recv_many(&mut group, group_max) > 0 {
         let done = commit(&mut connection, &mut group, keyring.get(), counts);
         let done = done.map_err(|error| GroupFailed(Arc::new(error)));
@@ -117,6 +125,12 @@ fn write(
         }
         for job in group.drain(..) {
             job.answer(done.clone());
+        }
+        if emptied.elapsed() >= EMPTYING_INTERVAL {
+            if let Err(error) = empty_log(&connection) {
+                tracing::warn!(%error, "the log of the database can't be emptied");
+            }
+            emptied = Instant::now();
         }
     }
 }
