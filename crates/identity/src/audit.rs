@@ -154,6 +154,8 @@ names! {
         UriClear = "uri.clear",
         /// A URI's record was removed.
         UriDelete = "uri.delete",
+        /// A URI's record of another system was brought over.
+        UriImport = "uri.import",
         /// A URI's record was removed because nobody has registered the URI for long.
         UriReap = "uri.reap",
         /// The installation got its roles and its first user.

@@ -180,6 +180,7 @@ macro_rules! for_each_case {
             tokens::opens_sessions_until_its_sign_on_session_ends;
             tokens::refuses_another_name_an_unknown_token_and_what_ended;
             tokens::finds_those_that_live;
+            uris::brings_a_record_over_once;
             uris::is_active_while_somebody_has_it_registered;
             uris::writes_a_change_down_once;
             uris::remembers_the_newest_connections;

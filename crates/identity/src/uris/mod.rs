@@ -10,6 +10,7 @@
 
 pub mod alerts;
 mod edit;
+pub mod import;
 mod key;
 pub mod operations;
 mod schedule;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::import::{ImportUri, ImportUriOutcome};
 use super::{Connection, Schedule, UriKey, UriRecord, UriUpdate};
 use crate::Timestamp;
 use crate::audit::AuditEvent;
@@ -32,6 +33,8 @@ operations! {
     SetUri => SetUriOutcome;
     ClearUriHistory => bool;
     DeleteUri => bool;
+    ImportUri => ImportUriOutcome;
+    CountUris => u64;
     DocumentsVersion => i64;
     ListDocumented => Vec<UriKey>;
 }
@@ -232,6 +235,10 @@ pub struct DeleteUri {
     /// The row for the trail; stored as refused where it was not removed.
     pub audit: AuditEvent,
 }
+
+/// Counts the records.
+#[derive(Debug, Clone, Copy)]
+pub struct CountUris;
 
 /// A number that changes whenever what is documented may have changed.
 #[derive(Debug, Clone, Copy)]

@@ -78,7 +78,11 @@ impl UriUpdate {
     }
 
     /// The schedule, checked with all the rest.
-    pub(super) fn check(&self) -> Result<Option<Schedule>, UriUpdateError> {
+    ///
+    /// # Errors
+    ///
+    /// [`UriUpdateError`].
+    pub fn check(&self) -> Result<Option<Schedule>, UriUpdateError> {
         let texts =
             [("description", &self.description, DESCRIPTION_BYTES_MAX), ("contact", &self.contact, NAME_BYTES_MAX)];
         for (field, text, bytes_max) in texts {
@@ -105,6 +109,24 @@ impl UriUpdate {
             return Err(UriUpdateError::Count);
         }
         Ok(self.schedule.as_deref().map(Schedule::parse).transpose()?)
+    }
+
+    /// This and, where it says nothing, what `other` says.
+    #[must_use]
+    pub fn over(self, other: Self) -> Self {
+        Self {
+            description: self.description.or(other.description),
+            contact: self.contact.or(other.contact),
+            warn_after_seconds: self.warn_after_seconds.or(other.warn_after_seconds),
+            warn_reminder_after_seconds: self.warn_reminder_after_seconds.or(other.warn_reminder_after_seconds),
+            count_warn_after: self.count_warn_after.or(other.count_warn_after),
+            count_warn_reminder_after_seconds: self
+                .count_warn_reminder_after_seconds
+                .or(other.count_warn_reminder_after_seconds),
+            zombie_lifespan: self.zombie_lifespan.or(other.zombie_lifespan),
+            schedule: self.schedule.or(other.schedule),
+            disconnected: self.disconnected.or(other.disconnected),
+        }
     }
 
     /// Whether it says something about the documentation.

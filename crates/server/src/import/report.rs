@@ -2,6 +2,7 @@
 
 use countersign_identity::CredentialKind;
 use countersign_identity::import::ImportedUser;
+use countersign_identity::source::Source;
 use serde::{Deserialize, Serialize};
 
 /// Most notes that a report holds; what comes after is only counted.
@@ -39,6 +40,12 @@ pub struct Report {
     /// Roles whose rules were brought over.
     #[serde(default, skip_serializing_if = "is_none")]
     pub roles: u64,
+    /// Records of URIs that were brought over.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub uris: u64,
+    /// Of them, those that say what the URI is for and who looks after it.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub documented_uris: u64,
     /// What was left out, or came over changed.
     pub notes: Vec<Note>,
     /// Notes that found no room.
@@ -79,7 +86,7 @@ impl Count {
         let count = |number| u64::try_from(number).unwrap_or(u64::MAX);
         let keys = |of: CredentialKind| count(imported.credentials.iter().filter(|one| one.kind == of).count());
         Self {
-            has_password: imported.user.password.is_some(),
+            has_password: imported.user.password.is_some() && imported.user.source() == Source::Local,
             has_factor: imported.factor.is_some(),
             sessions: count(imported.sessions.len()),
             attributes: count(imported.attributes.len()),

@@ -24,6 +24,8 @@ const CLEAR_DIGEST: &str = "_72wNYR4MwjVa-3_il_F614RAfPJWTi5HcBn4GVk94I";
 const OTP: &str = "ZzYyXxWwVvUuTtSsRrQqPpOoNnMmLl-_";
 const OTP_DIGEST: &str = "BcMFrtB9udCZw1yP0tH0m3WgFloWjQSXuB6tXFEasic";
 
+const DOCUMENTED: &str = "description: orders\ncontact: ops@example.com\n";
+
 fn write(root: &Path, file: &str, text: &str) {
     let path = root.join("db").join(file);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -57,7 +59,19 @@ fn nexus(root: &Path) {
         "permissions:\n- uri: com.izaber.wamp.auth.*\n  perms: c\n- uri: com.izaber.wamp.my.*\n  perms: c\n",
     );
     write(root, "roles/trust.yaml", "permissions:\n- uri: '*'\n  perms: crspoq\n");
-    write(root, "uris/a.yaml", "uri: a\n");
+    write(root, "users/dirk.yaml", &format!("role: frontend\nsource: ldap\npassword: {HASH}\n"));
+    let alert = "disconnect: 1700000000.5\ndisconnect_warn_after: 60\ndisconnect_warn_last: 1700000060\n";
+    let seen = "peer: 10.0.0.1\nauthid: kristen98\nhistory:\n- [1699990000, 1700000000, kristen98, 10.0.0.1, 77]\n";
+    write(
+        root,
+        "uris/com.izaber.wamp.sales_prefix_register.yaml",
+        &format!(
+            "uri: com.izaber.wamp.sales\nmatch: prefix\naction: register\nactive: false\ninvoke: last\n{DOCUMENTED}{alert}{seen}"
+        ),
+    );
+    write(root, "uris/com.izaber.wamp.live_exact_register.yaml", "active: true\nzombie_lifespan: true\nschedule: x\n");
+    write(root, "uris/com.izaber.wamp.auth.whoami_exact_register.yaml", "system: true\n");
+    write(root, "uris/a.yaml", "uri: a\naction: subscribe\n");
     std::os::unix::fs::symlink("/etc/hostname", root.join("db/users/linked.yaml")).unwrap();
 }
 
@@ -80,26 +94,36 @@ async fn check(mut server: Server) {
     assert_eq!((&planned["is_dry_run"], &done["is_dry_run"]), (&json!(true), &json!(false)));
     assert_eq!(without(planned), without(done.clone()));
     for (name, count) in [
-        ("users_found", 3),
-        ("users_imported", 2),
+        ("users_found", 4),
+        ("users_imported", 3),
         ("passwords", 1),
         ("api_keys", 2),
         ("one_time_passwords", 1),
         ("old_digests", 2),
         ("metadata", 1),
         ("roles", 1),
+        ("uris", 2),
+        ("documented_uris", 1),
     ] {
         assert_eq!(done[name], count, "{name}: {done:#}");
     }
     let notes = done["notes"].to_string();
-    for said in ["has expired", "broken", "uris", "no upper case"] {
+    for said in [
+        "has expired",
+        "broken",
+        "no upper case",
+        "the action is register",
+        "1 records of the bus' own",
+        "schedule, line 1",
+    ] {
         assert!(notes.contains(said), "{said}: {notes}");
     }
     assert!(!notes.contains(CLEAR) && !notes.contains(HASH), "{notes}");
     let again = import(&server, &[path, "--apply"]).await;
-    assert_eq!(again["users_imported"], 0);
+    assert_eq!((&again["users_imported"], &again["uris"]), (&json!(0), &Value::Null));
     server.restart().await;
     uses(&server).await;
+    knows_its_uris(&server).await;
 }
 
 /// An old user with the old password, the old keys and the old one-time password.
@@ -125,7 +149,42 @@ async fn uses(server: &Server) {
     assert_eq!(aborted(sign_in(server, "kristen98", DIGEST).await).0, DENIED);
     let rows = audit(server, &["--operation", "user.import", "--outcome", "accepted"]).await;
     let who: Vec<&str> = rows.iter().map(|row| row["target"].as_str().unwrap()).collect();
-    assert_eq!(who, ["kristen98", "locked"]);
+    assert_eq!(who, ["kristen98", "dirk", "locked"]);
+    let shown = server.cli(&["--json", "user", "show", "dirk"], "").await.ok();
+    assert_eq!(serde_json::from_str::<Value>(&shown).unwrap()["source"], "ldap");
+    assert_eq!(aborted(sign_in(server, "dirk", PASSWORD).await).0, DENIED);
+}
+
+/// What was said of URIs, when they were gone, and who had them.
+async fn knows_its_uris(server: &Server) {
+    let shown = async |arguments: &[&str]| -> Value {
+        let shown = server.cli(&[&["--json", "uri", "show"], arguments].concat(), "").await.ok();
+        serde_json::from_str(&shown).unwrap()
+    };
+    let sales = shown(&["com.izaber.wamp.sales", "--match", "prefix"]).await;
+    for (field, want) in [
+        ("active", json!(false)),
+        ("invoke", json!("last")),
+        ("description", json!("orders")),
+        ("contact", json!("ops@example.com")),
+        ("disconnect", json!(1_700_000_000)),
+        ("disconnect_warn_after", json!(60)),
+        ("disconnect_warn_last", json!(1_700_000_060)),
+        ("authid", json!("kristen98")),
+        ("peer", json!("10.0.0.1")),
+        ("history", json!([[1_699_990_000, 1_700_000_000, "kristen98", "10.0.0.1", 77]])),
+    ] {
+        assert_eq!(sales[field], want, "{field}: {sales:#}");
+    }
+    let live = shown(&["com.izaber.wamp.live"]).await;
+    assert_eq!(
+        (&live["active"], &live["zombie_lifespan"], &live["schedule"]),
+        (&json!(false), &json!(true), &json!(""))
+    );
+    assert!(live["disconnect"].as_i64().unwrap() > 1_700_000_000, "{live:#}");
+    assert_eq!(shown(&["com.izaber.wamp.auth.whoami"]).await["active"], true);
+    let rows = audit(server, &["--operation", "uri.import", "--outcome", "accepted"]).await;
+    assert_eq!(rows.len(), 2);
 }
 
 #[tokio::test]

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use countersign_identity::Timestamp;
 use countersign_identity::audit::Operation as Audited;
 use countersign_identity::repository::Run as _;
+use countersign_identity::uris::import::{ImportUri, ImportUriOutcome, ImportedUri};
 use countersign_identity::uris::operations::{
-    BeginTracking, ClearUriHistory, DeleteUri, DocumentsVersion, FindUri, ListConnections, ListDocumented, ListDueUris,
-    ListOpen, ListUris, NewCallee, RegistrationChange, SetUri, SetUriOutcome, SettleUris, Settled, Settlement,
-    TrackRegistrations, Tracked,
+    BeginTracking, ClearUriHistory, CountUris, DeleteUri, DocumentsVersion, FindUri, ListConnections, ListDocumented,
+    ListDueUris, ListOpen, ListUris, NewCallee, RegistrationChange, SetUri, SetUriOutcome, SettleUris, Settled,
+    Settlement, TrackRegistrations, Tracked,
 };
 use countersign_identity::uris::{
     Connection, HISTORY_MAX, LastCallee, Schedule, UriKey, UriPolicy, UriRecord, UriUpdate, WarnSettings,
@@ -368,4 +369,65 @@ pub async fn is_inactive_when_the_last_of_many_servers_ends(store: Arc<Store>) {
         }
         assert!(!found(&store, "a").await.is_active, "round {round}");
     }
+}
+
+/// Whole, once, and as long as there is room; never active.
+pub async fn brings_a_record_over_once(store: Arc<Store>) {
+    let store = &*store;
+    let last = LastCallee { authid: Some("ann".into()), peer: Some("192.0.2.9".into()), session: Some(7) };
+    let connection = |from: i64, until: Option<i64>| Connection {
+        connected: second(from),
+        disconnected: until.map(second),
+        authid: "ann".into(),
+        peer: "192.0.2.9".into(),
+        session: 7,
+    };
+    let long = i64::from(HISTORY_MAX);
+    let imported = |uri: &str| ImportedUri {
+        key: key(uri),
+        update: UriUpdate {
+            disconnected: Some(second(-5)),
+            warn_after_seconds: Some(Some(60)),
+            zombie_lifespan: Some(Some(ZombieLifespan::Never)),
+            schedule: Some(String::new()),
+            ..documentation()
+        },
+        created: second(-500),
+        invoke: Some("single".into()),
+        last: last.clone(),
+        warned: Some(second(-2)),
+        count_warned: Some(second(-1)),
+        history: (0..=long).map(|place| connection(place - 400, (place < long).then_some(place - 399))).collect(),
+    };
+    let import = |uri: &str, records_max| {
+        let schedule = Some(Schedule::default());
+        ImportUri { imported: imported(uri), schedule, records_max, audit: event(Audited::UriImport) }
+    };
+    let version = store.run(DocumentsVersion).await.unwrap();
+    check(store, import("a", 1), ImportUriOutcome::Imported, &["uri.import accepted"]).await;
+    let want = UriRecord {
+        key: key("a"),
+        is_active: false,
+        is_system: false,
+        invoke: Some("single".into()),
+        description: "what".into(),
+        contact: "who".into(),
+        created: second(-500),
+        last: last.clone(),
+        disconnected: Some(second(-5)),
+        warn: WarnSettings { after_seconds: Some(60), ..WarnSettings::default() },
+        warned: Some(second(-2)),
+        count_warned: Some(second(-1)),
+        zombie_lifespan: Some(ZombieLifespan::Never),
+        schedule: Schedule::default(),
+        due: Some(NOW),
+    };
+    assert_eq!(found(store, "a").await, want);
+    let seen = history(store, "a").await;
+    assert_eq!((seen.len(), seen.first(), seen.last()), (100, Some(&(-399, Some(-398), 7)), Some(&(-300, Some(0), 7))));
+    assert!(store.run(DocumentsVersion).await.unwrap() > version);
+    check(store, import("a", 1), ImportUriOutcome::Exists, &["uri.import refused exists"]).await;
+    check(store, import("b", 1), ImportUriOutcome::TooMany, &["uri.import refused too_many"]).await;
+    assert_eq!(store.run(FindUri { key: key("b") }).await.unwrap(), None);
+    assert_eq!((store.run(CountUris).await.unwrap(), found(store, "a").await), (1, want));
 }

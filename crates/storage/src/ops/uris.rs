@@ -2,9 +2,10 @@
 
 use countersign_identity::Timestamp;
 use countersign_identity::audit::Reason;
+use countersign_identity::uris::import::{ImportUri, ImportUriOutcome, ImportedUri};
 use countersign_identity::uris::operations::{
-    ClearUriHistory, DeleteUri, DocumentsVersion, FindUri, ListConnections, ListDocumented, ListDueUris, ListUris,
-    SetUri, SetUriOutcome, SettleUris, Settled, Settlement,
+    ClearUriHistory, CountUris, DeleteUri, DocumentsVersion, FindUri, ListConnections, ListDocumented, ListDueUris,
+    ListUris, SetUri, SetUriOutcome, SettleUris, Settled, Settlement,
 };
 use countersign_identity::uris::{
     Change, Connection, HISTORY_MAX, LastCallee, Schedule, UriKey, UriPolicy, UriRecord, UriUpdate, WarnSettings,
@@ -186,9 +187,8 @@ async fn settle<T: Tx>(tx: &mut T, settlement: &Settlement) -> Result<bool, TxEr
 
 impl Execute for SetUri {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<SetUriOutcome, TxError> {
-        const CREATE: &str = "INSERT INTO uris (id, uri, policy, is_system, active, description, contact, created_at, \
-            disconnected_at, schedule) VALUES ($1, $2, $3, FALSE, FALSE, '', '', $4, $4, '') ON CONFLICT (id) DO NOTHING";
-        if !set(tx, self).await? {
+        let (key, schedule, now) = (&self.key, self.schedule.as_ref(), self.audit.at);
+        if !set(tx, key, &self.update, schedule, now).await? {
             let Some(records_max) = self.creates else {
                 audit::refuse(tx, &self.audit, Reason::NotFound).await?;
                 return Ok(SetUriOutcome::NotFound);
@@ -197,10 +197,8 @@ impl Execute for SetUri {
                 audit::refuse(tx, &self.audit, Reason::TooMany).await?;
                 return Ok(SetUriOutcome::TooMany);
             }
-            let (uri, policy) = (self.key.uri().into(), self.key.policy().name().into());
-            let now = self.audit.at.micros().into();
-            tx.execute(CREATE, &[self.key.id().into(), uri, policy, now]).await?;
-            set(tx, self).await?;
+            begin(tx, key, now, now).await?;
+            set(tx, key, &self.update, schedule, now).await?;
         }
         if self.update.documents() {
             documents_changed(tx).await?;
@@ -210,8 +208,23 @@ impl Execute for SetUri {
     }
 }
 
+/// Begins a record of which nothing is said, and that is not active. Whether there was none.
+async fn begin<T: Tx>(tx: &mut T, key: &UriKey, created: Timestamp, gone: Timestamp) -> Result<bool, TxError> {
+    const SQL: &str = "INSERT INTO uris (id, uri, policy, is_system, active, description, contact, created_at, \
+        disconnected_at, schedule) VALUES ($1, $2, $3, FALSE, FALSE, '', '', $4, $5, '') ON CONFLICT (id) DO NOTHING";
+    let (uri, policy) = (key.uri().into(), key.policy().name().into());
+    let params = [key.id().into(), uri, policy, created.micros().into(), gone.micros().into()];
+    Ok(tx.execute(SQL, &params).await? == 1)
+}
+
 /// Whether there was a record to change.
-async fn set<T: Tx>(tx: &mut T, set: &SetUri) -> Result<bool, TxError> {
+async fn set<T: Tx>(
+    tx: &mut T,
+    key: &UriKey,
+    update: &UriUpdate,
+    schedule: Option<&Schedule>,
+    now: Timestamp,
+) -> Result<bool, TxError> {
     const SQL: &str = "UPDATE uris SET description = COALESCE($2, description), contact = COALESCE($3, contact), \
         schedule = COALESCE($4, schedule), \
         warn_after = CASE WHEN $5 THEN CAST($6 AS bigint) ELSE warn_after END, \
@@ -221,21 +234,21 @@ async fn set<T: Tx>(tx: &mut T, set: &SetUri) -> Result<bool, TxError> {
         zombie_lifespan = CASE WHEN $13 THEN CAST($14 AS bigint) ELSE zombie_lifespan END, \
         disconnected_at = CASE WHEN active THEN NULL ELSE COALESCE(CAST($15 AS bigint), disconnected_at) END, \
         due_at = $16 WHERE id = $1";
-    let UriUpdate { description, contact, zombie_lifespan, disconnected, .. } = &set.update;
+    let UriUpdate { description, contact, zombie_lifespan, disconnected, .. } = update;
     let number = |field: Change<u32>| [field.is_some().into(), Param::optional(field.flatten().map(i64::from))];
     let lifespan = zombie_lifespan.flatten().map(|lifespan| match lifespan {
         ZombieLifespan::Never => FOR_EVER,
         ZombieLifespan::Seconds(seconds) => seconds.into(),
     });
-    let [has_after, after] = number(set.update.warn_after_seconds);
-    let [has_reminder, reminder] = number(set.update.warn_reminder_after_seconds);
-    let [has_count, count_after] = number(set.update.count_warn_after);
-    let [has_count_reminder, count_reminder] = number(set.update.count_warn_reminder_after_seconds);
+    let [has_after, after] = number(update.warn_after_seconds);
+    let [has_reminder, reminder] = number(update.warn_reminder_after_seconds);
+    let [has_count, count_after] = number(update.count_warn_after);
+    let [has_count_reminder, count_reminder] = number(update.count_warn_reminder_after_seconds);
     let params = [
-        set.key.id().into(),
+        key.id().into(),
         Param::optional(description.as_deref()),
         Param::optional(contact.as_deref()),
-        Param::optional(set.schedule.as_ref().map(Schedule::as_str)),
+        Param::optional(schedule.map(Schedule::as_str)),
         has_after,
         after,
         has_reminder,
@@ -247,9 +260,74 @@ async fn set<T: Tx>(tx: &mut T, set: &SetUri) -> Result<bool, TxError> {
         zombie_lifespan.is_some().into(),
         Param::optional(lifespan),
         Param::optional(disconnected.map(Timestamp::micros)),
-        set.audit.at.micros().into(),
+        now.micros().into(),
     ];
     Ok(tx.execute(SQL, &params).await? == 1)
+}
+
+impl Execute for ImportUri {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<ImportUriOutcome, TxError> {
+        let (imported, now) = (&self.imported, self.audit.at);
+        let (key, update) = (&imported.key, &imported.update);
+        let has_room = count(tx).await? < i64::from(self.records_max);
+        let refused = if super::exists(tx, "SELECT 1 FROM uris WHERE id = $1", &[key.id().into()]).await? {
+            Some((ImportUriOutcome::Exists, Reason::Exists))
+        } else if !has_room {
+            Some((ImportUriOutcome::TooMany, Reason::TooMany))
+        } else if begin(tx, key, imported.created, update.disconnected.unwrap_or(now)).await? {
+            None
+        } else {
+            Some((ImportUriOutcome::Exists, Reason::Exists))
+        };
+        if let Some((outcome, reason)) = refused {
+            audit::refuse(tx, &self.audit, reason).await?;
+            return Ok(outcome);
+        }
+        set(tx, key, update, self.schedule.as_ref(), now).await?;
+        seen(tx, imported, &self.audit.detail, now).await?;
+        if update.documents() {
+            documents_changed(tx).await?;
+        }
+        audit::accept(tx, &self.audit).await?;
+        Ok(ImportUriOutcome::Imported)
+    }
+}
+
+/// Writes down what another system saw; `node` stands for its servers.
+async fn seen<T: Tx>(tx: &mut T, imported: &ImportedUri, node: &str, now: Timestamp) -> Result<(), TxError> {
+    const RECORD: &str = "UPDATE uris SET invoke = $2, authid = $3, peer = $4, session = $5, warned_at = $6, \
+        count_warned_at = $7 WHERE id = $1";
+    const CONNECTION: &str = "INSERT INTO uri_connections (uri, node, session, connected_at, disconnected_at, authid, peer) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let id = Param::Id(imported.key.id());
+    let LastCallee { authid, peer, session } = &imported.last;
+    let params = [
+        id,
+        Param::optional(imported.invoke.as_deref()),
+        Param::optional(authid.as_deref()),
+        Param::optional(peer.as_deref()),
+        Param::optional(*session),
+        Param::optional(imported.warned.map(Timestamp::micros)),
+        Param::optional(imported.count_warned.map(Timestamp::micros)),
+    ];
+    tx.execute(RECORD, &params).await?;
+    let beyond = imported.history.len().saturating_sub(usize::try_from(HISTORY_MAX).unwrap_or(usize::MAX));
+    for connection in imported.history.iter().skip(beyond) {
+        let (from, until) = (connection.connected, connection.disconnected.unwrap_or(now));
+        let (authid, peer) = (Param::Text(&connection.authid), Param::Text(&connection.peer));
+        let (session, from, until) = (connection.session.into(), from.micros().into(), until.micros().into());
+        tx.execute(CONNECTION, &[id, node.into(), session, from, until, authid, peer]).await?;
+    }
+    Ok(())
+}
+
+impl Execute for CountUris {
+    const READS: bool = true;
+
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<u64, TxError> {
+        let counted = count(tx).await?;
+        u64::try_from(counted).map_err(|_| TxError::Corrupt("uris can't be counted".into()))
+    }
 }
 
 impl Execute for ClearUriHistory {

@@ -1,9 +1,10 @@
-//! From Nexus: users with password hashes, API keys, one-time passwords and metadata, and the roles' rules.
+//! From Nexus: users with password hashes, API keys, one-time passwords and metadata, the roles' rules, and records of URIs.
 //!
-//! Source: contract of the bus, sections 2.4, 3.1, 4.1 to 4.4 and 9.
+//! Source: contract of the bus, sections 2.4, 3.1, 4.1 to 4.4, 4.8 and 9.
 
 mod record;
 mod tree;
+mod uri;
 mod user;
 
 use std::collections::HashSet;
@@ -14,6 +15,8 @@ use countersign_identity::import::ImportUserOutcome;
 use countersign_identity::permission::Rule;
 use countersign_identity::repository::RepositoryError;
 use countersign_identity::role::{Role, RoleName, shipped};
+use countersign_identity::uris::UriError;
+use countersign_identity::uris::import::ImportUriOutcome;
 use countersign_identity::{Actor, Identity, PeerAddress, RequestContext, Timestamp};
 use countersign_storage::Store;
 use rand_core::CryptoRng;
@@ -48,6 +51,9 @@ pub enum ImportError {
     /// The files can't be read.
     #[error(transparent)]
     Tree(#[from] TreeError),
+    /// A record of a URI can't be stored.
+    #[error(transparent)]
+    Uri(#[from] UriError),
     /// A role can't be stored.
     #[error(transparent)]
     Role(#[from] AdminError),
@@ -111,10 +117,7 @@ pub async fn import(
         }
         progress(report.users_found);
     }
-    let uris = tree.records("uris")?.len();
-    if uris > 0 {
-        report.note("uris", format!("{uris} records of URIs stay where they are"));
-    }
+    run.uris(&tree, &mut report).await?;
     Ok(report)
 }
 
@@ -154,6 +157,56 @@ impl Run<'_> {
             names.insert(name);
         }
         Ok(names)
+    }
+
+    /// Brings over records of URIs.
+    async fn uris(&self, tree: &Tree, report: &mut Report) -> Result<(), ImportError> {
+        let entries = tree.records("uris")?;
+        let (mut own, mut names) = (0_u64, HashSet::new());
+        for (place, entry) in entries.iter().enumerate() {
+            let mut notes = Vec::new();
+            let converted = uri::convert(entry, self.now, &mut notes);
+            for note in notes {
+                report.note(&entry.key, note);
+            }
+            let imported = match converted {
+                Ok(Some(imported)) => imported,
+                Ok(None) => {
+                    own += 1;
+                    continue;
+                }
+                Err(why) => {
+                    report.note(&entry.key, format!("the record is left out: {why}"));
+                    continue;
+                }
+            };
+            let is_documented = uri::is_documented(&imported);
+            let outcome = if !names.insert(imported.key.clone()) {
+                ImportUriOutcome::Exists
+            } else if self.source.is_dry_run {
+                self.identity.would_import_uri(&imported, report.uris).await?
+            } else {
+                self.identity.import_uri(imported, SOURCE, &Actor::Operator, &self.context, self.now).await?
+            };
+            match outcome {
+                ImportUriOutcome::Imported => {
+                    report.uris += 1;
+                    report.documented_uris += u64::from(is_documented);
+                }
+                ImportUriOutcome::Exists => {
+                    report.note(&entry.key, "the record is left out: there is one of this URI already");
+                }
+                ImportUriOutcome::TooMany => {
+                    let left = entries.len() - place;
+                    report.note("uris", format!("{left} records are left out: there are uris.records_max already"));
+                    break;
+                }
+            }
+        }
+        if own > 0 {
+            report.note("uris", format!("{own} records of the bus' own URIs are left out: this server makes its own"));
+        }
+        Ok(())
     }
 
     async fn put(

@@ -7,6 +7,7 @@ use countersign_identity::old_digest::OldDigest;
 use countersign_identity::password::PasswordHash;
 use countersign_identity::profile::{Email, Names, Profile};
 use countersign_identity::role::RoleName;
+use countersign_identity::source::Source;
 use countersign_identity::standing::Standing;
 use countersign_identity::user::User;
 use countersign_identity::{
@@ -110,18 +111,7 @@ impl Conversion<'_> {
         });
         let role = record.text("role").map_or(Ok(RoleName::frontend()), RoleName::parse);
         let role = role.map_err(|error| format!("the role can't be used: {error}"))?;
-        let is_local = record.text("source").is_none_or(|source| source == "local");
-        if !is_local {
-            notes.push("logs in through a directory there; has no password here".to_owned());
-        }
-        let hash = record.text("password").filter(|_| is_local);
-        let password = hash.and_then(|hash| match PasswordHash::from_foreign(hash.to_owned()) {
-            Ok(hash) => Some(hash),
-            Err(why) => {
-                notes.push(format!("the password did not come over: {why}"));
-                None
-            }
-        });
+        let password = password(&login, record, notes);
         if login.as_str() != entry.key {
             notes.push(format!("is {login} here: names have no upper case"));
         }
@@ -217,6 +207,20 @@ impl Conversion<'_> {
         let id = id.unwrap_or_else(|| MetadataId::generate(self.now, rng));
         Ok(MetadataEntry { id, key, value, created: self.now, modified: self.now })
     }
+}
+
+/// The hash; of a user of a directory its mark, whatever hash the record has beside it.
+fn password(login: &LoginName, record: &Record, notes: &mut Vec<String>) -> Option<PasswordHash> {
+    match record.text("source").map(|source| Source::from_name(source).ok_or(source)) {
+        None | Some(Ok(Source::Local)) => {}
+        Some(Ok(Source::Ldap)) => return Some(PasswordHash::in_directory(login)),
+        Some(Err(source)) => {
+            notes.push(format!("has no password here: there is no source {source:?} of users"));
+            return None;
+        }
+    }
+    let read = record.text("password").map(|hash| PasswordHash::from_foreign(hash.to_owned()))?;
+    read.inspect_err(|why| notes.push(format!("the password did not come over: {why}"))).ok()
 }
 
 /// Longest origin of a key that is kept, in characters.
