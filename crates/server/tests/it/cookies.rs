@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::http::header::SET_COOKIE;
 use tokio_tungstenite::tungstenite::{Message, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use super::http_client::ask;
 use super::support::{DENIED, PASSWORD, PREFIX, SOON, audit, call, plaintext_key, server_with, sign_in};
 
 const ON: &str = "[auth.cookie]\nenabled = true\n";
@@ -197,6 +198,58 @@ async fn w7_nothing_is_left_without_a_login_by_password_of_a_client_that_takes_c
     let mut once = Page::open(&server, &[]).await;
     assert_eq!(once.sign_in("kristen98", &plaintext_key(&otp)).await[0], 2);
     assert!(!opens(&server, &cookie_of(&once)).await);
+}
+
+/// Cookies that are good for anything, and of whom.
+fn kept_cookies(server: &Server) -> i64 {
+    let file = rusqlite::Connection::open(server.data().join("countersign.db")).unwrap();
+    file.query_row("SELECT COUNT(*) FROM credentials WHERE kind = 'cookie'", [], |row| row.get(0)).unwrap()
+}
+
+/// As a browser does it, which offers its cookie with everything that it asks: at WebSocket, long-poll and the HTTP bridge.
+#[tokio::test]
+async fn w7_a_login_by_key_leaves_no_cookie_that_opens_anything() {
+    let server = with_users(server("")).await;
+    let own = format!("http://{}", server.address(Door::Http));
+    let session = sign_in(&server, "kristen98", PASSWORD).await.unwrap();
+    for kind in ["apikeys", "otp"] {
+        let make = async || {
+            let made = call(&session, &format!("{PREFIX}.my.{kind}.create"), vec![]).await.unwrap();
+            plaintext_key(&made)
+        };
+        let key = make().await;
+        let mut page = Page::open(&server, &[("origin", &own), ("user-agent", "Mozilla/5.0")]).await;
+        let cookie = cookie_of(&page);
+        assert_eq!(page.sign_in("kristen98", &key).await[0], 2, "{kind}");
+        assert!(!opens(&server, &cookie).await, "{kind}");
+        // Nor after a second login on it, with the cookie that the browser was given.
+        let key = if kind == "otp" { make().await } else { key };
+        let mut again = Page::with(&server, &cookie).await;
+        assert_eq!(again.sign_in("kristen98", &key).await[0], 2, "{kind}");
+        for cookie in [Some(&cookie), again.set.as_ref()].into_iter().flatten() {
+            assert!(!opens(&server, cookie.split(';').next().unwrap()).await, "{kind}");
+        }
+        assert_eq!(kept_cookies(&server), 0, "{kind}");
+        let key = if kind == "otp" { make().await } else { key };
+        let headers = format!(
+            "Authorization: Bearer kristen98:{key}\r\nCookie: {cookie}\r\nOrigin: {own}\r\nContent-Type: application/json\r\n"
+        );
+        let body = json!({"procedure": format!("{PREFIX}.auth.whoami")}).to_string();
+        let bridged = ask(&server, "POST", "/call", &headers, body.as_bytes()).await;
+        assert_eq!((bridged.status, bridged.header("set-cookie")), (200, ""), "{kind}: {}", bridged.text());
+        assert!(!opens(&server, &cookie).await, "{kind}");
+        // The cookie of a password that the browser has stays what it is, and does not become the key's.
+        let (_first, good) = browser(&server, "kristen98").await;
+        let mut limited = Page::with(&server, &good).await;
+        assert_eq!(limited.hello("kristen98", &["ticket"]).await[1], "ticket");
+        let key = if kind == "otp" { make().await } else { key };
+        limited.send(json!([5, key, {}])).await;
+        assert_eq!(limited.recv().await[0], 2, "{kind}");
+        limited.log_out().await;
+        assert!(opens(&server, &good).await, "{kind}: a logout of the key's session is not the browser's");
+        let file = rusqlite::Connection::open(server.data().join("countersign.db")).unwrap();
+        file.execute("DELETE FROM credentials WHERE kind = 'cookie'", []).unwrap();
+    }
 }
 
 #[tokio::test]

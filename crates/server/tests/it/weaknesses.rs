@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
+mod floods;
 mod remains;
 
 use countersign_client::{Auth, Client, Dict, Encoding, Session, Time, Value};

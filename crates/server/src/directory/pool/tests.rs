@@ -111,6 +111,33 @@ async fn nonsense_ends_the_work_and_nothing_else() {
     }
 }
 
+/// One message of a gibibyte, slowly: what came of it is let go when the time is over.
+#[tokio::test]
+async fn a_message_that_does_not_end_is_given_up_in_time() {
+    let (server, address) = listener().await;
+    let pool = Pool::new(&config(&[address])).unwrap();
+    let answering = async {
+        let (mut stream, _) = server.accept().await.unwrap();
+        let mut request = [0; 64];
+        let _ = stream.read(&mut request).await.unwrap();
+        let head = [0x30, 0x84, 0x40, 0, 0, 0, 0x02, 0x01, 0x01, 0x04, 0x84, 0x3f, 0xff, 0xff, 0xf0];
+        let mut sent = tokio::io::AsyncWriteExt::write_all(&mut stream, &head).await;
+        let mut chunks = 0;
+        while sent.is_ok() {
+            sent = tokio::io::AsyncWriteExt::write_all(&mut stream, &[0; 1024]).await;
+            chunks += 1;
+            tokio::task::yield_now().await;
+        }
+        chunks
+    };
+    let within = Duration::from_millis(100);
+    let began = Instant::now();
+    let (asked, chunks) = tokio::join!(pool.run(within, anonymous), answering);
+    assert_eq!(asked, Err(DirectoryError::Down));
+    assert!(chunks > 0 && began.elapsed() < WITHIN, "{chunks} in {:?}", began.elapsed());
+    assert!(pool.servers[0].state().idle.is_empty());
+}
+
 #[tokio::test]
 async fn a_connection_is_used_again_and_replaced_when_it_was_closed() {
     let (server, address) = listener().await;

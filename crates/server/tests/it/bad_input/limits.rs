@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use countersign_client::{Client, Closed, Dict, Encoding, Id, Message, RawConnection, Value};
+use countersign_client::{CallError, Client, Closed, Dict, Encoding, Id, Message, RawConnection, Session, Value};
 use countersign_testkit::{Door, Server, eventually};
 use countersign_wamp::uris::error::{PAYLOAD_SIZE_EXCEEDED, PROTOCOL_VIOLATION, TIMEOUT};
 use tokio::io::AsyncWriteExt as _;
 
 use super::wire::{Healthy, Stream, dial, encode, head, masked, rest, upgrade};
 use super::{SOON, Stage, WAYS, abort, check_close, closed, connect, hello, nested};
-use crate::support::{PASSWORD, PREFIX, metric, passed, reach, server_with, sign_in, sign_in_at, text};
+use crate::support::{PASSWORD, PREFIX, call, metric, passed, reach, server_with, sign_in, sign_in_at, text};
 
 const HELLO_SECONDS: &str = "limits.hello_seconds_max";
 
@@ -334,4 +334,58 @@ async fn a_peer_that_takes_nothing_any_more_is_cut_off_in_time() {
     assert_eq!(server.output().matches("cut off: its peer takes nothing any more").count(), 1);
     let drained = async { while idler.recv_frame().await.is_ok() {} };
     tokio::time::timeout(SOON, drained).await.expect("the connection ends");
+}
+
+/// What a session hears of something with this URI; `Ok` where it is done.
+async fn with_uri(session: &Session, kind: &str, uri: &str) -> Result<(), (String, String)> {
+    let acknowledge = || Dict::new().with("acknowledge", true);
+    let done = match kind {
+        "REGISTER" => session.register(uri, Dict::new(), async |_| Ok(())).await.map(drop),
+        "SUBSCRIBE" => session.subscribe(uri, Dict::new()).await.map(drop),
+        "PUBLISH" => session.publish(uri, vec![], Dict::new(), acknowledge()).await.map(drop),
+        "CALL" => session.call(uri, vec![], Dict::new()).await.map(drop),
+        other => panic!("{other}"),
+    };
+    match done {
+        Ok(()) => Ok(()),
+        Err(CallError::Remote { error, args, .. }) => {
+            Err((error, args.first().and_then(Value::as_str).unwrap_or_default().to_owned()))
+        }
+        Err(other) => panic!("{kind}: {other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_uri_of_exactly_the_longest_length_is_taken_and_one_byte_more_is_not() {
+    const KINDS: [&str; 4] = ["REGISTER", "CALL", "SUBSCRIBE", "PUBLISH"];
+    let server = server_with("").start().await;
+    server.add_user("zoe", "trust", PASSWORD).await;
+    // Bytes count, not characters; one long component is as good as many short ones.
+    let uri = |length: usize, with: &str| {
+        let begin = "com.example.";
+        let times = (length - begin.len()) / with.len();
+        let rest = "x".repeat(length - begin.len() - times * with.len());
+        format!("{begin}{rest}{}", with.repeat(times))
+    };
+    for encoding in Encoding::ALL {
+        let session = sign_in_at(&server, Door::Http, encoding, "zoe", PASSWORD).await.unwrap();
+        let mut refused = passed(&server, "limits.uri_bytes_max").await;
+        for with in ["a", "é", "a.b"] {
+            let (longest, longer) = (uri(1_024, with), uri(1_025, with));
+            assert_eq!((longest.len(), longer.len()), (1_024, 1_025));
+            for kind in KINDS {
+                assert_eq!(with_uri(&session, kind, &longest).await, Ok(()), "{encoding:?} {kind} {with}");
+            }
+            for kind in KINDS {
+                let (error, text) = with_uri(&session, kind, &longer).await.unwrap_err();
+                assert_eq!(error, "wamp.error.invalid_uri", "{encoding:?} {kind} {with}: {text}");
+                refused += 1;
+                assert_eq!(passed(&server, "limits.uri_bytes_max").await, refused, "{encoding:?} {kind} {with}");
+            }
+            // Without an acknowledgement it is dropped, and nothing else happens.
+            session.publish(&longer, vec![], Dict::new(), Dict::new()).await.unwrap();
+            assert!(call(&session, "auth.whoami", vec![]).await.is_ok());
+            refused += 1;
+        }
+    }
 }

@@ -1,13 +1,13 @@
 //! Logins of users of the directory, through every door.
 
-use countersign_client::{Auth, Client, ConnectOptions, Encoding, Value};
+use countersign_client::{Auth, Client, ConnectOptions, Dict, Encoding, Session, Value};
 use countersign_testkit::{DirectoryServer, Door, Server, eventually};
 use serde_json::json;
 
 use super::{DIRECTORY_PASSWORD, SUFFIX, directory, ldif, server_of, settings_at, sync, user};
 use crate::http_client::ask;
 use crate::support::{
-    ANSWER_DEADLINE, Answer, PASSWORD, PREFIX, SOON, audit, call, plaintext_key, reach, server_with, sign_in,
+    ANSWER_DEADLINE, Answer, PASSWORD, PREFIX, SOON, audit, call, ends, plaintext_key, reach, server_with, sign_in,
     sign_in_at, text, try_ticket,
 };
 
@@ -67,7 +67,7 @@ async fn a_user_of_the_directory_comes_in_through_every_door() {
     assert!(!log.contains(&password(1)) && !log.contains("service-secret"), "{log}");
 }
 
-async fn call_with(session: &countersign_client::Session, procedure: String, args: Vec<Value>) -> Value {
+async fn call_with(session: &Session, procedure: String, args: Vec<Value>) -> Value {
     call(session, &procedure, args).await.unwrap()
 }
 
@@ -254,4 +254,59 @@ async fn several_entries_with_one_login_let_nobody_in() {
         assert_eq!(answer(&server, LOGIN, &password(number)).await, Answer::Denied);
     }
     assert_eq!(reason(&server, LOGIN).await, "wrong_ticket");
+}
+
+#[tokio::test]
+async fn keys_of_a_user_of_the_directory_work_until_it_is_locked_there() {
+    let mut slapd = directory(&ldif(2, 0)).start().await;
+    let server = server_of(&slapd, "retry_seconds = 1").await;
+    sync(&server).await;
+    let session = sign_in(&server, "USER-001", &password(1)).await.unwrap();
+    let make = async |kind: &str| {
+        let made = call(&session, &format!("{PREFIX}.my.{kind}.create"), vec![]).await.unwrap();
+        let made = made.as_dict().unwrap().clone();
+        assert_eq!((text(&made, "uuid").len(), text(&made, "key").len()), (22, 43), "{kind}");
+        if kind == "otp" {
+            assert_eq!((text(&made, "login"), text(&made, "origin")), (LOGIN.into(), format!("{LOGIN}@127.0.0.1")));
+        }
+        text(&made, "plaintext_key")
+    };
+    let (key, otp, unused) = (make("apikeys").await, make("otp").await, make("otp").await);
+    let whoami = async |session: &Session| call(session, &format!("{PREFIX}.auth.whoami"), vec![]).await;
+    let me = Dict::new().with("authid", LOGIN).with("role", "frontend");
+    let mut opened = Vec::new();
+    for ticket in [&key, &key, &otp] {
+        let limited = sign_in(&server, "User-001", ticket).await.unwrap();
+        assert_eq!(whoami(&limited).await, Ok(me.clone().into()));
+        // They withhold what those of local users do.
+        let uri = format!("{PREFIX}.my.apikeys.create");
+        assert_eq!(call(&limited, &uri, vec![]).await.unwrap_err().0, "wamp.error.not_authorized");
+        opened.push(limited);
+    }
+    assert_eq!(answer(&server, LOGIN, &otp).await, Answer::Denied, "it is spent");
+    // Another user's login spends nothing, and no key is the directory's business: it is not asked.
+    assert_eq!(answer(&server, "user-002", &unused).await, Answer::Denied);
+    slapd.stop().await;
+    assert!(matches!(answer(&server, LOGIN, &key).await, Answer::Welcome(_)));
+    let other = ldif(0, 0) + &user(1, 514, "") + &user(2, 512, "");
+    slapd.replace(&other).await;
+    slapd.restart().await;
+    sync(&server).await;
+    for session in &opened {
+        ends(session).await;
+    }
+    for ticket in [&key, &unused, &password(1)] {
+        assert_eq!(answer(&server, LOGIN, ticket).await, Answer::Denied);
+        assert_eq!(reason(&server, LOGIN).await, "user_disabled");
+    }
+    let refused = server.cli(&["otp", "create", LOGIN], "").await;
+    assert!(refused.code != Some(0), "{refused:?}");
+    // Back in the directory, back here: what was not used is as good as before.
+    slapd.stop().await;
+    slapd.replace(&ldif(2, 0)).await;
+    slapd.restart().await;
+    sync(&server).await;
+    for ticket in [&key, &unused] {
+        assert!(matches!(answer(&server, LOGIN, ticket).await, Answer::Welcome(_)));
+    }
 }

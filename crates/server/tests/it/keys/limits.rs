@@ -134,15 +134,3 @@ async fn w8_neither_a_key_nor_its_session_elevates_anything() {
     let by_password = sign_in(&server, "kristen98", PASSWORD).await.unwrap();
     assert_eq!(call(&by_password, reauthenticate, vec![key.into()]).await, Ok(Value::Bool(false)));
 }
-
-/// Whatever the connection offers, a key leaves nothing in a browser.
-#[tokio::test]
-async fn w7_a_login_by_key_leaves_no_cookie_that_opens_anything() {
-    let server = started().await;
-    let (_, key) = key_of(&server, "kristen98", Dict::new()).await;
-    drop(sign_in(&server, "kristen98", &key).await.unwrap());
-    let rows = crate::support::audit(&server, &["--operation", "login", "--outcome", "accepted"]).await;
-    let ways: Vec<&str> = rows.iter().map(|row| row["detail"].as_str().unwrap()).collect();
-    assert_eq!(ways.iter().filter(|way| way.starts_with("api key ")).count(), 1, "{ways:?}");
-    assert!(!ways.iter().any(|way| way.contains("cookie")), "{ways:?}");
-}
