@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,12 @@ def scene(server: Server) -> Scene:
     sso = SSO(url)
     own = OwnSession(username=SUPER, password=PASSWORD, current_app=APP)
     return Scene(server, sso, SSO(url, own=own), sso.user.login("cid", SUPER, PASSWORD, *FROM).ust)
+
+
+def api_key(server: Server, login: str, *rules: str) -> tuple[str, str]:
+    """A fresh API key of a user, with these rules of its own."""
+    made = server.cli("key", "create", login, "--json", *(one for rule in rules for one in ("--permission", rule)))
+    return login, json.loads(made)["plaintext_key"]
 
 
 def refused(wanted: str, call: Any, /, *arguments: Any, **named: Any) -> ValidationError:

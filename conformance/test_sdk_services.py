@@ -11,6 +11,7 @@ from collections import namedtuple
 import pytest
 import swampyer
 
+import sdk_scenes
 import zato_seed
 from conftest import KRISTEN, WORKER, ZOE
 from countersign import otp
@@ -174,6 +175,16 @@ PRIVILEGED = """
             self.response.payload = self.sso.user.session.get_session_by_ust(self.request.input.ust)
 """
 
+LOGIN_FOR = """
+    from countersign.services import Service
+
+    class LogIn(Service):
+        def handle(self):
+            given = self.request.input
+            self.sso.user.login(self.cid, given.name, given.password, "CRM", "192.0.2.7", "Their browser")
+            self.response.payload = self.cid
+"""
+
 OWN = """
     from countersign.services import Service
 
@@ -256,6 +267,20 @@ def test_a_call_without_a_session_is_made_by_the_user_of_the_host(server, tmp_pa
         assert host.line() == "my-finder.find-session"
         found = called(server, "my-finder.find-session", ust=boss.ust)
     assert found["creation_time"] == boss.to_dict()["creation_time"]
+
+
+def test_the_hosts_key_lets_its_services_say_whose_address_it_is(server, tmp_path):
+    arguments = [written(tmp_path, LOGIN_FOR, "my_login.py"), "--url", server.urls["http"], "--user", ZOE.login]
+    key = ":".join(sdk_scenes.api_key(server, ZOE.login, "sso:act-for=c"))
+    for given, wanted in ({}, (ADDRESS, "192.0.2.7")), ({"COUNTERSIGN_API_KEY": key}, ("192.0.2.7", "")):
+        with ServiceHost(arguments, ZOE.password, **given) as host:
+            host.line(lambda line: line == "my-login.log-in")
+            cid = called(server, "my-login.log-in", name=KRISTEN.login, password=KRISTEN.password)
+        [row] = [row for row in trail(server, cid) if row["operation"] == "session.open"]
+        assert (row["address"], row["claimed_address"]) == wanted
+    host = ServiceHost(arguments, ZOE.password, COUNTERSIGN_API_KEY="no login")
+    assert host.ended() == 1
+    assert any("LOGIN:KEY" in line for line in host.output), host.output
 
 
 def test_a_session_token_is_a_ticket_as_long_as_its_session_lasts(server, tmp_path):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 import sdk_scenes
-from countersign.sso import InvalidTOTPError, RequestCtx, Session, User, status_code
+from countersign.sso import SSO, InvalidTOTPError, RequestCtx, Session, User, status_code
 from countersign_server import running
 from sdk_scenes import ADDRESS, AGENT, APP, FROM, KEY, NO_UST, REGULAR, SUPER, refused
 from totp_codes import code
@@ -124,6 +124,23 @@ def test_the_audit_trail_is_searched_by_a_correlation_id(scene):
     assert (row["address"], row["claimed_address"]) == (ADDRESS, "192.0.2.7")
     assert current not in str(row)
     refused(NOT_ALLOWED, scene.sso.audit.search, "cid", current, *FROM)
+
+
+def test_a_program_with_the_right_key_is_believed_whose_address_it_is(scene):
+    name, url = scene.added().username, scene.server.urls["http"]
+    with SSO(url, api_key=sdk_scenes.api_key(scene.server, SUPER, "sso:act-for=c")) as sso:
+        info = sso.user.login("for-another", name, sdk_scenes.PASSWORD, APP, ["192.0.2.7", "10.0.0.1"], "Their browser")
+    [row] = scene.sso.audit.search("cid", scene.boss, *FROM, filter_cid="for-another", actor=name)
+    found = [row[field] for field in ("address", "agent", "claimed_address", "claimed_agent")]
+    assert found == ["192.0.2.7", "Their browser", "", ""]
+    assert scene.sso.user.session.get("cid", info.ust, scene.boss, *FROM).remote_addr == "192.0.2.7"
+    # Who shows a key that isn't fit is told, and not taken for one without.
+    for unfit in (sdk_scenes.api_key(scene.server, SUPER), (SUPER, "wrong")):
+        with SSO(url, api_key=unfit) as sso:
+            refused(NOT_ALLOWED, sso.user.login, "cid", name, sdk_scenes.PASSWORD, APP, "192.0.2.7")
+    for wrong in (("", "key"), ("a:b", "key")):
+        with pytest.raises(ValueError):
+            SSO(url, api_key=wrong)
 
 
 # Codes

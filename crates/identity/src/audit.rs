@@ -46,6 +46,8 @@ names! {
         ApiKeyMint = "apikey.mint",
         /// An API key was withdrawn.
         ApiKeyDelete = "apikey.delete",
+        /// The holder of an API key said for whom requests are made.
+        ApiKeyActFor = "apikey.act_for",
         /// Cookies were ended, by a logout or a kill.
         CookieEnd = "cookie.end",
         /// A session asked whether a credential is good.

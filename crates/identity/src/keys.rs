@@ -133,7 +133,9 @@ pub enum KeyError {
     )]
     KeySession,
     /// What is asked for would hand on what the caller's API key was given by name.
-    #[error("what is made with an API key can't have rules by which it makes keys, or reaches records, itself")]
+    #[error(
+        "what is made with an API key can't have rules by which it makes keys, reaches records, or acts for others, itself"
+    )]
     HandsOn,
     /// The caller has no login.
     #[error("one-time passwords and API keys are for signed-in users")]

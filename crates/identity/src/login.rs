@@ -9,6 +9,7 @@
 //! password tell whether a code of the second factor is needed. Every attempt leaves one row in the trail. Only the logins here, in the files
 //! beside and in [`crate::challenge`] make a [`LoggedIn`], which a session demands.
 
+mod act_for;
 mod api_key;
 mod appended;
 mod certificate;

@@ -232,7 +232,8 @@ fn which_sessions_may_make_and_withdraw_one() {
     check(|fixture| fixture.key_actor(KRISTEN, &exact), &plain, Ok(()));
     // What such a key makes hands it on to nobody, but may be narrowed.
     let hands_on = Err(("HandsOn", Reason::ApiKeySession));
-    for uri in ["com.izaber.wamp.my.apikeys.create", "my.otp.create", "com.izaber.wamp.system.db.update"] {
+    for uri in ["com.izaber.wamp.my.apikeys.create", "my.otp.create", "com.izaber.wamp.system.db.update", "sso:act-for"]
+    {
         check(|fixture| fixture.key_actor(KRISTEN, &exact), &request(None, &[(uri, "c")]), hands_on);
     }
     check(|fixture| fixture.key_actor(KRISTEN, &exact), &request(None, &[("a.*", "c")]), Ok(()));

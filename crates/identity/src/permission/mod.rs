@@ -11,7 +11,7 @@ mod rules;
 mod trie;
 
 pub use pattern::{Pattern, PatternError};
-pub use restriction::{KeySessionDenials, Named, Restriction, SessionRights, Withheld};
+pub use restriction::{ACT_FOR, KeySessionDenials, Named, Restriction, SessionRights, Withheld};
 pub use rights::{Action, Right, Rights, RightsError};
 pub use rules::{PermissionsError, Rule, parse_role_rules, parse_rules};
 pub use trie::{Refusal, RuleSet, UriMatch};

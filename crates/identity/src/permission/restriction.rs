@@ -19,6 +19,9 @@ const DENIED: &[(&str, Withheld)] = &[
     ("system.document.*", Withheld::Records),
 ];
 
+/// The right to say for whom a request of the sign-on API is made. It is no procedure, so it has one spelling.
+pub const ACT_FOR: &str = "sso:act-for";
+
 /// What is withheld from the sessions of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Withheld {
@@ -28,24 +31,33 @@ pub enum Withheld {
     ApiKeys,
     /// Changing users, roles and other records.
     Records,
+    /// Saying for whom a request is made: [`ACT_FOR`].
+    ActFor,
 }
 
 /// What of it the rules of a key give back, by exact URI. Which URI, the session's rights decide; this is what a rule that
 /// is reached otherwise goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Named {
-    otps: bool,
-    api_keys: bool,
-    records: bool,
-}
+pub struct Named(u8);
 
 impl Named {
     /// Whether it is given back.
     pub fn has(self, what: Withheld) -> bool {
-        match what {
-            Withheld::Otps => self.otps,
-            Withheld::ApiKeys => self.api_keys,
-            Withheld::Records => self.records,
+        self.0 & what.bit() != 0
+    }
+
+    fn add(&mut self, what: Withheld) {
+        self.0 |= what.bit();
+    }
+}
+
+impl Withheld {
+    fn bit(self) -> u8 {
+        match self {
+            Self::Otps => 1,
+            Self::ApiKeys => 2,
+            Self::Records => 4,
+            Self::ActFor => 8,
         }
     }
 }
@@ -54,7 +66,7 @@ impl Named {
 #[derive(Debug, Clone)]
 pub struct KeySessionDenials {
     denied: Arc<RuleSet>,
-    kinds: Arc<[(Withheld, RuleSet); 3]>,
+    kinds: Arc<[(Withheld, RuleSet); 4]>,
     /// The restriction of a credential without rules of its own: nearly all credentials.
     plain: Arc<Restriction>,
 }
@@ -66,10 +78,11 @@ impl KeySessionDenials {
             let taken = DENIED.iter().filter(|(_, what)| takes(*what));
             let spellings =
                 taken.flat_map(|(pattern, _)| [rule(prefix, pattern, ""), rule(prefix, &format!("~.{pattern}"), "")]);
-            RuleSet::of_role(spellings.flatten().collect())
+            let act_for = takes(Withheld::ActFor).then(|| rule(prefix, ACT_FOR, "")).flatten();
+            RuleSet::of_role(spellings.flatten().chain(act_for).collect())
         };
         let denied = Arc::new(denying(&|_| true));
-        let kinds = [Withheld::Otps, Withheld::ApiKeys, Withheld::Records];
+        let kinds = [Withheld::Otps, Withheld::ApiKeys, Withheld::Records, Withheld::ActFor];
         let kinds = Arc::new(kinds.map(|kind| (kind, denying(&|what| what == kind))));
         let plain = Arc::new(Restriction { own: None, denied: Arc::clone(&denied) });
         Self { denied, kinds, plain }
@@ -91,11 +104,7 @@ impl KeySessionDenials {
         {
             let uri = UriMatch::Exact(rule.pattern.as_str());
             for (kind, _) in self.kinds.iter().filter(|(_, rules)| rules.touches(uri)) {
-                match kind {
-                    Withheld::Otps => named.otps = true,
-                    Withheld::ApiKeys => named.api_keys = true,
-                    Withheld::Records => named.records = true,
-                }
+                named.add(*kind);
             }
         }
         named
@@ -243,21 +252,24 @@ mod tests {
 
     #[test]
     fn only_an_exact_rule_gives_back_what_is_withheld_and_only_that() {
-        let check = |own: &[(&str, &str)], want: [bool; 3]| {
+        let check = |own: &[(&str, &str)], want: [bool; 4]| {
             let own = parse_rules(own.iter().copied()).unwrap();
             let denials = KeySessionDenials::new("com.izaber.wamp");
             let named = denials.named(&own);
-            let got = [Withheld::Otps, Withheld::ApiKeys, Withheld::Records].map(|what| named.has(what));
+            let got =
+                [Withheld::Otps, Withheld::ApiKeys, Withheld::Records, Withheld::ActFor].map(|what| named.has(what));
             assert_eq!(got, want, "{own:?}");
             assert_eq!(denials.names_withheld(&own), want.contains(&true), "{own:?}");
         };
-        check(&[], [false; 3]);
-        check(&[("*", "crspoq"), ("my.*", "c"), ("my.apikeys.*", "c"), ("my./.*/.create", "c")], [false; 3]);
-        check(&[("my.apikeys.create", "c")], [false, true, false]);
-        check(&[("com.izaber.wamp.my.otp.create", "c")], [true, false, false]);
-        check(&[("system.otps.create", "c"), ("system.apikeys.delete", "c")], [true, true, false]);
-        check(&[("com.izaber.wamp.system.db.update", "c")], [false, false, true]);
-        check(&[("my.apikeys.create", "")], [false; 3]);
-        check(&[("org.example.my.apikeys.create", "c")], [false; 3]);
+        check(&[], [false; 4]);
+        check(&[("*", "crspoq"), ("my.*", "c"), ("my.apikeys.*", "c"), ("my./.*/.create", "c")], [false; 4]);
+        check(&[("my.apikeys.create", "c")], [false, true, false, false]);
+        check(&[("com.izaber.wamp.my.otp.create", "c")], [true, false, false, false]);
+        check(&[("system.otps.create", "c"), ("system.apikeys.delete", "c")], [true, true, false, false]);
+        check(&[("com.izaber.wamp.system.db.update", "c")], [false, false, true, false]);
+        check(&[("sso:act-for", "c")], [false, false, false, true]);
+        check(&[("com.izaber.wamp.sso:act-for", "c"), ("/sso:act-for/", "c"), ("sso:act-for.*", "c")], [false; 4]);
+        check(&[("my.apikeys.create", "")], [false; 4]);
+        check(&[("org.example.my.apikeys.create", "c")], [false; 4]);
     }
 }

@@ -8,6 +8,7 @@ mod certificate;
 mod connection;
 mod cookie;
 mod cors;
+mod credentials;
 mod forwarded;
 mod gate;
 pub mod hello;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import selectors
@@ -32,14 +33,14 @@ class Connection:
         base_url: str,
         timeout: float = TIMEOUT_SECONDS,
         tls: Optional[ssl.SSLContext] = None,
-        api_key: Optional[str] = None,
+        api_key: Optional[tuple[str, str]] = None,
     ) -> None:
         """
         :param base_url: where the API is, as ``http://127.0.0.1:8282/zato/sso``; without a path below ``/sso``
         :param timeout: longest wait for an answer, in seconds
         :param tls: for ``https``; the system's certificates unless given
-        :param api_key: the application's own key, sent as ``Authorization: Bearer``
-        :raises ValueError: the address is none
+        :param api_key: login and API key of the application, sent as ``Authorization: Basic``
+        :raises ValueError: the address is none, or the key has no login that can be sent
         """
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -49,7 +50,7 @@ class Connection:
         self._timeout, self._tls = timeout, tls
         self._headers = {"Content-Type": "application/json", "User-Agent": "countersign-python"}
         if api_key is not None:
-            self._headers["Authorization"] = f"Bearer {api_key}"
+            self._headers["Authorization"] = basic(*api_key)
         self._lock = threading.Lock()
         self._idle: list[http.client.HTTPConnection] = []
 
@@ -116,6 +117,16 @@ class Connection:
                 self._idle.append(connection)
                 return
         connection.close()
+
+
+def basic(login: str, key: str) -> str:
+    """The header that shows a key, by RFC 7617.
+
+    :raises ValueError: nobody can have this login
+    """
+    if not login or ":" in login:
+        raise ValueError("give the API key as (LOGIN, KEY)")
+    return "Basic " + base64.b64encode(f"{login}:{key}".encode()).decode()
 
 
 def _is_good(connection: http.client.HTTPConnection) -> bool:

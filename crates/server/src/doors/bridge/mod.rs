@@ -9,7 +9,6 @@
 //! **Invariant:** no page can make a browser send such a request on its own: the body is JSON,
 //! which takes a browser's question beforehand (`cors.rs`), and no cookie is looked at.
 
-mod credentials;
 mod json;
 mod status;
 mod visit;
@@ -27,9 +26,9 @@ use countersign_wamp::{DecodeLimits, Message, Payload, uris};
 
 use super::Doors;
 use super::cors::cors;
+use super::credentials::Credentials;
 use super::http::text;
 use super::request::{Sender, private, read_body};
-use credentials::Credentials;
 use json::BadRequest;
 use visit::{Answer, NotIn, Visit};
 

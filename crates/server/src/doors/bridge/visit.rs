@@ -16,10 +16,10 @@ use countersign_identity::repository::RepositoryError;
 use countersign_router::ClientFeatures;
 use countersign_wamp::{Dict, Encoding, Message, Payload, uris};
 
-use super::credentials::Credentials;
 use crate::cid;
 use crate::clock::now;
 use crate::doors::Doors;
+use crate::doors::credentials::Credentials;
 use crate::doors::login;
 use crate::doors::methods::AuthMethod;
 use crate::doors::peer::Peer;

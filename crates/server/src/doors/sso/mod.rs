@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, any, delete, get, patch, post};
@@ -139,7 +139,8 @@ async fn answer(doors: Arc<Doors>, request: Request, operation: Handler) -> Resp
         Ok(Some(given)) if !given.is_empty() => printable(&given, NAME_CHARACTERS_MAX),
         _ => request.clone(),
     };
-    let answered = run(&doors, &sender, fields, &Ids { cid: &cid, request: &request }, operation).await;
+    let answered =
+        run(&doors, (&sender, &head.headers), fields, &Ids { cid: &cid, request: &request }, operation).await;
     if head.method != Method::GET {
         doors.hub.bonds_changed();
     }
@@ -167,7 +168,7 @@ fn throttled(cid: &str, wait: Duration) -> Response {
 
 async fn run(
     doors: &Arc<Doors>,
-    sender: &Sender,
+    sender: (&Sender, &HeaderMap),
     fields: Fields,
     ids: &Ids<'_>,
     operation: Handler,
@@ -178,7 +179,7 @@ async fn run(
         return Err(Refusal::Code { status: StatusCode::OK, code: codes::app_invalid(apps) });
     }
     let application = printable(&application, NAME_CHARACTERS_MAX);
-    let context = peer::context(doors, sender, &fields, ids, &application)?;
+    let context = peer::context(doors, sender, &fields, ids, &application).await?;
     operation(&Call { app: Arc::clone(&doors.app), hub: Arc::clone(&doors.hub), fields, context }).await
 }
 

@@ -1,14 +1,23 @@
-//! For whom a request of the sign-on API is made: the peer of the connection, unless a host that is trusted speaks for
-//! somebody else.
+//! For whom a request of the sign-on API is made: the peer of the connection, unless somebody speaks for another who may: a
+//! host that is trusted, or the holder of an API key with the right [`ACT_FOR`](countersign_identity::permission::ACT_FOR).
 //!
-//! Source: contract of the sign-on API, sections 0.4 and 11.
+//! **Invariant:** a request with credentials in its header is carried out only if they are such a key. Who sends a wrong one
+//! must not go on under the wrong address.
+//!
+//! Source: contract of the sign-on API, sections 0.4 and 11; RFC 9110, section 11.
 
 use std::net::IpAddr;
 
+use axum::http::{HeaderMap, header};
+use countersign_identity::login::{Claim, Purpose};
+use countersign_identity::role::RoleName;
 use countersign_identity::{PeerAddress, RequestContext};
 
+use super::codes::{Refusal, login_refused};
 use super::fields::{BadField, Fields};
+use crate::clock::now;
 use crate::doors::Doors;
+use crate::doors::credentials::Credentials;
 use crate::doors::request::Sender;
 
 /// What a request is called.
@@ -21,31 +30,47 @@ pub struct Ids<'a> {
 
 /// The context of a request.
 ///
-/// `remote_addr` and `user_agent` count only from a host among `proxies.trusted` that asks for itself: what a proxy
-/// passes on is the word of the proxy's client. From others they are kept as claimed.
+/// `remote_addr` and `user_agent` count only with a key that has the right, or from a host among `proxies.trusted` that asks
+/// for itself: what a proxy passes on is the word of the proxy's client. From others they are kept as claimed.
 ///
 /// # Errors
 ///
-/// [`BadField`] where one that counts is no address.
-pub fn context(
+/// [`Refusal`] where one that counts is no address, and for credentials that don't give the right.
+pub async fn context(
     doors: &Doors,
-    sender: &Sender,
+    (sender, headers): (&Sender, &HeaderMap),
     fields: &Fields,
     ids: &Ids<'_>,
     application: &str,
-) -> Result<RequestContext, BadField> {
+) -> Result<RequestContext, Refusal> {
     let (address, agent) = (given(fields, "remote_addr")?, given(fields, "user_agent")?);
     let peer = &sender.peer;
     let context =
         |address, agent: &str| RequestContext::new(ids.cid, address, agent, application).with_request(ids.request);
-    if !doors.is_trusted_proxy(peer.address) {
-        return Ok(context(peer.address, &peer.user_agent).claiming(&address, &agent));
+    let claiming = context(peer.address, &peer.user_agent).claiming(&address, &agent);
+    let is_believed = may_act_for(doors, headers, &claiming).await? || doors.is_trusted_proxy(peer.address);
+    if !is_believed {
+        return Ok(claiming);
     }
     let address = match address.as_str() {
         "" => peer.address,
         list => first_of(list).ok_or(BadField::Wrong("remote_addr"))?,
     };
     Ok(context(address, if agent.is_empty() { &peer.user_agent } else { &agent }))
+}
+
+/// Whether the header has a key with the right; `false` if it has no credentials.
+async fn may_act_for(doors: &Doors, headers: &HeaderMap, context: &RequestContext) -> Result<bool, Refusal> {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return Ok(false);
+    }
+    let Credentials { login, ticket, .. } = Credentials::read(headers).ok_or(BadField::Wrong("Authorization"))?;
+    let claim = Claim { login: &login, context, session: "", code: None, purpose: Purpose::ActFor };
+    let app = &doors.app;
+    let rules = |role: &RoleName| doors.hub.roles().rules(role.as_str());
+    let decided = Box::pin(async { app.identity.may_act_for(&claim, &ticket, rules, now()).await });
+    app.throttled(&claim, decided).await.map_err(|error| login_refused(error, &app.config))?;
+    Ok(true)
 }
 
 fn given(fields: &Fields, name: &'static str) -> Result<String, BadField> {

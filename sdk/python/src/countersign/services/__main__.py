@@ -22,6 +22,8 @@ from .service import Request, Service, invoke, load, new_cid
 TICKET_VARIABLE = "COUNTERSIGN_TICKET"
 #: May have the code of the user's second factor.
 CODE_VARIABLE = "COUNTERSIGN_TOTP_CODE"
+#: May have ``LOGIN:KEY``, an API key with the right to say whose address it is that a service is called from.
+API_KEY_VARIABLE = "COUNTERSIGN_API_KEY"
 #: What a session token of the server begins with.
 SESSION_TOKEN_PREFIX = "csust_"
 #: Longest wait before a lost session is opened again, in seconds.
@@ -131,7 +133,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
             install_alias()
         services = [service for file in given.files for service in load(file)]
         ticket = os.environ.get(TICKET_VARIABLE) or _prompt(f"Ticket of {given.user}: ")
-        with SSO(given.url, own=_own(given, ticket)) as sso:
+        with SSO(given.url, own=_own(given, ticket), api_key=_api_key()) as sso:
             serve(Host(services, sso, given, ticket), [one.get_name() for one in services], stopped)
     except (_Stopped, KeyboardInterrupt):
         return 0
@@ -168,6 +170,16 @@ def _own(given: argparse.Namespace, ticket: str) -> OwnSession:
     if ticket.startswith(SESSION_TOKEN_PREFIX):
         return OwnSession(ticket, current_app=given.app)
     return OwnSession(username=given.user, password=ticket, current_app=given.app)
+
+
+def _api_key() -> Optional[tuple[str, str]]:
+    """What the program shows to be believed for whom it asks; see ``SSO``."""
+    login, _, key = os.environ.get(API_KEY_VARIABLE, "").partition(":")
+    if not login and not key:
+        return None
+    if not login or not key:
+        raise ValueError(f"{API_KEY_VARIABLE} has to be LOGIN:KEY")
+    return login, key
 
 
 def _hint(error: Exception) -> str:

@@ -40,14 +40,15 @@ class SSO:
         timeout: float = TIMEOUT_SECONDS,
         tls: Optional[ssl.SSLContext] = None,
         own: Optional[OwnSession] = None,
-        api_key: Optional[str] = None,
+        api_key: Optional[tuple[str, str]] = None,
     ) -> None:
         """
         :param base_url: the server, as ``http://127.0.0.1:8282``, or the API, as ``http://127.0.0.1:8282/zato/sso``
         :param timeout: longest wait for an answer, in seconds
         :param tls: for ``https``; the system's certificates unless given
         :param own: the program's own session, a super-user's, for what Zato SSO let a program do without one
-        :param api_key: the application's key; with the right ``sso:act-for`` the server believes whose address it names
+        :param api_key: login and API key of the application; one with the right ``sso:act-for``, so that the server
+            takes ``remote_addr`` and ``user_agent`` for true. With any other key every call is refused
         """
         self.connection = Connection(base_url, timeout, tls, api_key)
         #: Sends any request of the API.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::operations::OPERATIONS;
-use super::{Field, Kind, Operation};
+use super::{Field, Kind, Operation, may};
 
 /// What every operation may answer beside 200: status, name, meaning, schema. 405 is for other verbs.
 const REFUSALS: &[(&str, &str, &str, &str)] = &[
@@ -14,8 +14,21 @@ const REFUSALS: &[(&str, &str, &str, &str)] = &[
     ("429", "TooMany", "Too many tries; the header Retry-After says in how many seconds to come again", "Refused"),
     ("500", "Fault", "A fault of the server", "Refused"),
 ];
+/// What every operation may be asked with, beside `current_app`.
+const COMMON: &[Field] = &[
+    may("cid", Kind::Text, "A correlation id of the caller's, which the audit trail keeps"),
+    may(
+        "remote_addr",
+        Kind::Text,
+        "The address of the caller's user; kept as claimed from who may not speak for others",
+    ),
+    may("user_agent", Kind::Text, "What that user's program calls itself; the same holds"),
+];
 /// What 200 means.
 const DONE: &str = "Done; or `status` is `error` with `E004001`, because the application is not known";
+
+/// The name of the security scheme.
+const KEY: &str = "actFor";
 
 /// The document.
 pub fn document() -> Value {
@@ -36,8 +49,10 @@ pub fn document() -> Value {
                 which win on a clash. The same operations are under `/zato/sso`. Codes in `sub_status` are listed in \
                 docs/sign-on.md.",
         },
+        // Both are complete: most applications ask without a key.
+        "security": [{}, { (KEY): [] }],
         "paths": paths,
-        "components": { "responses": refusals(), "schemas": {
+        "components": { "securitySchemes": { (KEY): key() }, "responses": refusals(), "schemas": {
             "Refused": envelope(&[], "error"),
             "BadRequest": {
                 "type": "object",
@@ -52,13 +67,21 @@ pub fn document() -> Value {
     })
 }
 
+/// With what an application is believed for whom it asks.
+fn key() -> Value {
+    json!({
+        "type": "http",
+        "scheme": "basic",
+        "description": "The login and the API key of an application, with the right `sso:act-for`: `remote_addr` and \
+            `user_agent` count then. A request with any other credentials is refused.",
+    })
+}
+
 fn described(operation: &Operation) -> Value {
     let mut properties = Map::new();
     let mut required = vec![Value::from("current_app")];
     properties.insert("current_app".into(), json!({ "type": "string", "description": "The name of the application" }));
-    let cid = "A correlation id of the caller's, which the audit trail keeps";
-    properties.insert("cid".into(), json!({ "type": "string", "description": cid }));
-    for field in operation.asks {
+    for field in COMMON.iter().chain(operation.asks) {
         properties.insert(field.name.into(), asked(field));
         if field.is_required {
             required.push(field.name.into());

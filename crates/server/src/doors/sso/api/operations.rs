@@ -118,12 +118,6 @@ pub const OPERATIONS: &[Operation] = &[
             need("password", Text, ""),
             CODE,
             may("new_password", Text, "The next password, where this one has to be changed"),
-            may(
-                "remote_addr",
-                Text,
-                "The user's address; counts only from trusted proxies, else it is kept as claimed",
-            ),
-            may("user_agent", Text, "The same for the user's program"),
         ],
         &[
             may("ust", Text, "The session's token; shown once"),

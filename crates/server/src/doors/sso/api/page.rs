@@ -28,8 +28,9 @@ code { background: var(--soft); padding: .1rem .3rem; border-radius: 3px; }
 <main>
 <h1>Sign-on API</h1>
 <p>Requests are JSON objects in the body, whichever the verb is, or fields of the query string, which win on a clash. Every
-request names its application in <code>current_app</code> and may give a correlation id in <code>cid</code>. Every answer has
-<code>cid</code>, <code>status</code> and <code>sub_status</code>, a list of codes. All paths are under <code>/sso</code> and
+request names its application in <code>current_app</code> and may give a correlation id in <code>cid</code>. An application that shows
+an API key with the right <code>sso:act-for</code> (HTTP Basic) names its user's address and agent in <code>remote_addr</code>
+and <code>user_agent</code>. Every answer has <code>cid</code>, <code>status</code> and <code>sub_status</code>, a list of codes. All paths are under <code>/sso</code> and
 under <code>/zato/sso</code>. For programs: <a href=\"/openapi.json\">openapi.json</a>.</p>
 ";
 
