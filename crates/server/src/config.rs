@@ -38,9 +38,7 @@ use serde::Deserialize;
 pub use self::addresses::UserAddressList;
 pub use self::apikey::ApiKeyConfig;
 pub use self::audit::AuditConfig;
-pub use self::ldap::LdapConfig;
-#[cfg(test)]
-pub use self::ldap::LdapServerConfig;
+pub use self::ldap::{LdapConfig, LdapServerConfig};
 pub use self::mail::{MailConfig, SmtpConfig, SmtpTls, mailbox};
 pub use self::metadata::MetadataConfig;
 pub use self::password::PasswordConfig;

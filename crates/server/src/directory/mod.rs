@@ -10,6 +10,7 @@ mod pool;
 mod search;
 mod shared;
 mod sync;
+mod tls;
 
 use std::fmt;
 use std::io::BufRead as _;

@@ -6,22 +6,21 @@
 //!
 //! Servers hold the same, and take turns. One that can't be used is left alone for a while, and the next one is asked.
 
-use std::path::Path;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, StdStream};
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::DirectoryError;
-use crate::config::LdapConfig;
+use super::tls::{self, Tls};
+use crate::config::{LdapConfig, LdapServerConfig};
 
 /// How long a connection is kept for the next work. Servers and firewalls drop idle ones without a word.
 const IDLE_MAX: Duration = Duration::from_mins(1);
@@ -64,7 +63,6 @@ pub struct Pool {
     servers: Vec<Server>,
     /// Whose turn it is.
     next: AtomicUsize,
-    settings: LdapConnSettings,
     connect_max: Duration,
     retry: Duration,
     slots: Semaphore,
@@ -75,6 +73,9 @@ pub struct Pool {
 
 struct Server {
     url: String,
+    /// What the library is told instead, and where the connection is opened for it.
+    addressed: Option<(String, SocketAddr)>,
+    settings: LdapConnSettings,
     state: Mutex<State>,
 }
 
@@ -97,15 +98,12 @@ impl Pool {
     ///
     /// [`DirectoryError::Settings`].
     pub fn new(config: &LdapConfig) -> Result<Self, DirectoryError> {
-        let server = |url| Server { url, state: Mutex::default() };
         let has_tls = config.starttls || config.server.iter().any(|server| server.use_ssl);
-        let settings = LdapConnSettings::new()
-            .set_conn_timeout(Duration::from_secs(config.connect_seconds_max))
-            .set_starttls(config.starttls);
+        let tls = if has_tls { Some(Tls::new(config.ca.as_deref())?) } else { None };
+        let server = |server: &LdapServerConfig| Server::new(server, config, tls.as_ref());
         Ok(Self {
-            servers: config.server.iter().map(|it| server(it.url())).collect(),
+            servers: config.server.iter().map(server).collect::<Result<_, _>>()?,
             next: AtomicUsize::new(0),
-            settings: if has_tls { settings.set_config(Arc::new(tls(config.ca.as_deref())?)) } else { settings },
             connect_max: Duration::from_secs(config.connect_seconds_max),
             retry: Duration::from_secs(config.retry_seconds),
             slots: Semaphore::new(config.connections_max),
@@ -169,10 +167,18 @@ impl Pool {
     }
 
     async fn connect(&self, server: &Server) -> Result<Connection, Trouble> {
-        let (settings, url) = (self.settings.clone(), server.url.clone());
+        let (mut settings, addressed) = (server.settings.clone(), server.addressed.clone());
+        let url = server.url.clone();
         // The library's own deadline is for the connection alone.
         let within = self.connect_max.saturating_mul(2);
-        let connecting = async move { Ok(LdapConnAsync::with_settings(settings, &url).await?) };
+        let connecting = async move {
+            let Some((url, address)) = addressed else {
+                return Ok(LdapConnAsync::with_settings(settings, &url).await?);
+            };
+            let stream = TcpStream::connect(address).await.and_then(TcpStream::into_std).map_err(LdapError::from)?;
+            settings = settings.set_std_stream(StdStream::Tcp(stream));
+            Ok(LdapConnAsync::with_settings(settings, &url).await?)
+        };
         let (connection, ldap) = contained(Box::pin(connecting), within).await?;
         let mut driver = JoinSet::new();
         driver.spawn(async move {
@@ -184,6 +190,21 @@ impl Pool {
 }
 
 impl Server {
+    fn new(server: &LdapServerConfig, config: &LdapConfig, tls: Option<&Tls>) -> Result<Self, DirectoryError> {
+        let settings = LdapConnSettings::new()
+            .set_conn_timeout(Duration::from_secs(config.connect_seconds_max))
+            .set_starttls(config.starttls);
+        let (url, state) = (server.url(), Mutex::default());
+        let Some(tls) = tls.filter(|_| server.use_ssl || config.starttls) else {
+            return Ok(Self { url, addressed: None, settings, state });
+        };
+        let address = tls::address(&server.host, server.port());
+        let settings = settings.set_config(Arc::new(tls.config(address.map(|(address, _)| address))?));
+        let unnamed = LdapServerConfig { host: tls::UNNAMED.to_owned(), ..server.clone() };
+        let addressed = address.map(|(_, address)| (unnamed.url(), address));
+        Ok(Self { url, addressed, settings, state })
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -222,31 +243,6 @@ async fn contained<T: Send + 'static>(work: Work<T>, within: Duration) -> Result
         Ok(Some(Ok(done))) => done,
         Ok(Some(Err(_)) | None) => Err(Trouble::Server("its answer makes no sense".into())),
     }
-}
-
-/// TLS that believes these authorities, or the system's.
-fn tls(ca: Option<&Path>) -> Result<ClientConfig, DirectoryError> {
-    let bad = |problem: String| DirectoryError::Settings(problem);
-    let mut roots = RootCertStore::empty();
-    if let Some(path) = ca {
-        let unusable = |error: &dyn std::fmt::Display| bad(format!("ldap.ca {}: {error}", path.display()));
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unusable(&error))? {
-            let certificate = certificate.map_err(|error| unusable(&error))?;
-            roots.add(certificate).map_err(|error| unusable(&error))?;
-        }
-        if roots.is_empty() {
-            return Err(unusable(&"holds no certificate"));
-        }
-    } else {
-        let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if added == 0 {
-            return Err(bad("the system has no certificates of authorities: set ldap.ca".into()));
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| bad(error.to_string()))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// An error with its causes, as one line.

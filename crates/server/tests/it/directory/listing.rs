@@ -1,8 +1,12 @@
 //! `ad.*` and `directory.*`.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use countersign_client::{Dict, Encoding, Session, Value};
 use countersign_testkit::{DirectoryServer, Door, Server};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{DIRECTORY_PASSWORD, SUFFIX, directory, ldif, server_of, settings_at, settings_of, user};
 use crate::support::{PASSWORD, PREFIX, call, passed, server_with, sign_in, sign_in_at, text};
@@ -159,26 +163,69 @@ async fn big_entries_pass_up_to_the_limit() {
 
 /// A certificate for 127.0.0.1, its key, and the authority's certificate.
 fn certificates() -> [String; 3] {
+    certificates_for(&["127.0.0.1", "localhost"])
+}
+
+fn certificates_for(names: &[&str]) -> [String; 3] {
     let mut params = CertificateParams::new(vec![]).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().unwrap();
     let authority = params.self_signed(&key).unwrap().pem();
     let issuer = Issuer::new(params, key);
     let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+    let params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
     [params.signed_by(&key, &issuer).unwrap().pem(), key.serialize_pem(), authority]
 }
 
-async fn shown_over(slapd: &DirectoryServer, ca: &str, with_starttls: bool) -> Result<usize, String> {
+/// A port of the loopback of IPv6 behind which is one of 127.0.0.1.
+async fn behind_ipv6(port: u16) -> u16 {
+    let listener = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.unwrap();
+    let own = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut from, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut to = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+                // Either may go first.
+                let _ = copy_bidirectional(&mut from, &mut to).await;
+            });
+        }
+    });
+    own
+}
+
+/// The users that a server lists which is told that the directory is at `host`.
+async fn shown_over(slapd: &DirectoryServer, ca: &str, with_starttls: bool, host: &str) -> Result<usize, String> {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("ca.pem");
     std::fs::write(&path, ca).unwrap();
     let (port, use_ssl) = if with_starttls { (slapd.port(), false) } else { (slapd.tls_port(), true) };
-    let servers = format!("{{ host = 'localhost', port = {port}, use_ssl = {use_ssl} }}");
+    let port = if host.contains(':') { behind_ipv6(port).await } else { port };
+    let servers = format!("{{ host = '{host}', port = {port}, use_ssl = {use_ssl} }}");
     let settings = settings_of(&servers, &format!("starttls = {with_starttls}\nca = '{}'", path.display()));
     let server = server_with(&settings).start().await;
     let session = session(&server, "frontend").await;
     list(&session, "ad.users").await.map(|users| users.len()).map_err(|(error, _)| error)
+}
+
+#[tokio::test]
+async fn a_server_with_an_address_for_a_name_has_a_certificate_for_this_address() {
+    let unavailable = || Err(UNAVAILABLE.to_owned());
+    for (names, host, expected) in [
+        (&["::1"][..], "::1", Ok(3)),
+        (&["::1"], "[::1]", Ok(3)),
+        (&["::1", "127.0.0.1"], "127.0.0.1", Ok(3)),
+        (&["127.0.0.1", "localhost", "address.invalid", "::2"], "::1", unavailable()),
+        (&["::1", "localhost"], "127.0.0.1", unavailable()),
+    ] {
+        let [certificate, key, authority] = certificates_for(names);
+        let [_, _, stranger] = certificates_for(names);
+        let slapd = directory(&ldif(3, 1)).settings("security ssf=112").tls(&certificate, &key).start().await;
+        for with_starttls in [false, true] {
+            let shown = format!("{names:?} {host} {with_starttls}");
+            assert_eq!(shown_over(&slapd, &authority, with_starttls, host).await, expected, "{shown}");
+            assert_eq!(shown_over(&slapd, &stranger, with_starttls, host).await, unavailable(), "{shown}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -188,15 +235,19 @@ async fn tls_and_starttls_believe_their_authority_alone() {
     // Nothing is said in the clear.
     let slapd = directory(&ldif(3, 1)).settings("security ssf=112").tls(&certificate, &key).start().await;
     for with_starttls in [false, true] {
-        assert_eq!(shown_over(&slapd, &authority, with_starttls).await, Ok(3), "{with_starttls}");
-        assert_eq!(shown_over(&slapd, &stranger, with_starttls).await, Err(UNAVAILABLE.to_owned()), "{with_starttls}");
+        assert_eq!(shown_over(&slapd, &authority, with_starttls, "localhost").await, Ok(3), "{with_starttls}");
+        assert_eq!(
+            shown_over(&slapd, &stranger, with_starttls, "localhost").await,
+            Err(UNAVAILABLE.to_owned()),
+            "{with_starttls}"
+        );
     }
     let server = server_of(&slapd, "").await;
     let session = session(&server, "frontend").await;
     assert_eq!(list(&session, "ad.users").await.unwrap_err().0, UNAVAILABLE);
     // A server without TLS gets no password where StartTLS is asked for.
     let slapd = directory(&ldif(3, 1)).start().await;
-    assert_eq!(shown_over(&slapd, &authority, true).await, Err(UNAVAILABLE.to_owned()));
+    assert_eq!(shown_over(&slapd, &authority, true, "localhost").await, Err(UNAVAILABLE.to_owned()));
 }
 
 #[tokio::test]
