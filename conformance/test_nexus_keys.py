@@ -45,6 +45,53 @@ def test_20_ten_keys_authenticate_again_and_again(nexus, clients):
         clients.connect(User(user.login, user.role, keys[0]["key"]))
 
 
+def in_a_while(**ahead: float) -> str:
+    """A time as those tests write it, with an offset of its own."""
+    zone = datetime.timezone(datetime.timedelta(hours=-7))
+    return (datetime.datetime.now(zone) + datetime.timedelta(**ahead)).isoformat()
+
+
+@roles
+def test_20_a_one_time_password_narrows_its_session(nexus, clients, role):
+    user, trusted = nexus.user(role), clients.connect(nexus.user("trust"))
+    clients.connect(user).register(HELLO, hello, details={"force_reregister": True})
+    made = trusted.call(f"{BASE}.system.otp.create", user.login, {"permissions": ONLY_WHOAMI})
+    assert (made["permissions"], made["login"]) == (ONLY_WHOAMI, user.login)
+    narrow = clients.connect(with_key(user, made))
+    assert narrow.call(WHOAMI) == {"authid": user.login, "role": role}
+    denies(narrow.call, HELLO, "bananas")
+    denies(narrow.call, "auth.whoami")
+
+
+def test_10_a_one_time_password_is_good_until_its_time_which_is_echoed(nexus, clients):
+    user, trusted = nexus.user(), clients.connect(nexus.user("trust"))
+    make = (f"{BASE}.system.otp.create", user.login)
+    later, soon = in_a_while(hours=1), in_a_while(seconds=2)
+    good, short = (trusted.call(*make, {"expires": expires}) for expires in (later, soon))
+    assert [made["expires"] for made in (good, short)] == [later, soon]
+    eventually("the end of its time", lambda: in_a_while() > soon)
+    assert trusted.call(AUTHENTICATE, user.login, short["plaintext_key"]) is False
+    with pytest.raises(swampyer.ExAbort, match=REFUSED):
+        clients.connect(with_key(user, short))
+    assert clients.connect(with_key(user, good)).call(WHOAMI)["authid"] == user.login
+    # What is used or over is not listed any more.
+    assert trusted.call(f"{BASE}.system.otp.list", user.login) == []
+
+
+def test_20_ten_keys_are_found_by_a_query_with_their_times(nexus, clients):
+    user, other = nexus.user(), nexus.user()
+    client = clients.connect(user)
+    expires = in_a_while(days=1)
+    keys = [client.call(CREATE_KEY, {"description": f"number {number}", "expires": expires}) for number in range(10)]
+    clients.connect(other).call(CREATE_KEY)
+    answer = client.call(f"{BASE}.system.db.query", "apikeys", [])
+    assert answer["hits"] == 10
+    assert {record["uuid"] for record in answer["records"]} == {key["uuid"] for key in keys}
+    assert {record["expires"] for record in answer["records"]} == {expires}
+    # In the clear they are told once.
+    assert {record["plaintext_key"] for record in answer["records"]} == {None}
+
+
 @roles
 def test_20_a_key_narrows_its_session(nexus, clients, role):
     user = nexus.user(role)

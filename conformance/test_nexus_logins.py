@@ -25,6 +25,32 @@ def test_20_a_login_without_a_name_is_refused_as_any_other(nexus, clients, kind)
 
 
 @pytest.mark.parametrize("kind", ["ws", "tcpip", "unix"])
+def test_20_whatever_is_wrong_is_refused_and_no_internal_error(nexus, clients, kind):
+    user = nexus.user()
+    for wrong in (
+        User(user.login, user.role, "not the pass phrase"),
+        User(user.login, user.role, ""),
+        User(user.login, user.role, user.password + " "),
+        User("nobody-of-this-name", user.role, user.password),
+        User("..", user.role, user.password),
+    ):
+        # These words and no others.
+        with pytest.raises(swampyer.ExAbort, match=REFUSED):
+            clients.connect(wrong, kind)
+    assert clients.connect(user, kind).call(WHOAMI) == who(user)
+
+
+@pytest.mark.parametrize("kind", ["ws", "tcpip", "unix"])
+def test_20_what_the_role_grants_is_registered_and_nothing_else(nexus, clients, kind):
+    client, caller = clients.connect(nexus.user(), kind), clients.connect(nexus.user("backend"))
+    granted = f"{BASE}.frontend.{kind}"
+    assert client.register(granted, hello) == swampyer.WAMP_REGISTERED
+    assert caller.call(granted, "bananas") == "Hello bananas!"
+    for denied in (f"{BASE}.backend.{kind}", f"{BASE}.frontend", f"{BASE}.auth.whoami", "anything.else"):
+        denies(client.register, denied, hello)
+
+
+@pytest.mark.parametrize("kind", ["ws", "tcpip", "unix"])
 def test_20_a_login_in_capitals_works_at_every_door(nexus, clients, kind):
     user = nexus.user()
     client = clients.connect(User(user.login.upper(), user.role, user.password), kind)
@@ -94,6 +120,20 @@ def test_30_who_asks_hears_its_name_and_role(nexus, clients):
     for role in ("frontend", "backend", "trust"):
         user = nexus.user(role)
         assert clients.connect(user).call(WHOAMI) == who(user)
+
+
+def test_10_who_is_locked_authenticates_nowhere(nexus, clients):
+    user, trusted = nexus.user(), clients.connect(nexus.user("trust"))
+    authenticate = (f"{BASE}.auth.authenticate", user.login, user.password)
+    assert trusted.call(*authenticate) is True
+    (record,) = trusted.call(f"{BASE}.system.db.query", "users", [["login", "=", user.login]])["records"]
+    assert trusted.call(f"{BASE}.system.db.update", [record["uuid"]], {"enabled": False}) is True
+    assert trusted.call(*authenticate) is False
+    with pytest.raises(swampyer.ExAbort, match=REFUSED):
+        clients.connect(user)
+    assert trusted.call(f"{BASE}.system.db.update", [record["uuid"]], {"enabled": True}) is True
+    assert trusted.call(*authenticate) is True
+    assert clients.connect(user).call(WHOAMI) == who(user)
 
 
 def test_30_a_password_is_right_or_wrong(nexus, clients):

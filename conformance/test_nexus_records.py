@@ -124,3 +124,46 @@ def test_20_a_query_of_users_shows_the_text_of_their_metadata(nexus, clients):
     assert answer["hits"] == 1
     (record,) = answer["records"]
     assert [row["value"].strip() for row in record["metadata"]] == [YAML]
+
+
+def test_00_a_role_is_made_renamed_and_removed(nexus, clients):
+    trusted, name = clients.connect(nexus.user("trust")), f"role-{next(numbers)}"
+    permissions = [{"uri": "c.*", "perms": "c"}, {"uri": "c.d", "perms": "c"}]
+    made = trusted.call(CREATE, "%root", "roles", {"role": name, "permissions": permissions})
+    assert (made["role"], made["permissions"]) == (name, permissions)
+    client = clients.connect(created(trusted, role=name))
+    # What is below, and not itself.
+    for uri, is_granted in [("c.d", True), ("c.e.f", True), ("c", False), ("d.c", False)]:
+        denies(client.call, uri, what="no callee registered" if is_granted else "is not authorized to")
+    renamed = f"{name}-too"
+    assert trusted.call(UPDATE, [made["uuid"]], {"role": renamed}) is True
+    (record,) = trusted.call(QUERY, "roles", [["role", "like", name]])["records"]
+    assert (record["role"], record["uuid"]) == (renamed, made["uuid"])
+    lonely = trusted.call(CREATE, "%root", "roles", {"role": f"{name}-lonely", "permissions": []})
+    assert trusted.call(DELETE, [lonely["uuid"]]) is True
+    assert trusted.call(QUERY, "roles", [["role", "=", f"{name}-lonely"]])["hits"] == 0
+
+
+def test_00_a_user_makes_and_removes_own_keys_as_records_and_nobody_else_s(nexus, clients):
+    trusted, user, other = clients.connect(nexus.user("trust")), nexus.user(), nexus.user()
+    client = clients.connect(user)
+    own, foreign = uuid_of(trusted, user), uuid_of(trusted, other)
+    made = client.call(CREATE, own, "apikeys", {"description": "mine"})
+    assert clients.connect(User(user.login, user.role, made["plaintext_key"])).call(WHOAMI)["authid"] == user.login
+    denies(client.call, CREATE, foreign, "apikeys", {}, what=DENIED)
+    of_other = clients.connect(other).call(f"{BASE}.my.apikeys.create")
+    denies(client.call, DELETE, [of_other["uuid"]], what=DENIED)
+    assert client.call(QUERY, "apikeys", [["uuid", "=", of_other["uuid"]]])["hits"] == 0
+    assert client.call(DELETE, [made["uuid"]]) is True
+    assert client.call(QUERY, "apikeys", [])["hits"] == 0
+    with pytest.raises(swampyer.ExAbort, match=REFUSED):
+        clients.connect(User(user.login, user.role, made["plaintext_key"]))
+    assert clients.connect(User(other.login, other.role, of_other["plaintext_key"])).call(WHOAMI)["authid"] == other.login
+
+
+@pytest.mark.parametrize("key", ["^20", "^3a", "a/b", "..", "a b", "a:b", "%root", "Ä"])
+def test_00_a_key_is_kept_as_it_is_written(nexus, clients, key):
+    client = clients.connect(nexus.user())
+    assert client.call(f"{BASE}.my.metadata.set", key, "value") == "value"
+    assert client.call(f"{BASE}.my.metadata.get", key) == "value"
+    assert list(client.call(f"{BASE}.my.metadata.list")) == [key]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod changes;
+mod keys;
 mod query;
 
 use countersign_client::{Client, Dict, Session, Value};
