@@ -17,6 +17,8 @@ const HOUR: Duration = Duration::from_hours(1);
 #[derive(Debug)]
 pub struct Allowance<K> {
     buckets: Buckets<K>,
+    /// The time in which one comes back.
+    leak: Duration,
     per_hour: f64,
 }
 
@@ -24,21 +26,28 @@ impl<K: Eq + Hash + Clone> Allowance<K> {
     /// So many in an hour, all at once or one after the other.
     pub fn new(per_hour: u32) -> Self {
         let leak = HOUR.checked_div(per_hour).unwrap_or(HOUR);
-        Self { buckets: Buckets::new((leak, ENTRIES_MAX)), per_hour: f64::from(per_hour) }
+        Self { buckets: Buckets::new((leak, ENTRIES_MAX)), leak, per_hour: f64::from(per_hour) }
     }
 
     /// Takes one, if there is one left.
-    pub fn take(&mut self, now: Instant, key: K) -> bool {
-        let is_left = self.is_left(now, &key);
-        if is_left {
-            self.buckets.add(now, key, 1.0);
-        }
-        is_left
+    ///
+    /// # Errors
+    ///
+    /// How long until there is one.
+    pub fn take(&mut self, now: Instant, key: K) -> Result<(), Duration> {
+        self.left(now, &key)?;
+        self.buckets.add(now, key, 1.0);
+        Ok(())
     }
 
     /// Whether there is one left.
-    pub fn is_left(&self, now: Instant, key: &K) -> bool {
-        self.buckets.level(now, key) + 1.0 <= self.per_hour
+    ///
+    /// # Errors
+    ///
+    /// How long until there is one; at most an hour.
+    pub fn left(&self, now: Instant, key: &K) -> Result<(), Duration> {
+        let missing = self.buckets.level(now, key) + 1.0 - self.per_hour;
+        if missing > 0.0 { Err(self.leak.mul_f64(missing.min(self.per_hour.max(1.0)))) } else { Ok(()) }
     }
 }
 
@@ -49,15 +58,22 @@ mod tests {
     #[test]
     fn gives_so_many_at_once_and_then_one_after_the_other() {
         let (mut allowance, now) = (Allowance::new(4), Instant::now());
+        let minutes = |minutes: u64| Duration::from_mins(minutes);
         for _ in 0..4 {
-            assert!(allowance.take(now, "ann"));
+            assert_eq!(allowance.take(now, "ann"), Ok(()));
         }
-        assert!(!allowance.take(now, "ann") && !allowance.is_left(now, &"ann"));
-        assert!(allowance.take(now, "bob"));
-        let quarter = Duration::from_mins(15);
-        assert!(!allowance.take(now + Duration::from_secs(14 * 60 + 59), "ann"));
-        assert!(allowance.take(now + quarter, "ann"));
-        assert!(!allowance.take(now + quarter, "ann"));
-        assert!(allowance.take(now + HOUR + quarter, "ann"));
+        assert_eq!((allowance.take(now, "ann"), allowance.left(now, &"ann")), (Err(minutes(15)), Err(minutes(15))));
+        assert_eq!(allowance.take(now, "bob"), Ok(()));
+        let almost = now + minutes(14) + Duration::from_secs(59);
+        let rest = allowance.take(almost, "ann").unwrap_err();
+        assert!(rest > Duration::from_millis(999) && rest < Duration::from_millis(1_001), "{rest:?}");
+        assert_eq!(allowance.take(now + minutes(15), "ann"), Ok(()));
+        assert!(allowance.take(now + minutes(15), "ann").is_err());
+        assert_eq!(allowance.take(now + HOUR + minutes(15), "ann"), Ok(()));
+    }
+
+    #[test]
+    fn an_allowance_of_nothing_is_looked_at_again_after_an_hour() {
+        assert_eq!(Allowance::new(0).take(Instant::now(), "ann"), Err(HOUR));
     }
 }

@@ -2,13 +2,22 @@
 
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use countersign_identity::allowance::Allowance;
 use countersign_identity::{PeerAddress, UserId};
 
 use crate::config::MailConfig;
 use crate::metrics::ServerLimit;
+
+/// There is none left.
+#[derive(Debug, Clone, Copy)]
+pub struct Spent {
+    /// Of what.
+    pub limit: ServerLimit,
+    /// How long until there is one.
+    pub wait: Duration,
+}
 
 /// All of them.
 #[derive(Debug)]
@@ -32,37 +41,38 @@ impl Allowances {
     ///
     /// # Errors
     ///
-    /// The limit.
-    pub fn mail(&self, user: UserId) -> Result<(), ServerLimit> {
-        take(&self.mails, user).then_some(()).ok_or(ServerLimit::UserMails)
+    /// [`Spent`].
+    pub fn mail(&self, user: UserId) -> Result<(), Spent> {
+        take(&self.mails, user).map_err(|wait| Spent { limit: ServerLimit::UserMails, wait })
     }
 
     /// Takes one of the requests for mails that an address has.
     ///
     /// # Errors
     ///
-    /// The limit.
-    pub fn request(&self, address: PeerAddress) -> Result<(), ServerLimit> {
-        take(&self.requests, address.sender()).then_some(()).ok_or(ServerLimit::AddressRequests)
+    /// [`Spent`].
+    pub fn request(&self, address: PeerAddress) -> Result<(), Spent> {
+        take(&self.requests, address.sender()).map_err(|wait| Spent { limit: ServerLimit::AddressRequests, wait })
     }
 
     /// Whether an address may try one more token.
     ///
     /// # Errors
     ///
-    /// The limit.
-    pub fn may_try_token(&self, address: PeerAddress) -> Result<(), ServerLimit> {
+    /// [`Spent`].
+    pub fn may_try_token(&self, address: PeerAddress) -> Result<(), Spent> {
         let allowance = self.wrong_tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_left = allowance.is_left(Instant::now(), &address.sender());
-        is_left.then_some(()).ok_or(ServerLimit::AddressWrongTokens)
+        let left = allowance.left(Instant::now(), &address.sender());
+        left.map_err(|wait| Spent { limit: ServerLimit::AddressWrongTokens, wait })
     }
 
     /// A token was wrong.
     pub fn wrong_token(&self, address: PeerAddress) {
-        take(&self.wrong_tokens, address.sender());
+        // Where none is left, the next try is refused unseen.
+        let _ = take(&self.wrong_tokens, address.sender());
     }
 }
 
-fn take<K: Eq + Hash + Clone>(allowance: &Mutex<Allowance<K>>, key: K) -> bool {
+fn take<K: Eq + Hash + Clone>(allowance: &Mutex<Allowance<K>>, key: K) -> Result<(), Duration> {
     allowance.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now(), key)
 }

@@ -16,7 +16,7 @@ use countersign_storage::Store;
 use rand_core::CryptoRng;
 
 use crate::afterwards::Afterwards;
-use crate::allowances::Allowances;
+use crate::allowances::{Allowances, Spent};
 use crate::clock::now;
 use crate::coalesced::Coalesced;
 use crate::config::{Config, ConfigError};
@@ -25,7 +25,7 @@ use crate::fernet::FernetKey;
 use crate::hub::Hub;
 use crate::import;
 use crate::mail::Mailer;
-use crate::metrics::{Metrics, ServerLimit};
+use crate::metrics::Metrics;
 use crate::password_pool::HashingPool;
 use crate::trail::Trail;
 use crate::uris::{AlertBell, DocumentedUris};
@@ -290,7 +290,7 @@ impl App {
     /// # Errors
     ///
     /// There is none left; counted by then.
-    pub fn request_for_mail(&self, address: PeerAddress) -> Result<(), ServerLimit> {
+    pub fn request_for_mail(&self, address: PeerAddress) -> Result<(), Spent> {
         if self.is_exempt(address) { Ok(()) } else { self.counted(self.allowances.request(address)) }
     }
 
@@ -299,7 +299,7 @@ impl App {
     /// # Errors
     ///
     /// There is none left; counted by then.
-    pub fn mail_to(&self, user: UserId) -> Result<(), ServerLimit> {
+    pub fn mail_to(&self, user: UserId) -> Result<(), Spent> {
         self.counted(self.allowances.mail(user))
     }
 
@@ -308,7 +308,7 @@ impl App {
     /// # Errors
     ///
     /// It had too many wrong ones; counted by then.
-    pub fn may_try_token(&self, address: PeerAddress) -> Result<(), ServerLimit> {
+    pub fn may_try_token(&self, address: PeerAddress) -> Result<(), Spent> {
         if self.is_exempt(address) { Ok(()) } else { self.counted(self.allowances.may_try_token(address)) }
     }
 
@@ -317,8 +317,8 @@ impl App {
         self.allowances.wrong_token(address);
     }
 
-    fn counted(&self, result: Result<(), ServerLimit>) -> Result<(), ServerLimit> {
-        result.inspect_err(|limit| self.metrics.limit_reached(*limit))
+    fn counted(&self, result: Result<(), Spent>) -> Result<(), Spent> {
+        result.inspect_err(|spent| self.metrics.limit_reached(spent.limit))
     }
 
     fn is_exempt(&self, address: PeerAddress) -> bool {

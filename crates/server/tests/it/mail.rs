@@ -20,6 +20,12 @@ pub fn outbox(folder: &Path) -> Vec<String> {
     paths.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
 
+/// The token that stands alone on a line.
+pub fn token_in(mail: &str, prefix: &str) -> String {
+    let mut lines = mail.lines().map(str::trim);
+    lines.find(|line| line.starts_with(prefix)).unwrap_or_else(|| panic!("no token: {mail}")).to_owned()
+}
+
 async fn test_mail(server: &Server, to: &str) -> Result<Value, String> {
     let output = server.cli(&["mail", "test", to, "--json"], "").await;
     match output.code {

@@ -60,6 +60,9 @@ fn refused(reply: &Reply, status: u16, code: &str) {
     let answer = reply.json();
     assert_eq!((reply.status, &answer["status"], &answer["sub_status"]), (status, &json!("error"), &json!([code])));
     assert!(answer["cid"].is_string() && answer.get("ust").is_none(), "{answer}");
+    // Whoever is to come again hears when, and nobody else does.
+    let wait = reply.header("retry-after").parse::<u32>().ok();
+    assert_eq!(wait.is_some_and(|seconds| seconds >= 1), status == 429, "{reply:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The one table from errors to codes of the sign-on API (contract, section 0.3).
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use countersign_identity::LoginNameError;
 use countersign_identity::admin::AdminError;
@@ -20,6 +22,7 @@ use countersign_identity::sign_on::{
 };
 
 use super::fields::BadField;
+use crate::allowances::Spent;
 use crate::config::{AppsConfig, Config, SignupConfig};
 
 /// `username.invalid`
@@ -105,6 +108,8 @@ pub enum Refusal {
     Throttled,
     /// Too many wrong codes; this one was not looked at.
     CodesThrottled,
+    /// Too much of something for now; nothing was looked at. There is room again after this time.
+    Later(Duration),
     /// Our own fault.
     Ours(RepositoryError),
 }
@@ -119,6 +124,12 @@ impl Refusal {
 impl From<BadField> for Refusal {
     fn from(bad: BadField) -> Self {
         Self::Malformed(bad)
+    }
+}
+
+impl From<Spent> for Refusal {
+    fn from(spent: Spent) -> Self {
+        Self::Later(spent.wait)
     }
 }
 

@@ -150,6 +150,7 @@ async fn answer(doors: Arc<Doors>, request: Request, operation: Handler) -> Resp
         Err(Refusal::Malformed(bad)) => malformed(&cid, bad),
         Err(Refusal::Code { status, code }) => enveloped(status, &cid, "error", &[code], Map::new()),
         Err(Refusal::Throttled) => throttled(&cid, doors.app.config.throttle().delay_max),
+        Err(Refusal::Later(wait)) => throttled(&cid, wait),
         Err(Refusal::CodesThrottled) => throttled(&cid, doors.app.identity.settings().sign_on.factor.throttle.window),
         Err(Refusal::Ours(fault)) => {
             tracing::error!(cid, request, error = ?fault, "a request of the sign-on API failed on our side");
@@ -162,7 +163,9 @@ async fn answer(doors: Arc<Doors>, request: Request, operation: Handler) -> Resp
 fn throttled(cid: &str, wait: Duration) -> Response {
     let not_allowed = [codes::NOT_ALLOWED];
     let mut response = enveloped(StatusCode::TOO_MANY_REQUESTS, cid, "error", &not_allowed, Map::new());
-    response.headers_mut().insert(header::RETRY_AFTER, wait.as_secs().max(1).into());
+    // Rounded up: who comes then finds room.
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    response.headers_mut().insert(header::RETRY_AFTER, seconds.max(1).into());
     response
 }
 

@@ -103,7 +103,7 @@ async fn change(call: &Call) -> Result<Value, Refusal> {
 impl Call {
     /// Whether the peer may try one more token.
     pub(super) fn may_try_token(&self) -> Result<(), Refusal> {
-        self.app.may_try_token(self.context.address).map_err(|_| Refusal::Throttled)
+        Ok(self.app.may_try_token(self.context.address)?)
     }
 
     /// What came of a try; one that was refused counts.

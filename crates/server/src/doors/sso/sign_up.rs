@@ -40,9 +40,9 @@ async fn begin(call: &Call) -> Result<Value, Refusal> {
     if !is_open(&call.context.application) || !applications.iter().all(is_open) {
         return Err(Refusal::code(codes::NO_SIGN_UP));
     }
-    if app.request_for_mail(call.context.address).is_err() {
+    if let Err(spent) = app.request_for_mail(call.context.address) {
         app.identity.refuse_sign_up_unseen(&username, Reason::Throttled, &call.context, now()).await?;
-        return Err(Refusal::Throttled);
+        return Err(spent.into());
     }
     let applications: Vec<String> = applications.iter().map(|name| printable(name, NAME_CHARACTERS_MAX)).collect();
     let given = SignUp {

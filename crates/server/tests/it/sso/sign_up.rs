@@ -6,10 +6,9 @@ use countersign_testkit::{Server, eventually};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::password_reset::token_in;
 use super::{LOGIN, SUPER, refused, send};
 use crate::http_client::Reply;
-use crate::mail::outbox;
+use crate::mail::{outbox, token_in};
 use crate::support::{PASSWORD, SOON, audit, passed, server_with};
 
 const OPEN: &str = "[apps]\nall = ['CRM', 'ERP', 'HR']\nsignup_allowed = ['CRM', 'ERP']\n";
@@ -42,6 +41,11 @@ async fn sign_up(server: &Server, mut fields: Value) -> Reply {
 
 async fn confirm(server: &Server, token: &str) -> Reply {
     send(server, "PATCH", "/user/signup", json!({"confirm_token": token})).await
+}
+
+/// After how many seconds to come again.
+fn wait(reply: &Reply) -> u32 {
+    reply.header("retry-after").parse().unwrap()
 }
 
 async fn login(server: &Server, username: &str) -> u16 {
@@ -197,10 +201,15 @@ async fn an_address_has_so_many_sign_ups_in_an_hour() {
         let fields = json!({"username": format!("u{number}"), "email": format!("u{number}@example.com")});
         assert_eq!(sign_up(&server, fields).await.status, 200);
     }
-    refused(&sign_up(&server, json!({})).await, 429, "E005001");
+    let reply = sign_up(&server, json!({})).await;
+    refused(&reply, 429, "E005001");
+    // Two in an hour: the next in half of one.
+    assert!((1_700..=1_800).contains(&wait(&reply)), "{reply:?}");
     assert_eq!(passed(&server, "mail.address_requests_per_hour_max").await, 1);
     let rows = audit(&server, &["--operation", "sign_up", "--outcome", "refused"]).await;
     assert_eq!((&rows[0]["reason"], &rows[0]["target"]), (&json!("throttled"), &json!("ann")));
     refused(&confirm(&server, "x").await, 403, "E005006");
-    refused(&confirm(&server, "x").await, 429, "E005001");
+    let reply = confirm(&server, "x").await;
+    refused(&reply, 429, "E005001");
+    assert!((3_500..=3_600).contains(&wait(&reply)), "{reply:?}");
 }
