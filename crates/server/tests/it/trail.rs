@@ -3,13 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use countersign_identity::audit::{AuditEvent, Operation};
 use countersign_identity::repository::{RecordAudit, Run as _};
 use countersign_identity::{PeerAddress, RequestContext, Timestamp};
 use countersign_storage::{SqliteSettings, Store};
-use countersign_testkit::{CliOutput, PostgresDatabase, Server, Storage};
+use countersign_testkit::{CliOutput, PostgresDatabase, Server, Storage, eventually};
 use serde_json::{Value, json};
 
 use crate::support::{PASSWORD, SOON, audit, server, server_with};
@@ -114,11 +113,8 @@ async fn a_cut_tail_is_found_against_the_file_and_against_a_checkpoint_kept_else
 async fn a_checkpoint_is_made_after_so_many_rows_and_by_a_command_without_a_server() {
     let mut server = server_with("[audit]\ncheckpoint_rows = 2\n").start().await;
     some_rows(&server).await;
-    let deadline = Instant::now() + SOON * 2;
-    while !checkpoints(server.data()).iter().any(|line| !line.starts_with("1.")) {
-        assert!(Instant::now() < deadline, "no checkpoint");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let made = async || checkpoints(server.data()).into_iter().find(|line| !line.starts_with("1."));
+    eventually("a checkpoint", SOON * 2, made).await;
     server.stop().await;
     server.add_user("u4", "frontend", PASSWORD).await;
     assert!(checkpoints(server.data()).last().unwrap().starts_with("5."));
@@ -166,14 +162,8 @@ async fn retention_removes_old_rows_by_itself_and_the_rest_is_verified() {
     }
     old_rows(server.data(), 3).await;
     server.restart().await;
-    let deadline = Instant::now() + SOON * 2;
-    let trimmed = loop {
-        if let Some(row) = audit(&server, &["--operation", "audit.trim"]).await.pop() {
-            break row;
-        }
-        assert!(Instant::now() < deadline, "nothing was removed");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    };
+    let removed = async || audit(&server, &["--operation", "audit.trim"]).await.pop();
+    let trimmed = eventually("the removal of old rows", SOON * 2, removed).await;
     assert_eq!((&trimmed["detail"], &trimmed["application"]), (&json!("rows 1 to 3"), &json!("retention")));
     assert_eq!(audit(&server, &["--actor", "jane"]).await, [""; 0]);
     let answer = intact(&server, &[]).await;
