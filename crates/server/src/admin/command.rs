@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use countersign_identity::audit_trail;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -10,6 +9,7 @@ use super::keys::ApiKeyCommand;
 use super::metadata::MetadataEdit;
 use super::sessions::SessionCommand;
 use super::totp::TotpEdit;
+use super::trail::AuditPage;
 use super::uris::UriCommand;
 use super::users::UserFields;
 use crate::role_changes::RoleEdit;
@@ -118,9 +118,9 @@ pub enum Command {
     /// `key …`
     Key(ApiKeyCommand),
     /// `audit search`
-    AuditSearch(AuditQuery),
+    AuditSearch(AuditPage),
     /// `audit export`: a page of it.
-    AuditExport(AuditQuery),
+    AuditExport(AuditPage),
     /// `audit verify`: a stretch of it.
     AuditVerify {
         /// Where the last stretch ended.
@@ -166,31 +166,6 @@ pub enum UserEdit {
     Reject,
 }
 
-/// Filters of `audit search`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct AuditQuery {
-    /// Only this correlation id.
-    pub cid: Option<String>,
-    /// Only this actor.
-    pub actor: Option<String>,
-    /// Only this target.
-    pub target: Option<String>,
-    /// Only this actor or target.
-    pub user: Option<String>,
-    /// Only this operation.
-    pub operation: Option<String>,
-    /// Only `accepted` or `refused`.
-    pub outcome: Option<String>,
-    /// Only at or after this time.
-    pub since: Option<String>,
-    /// Only before this time.
-    pub until: Option<String>,
-    /// Only rows behind this position, oldest first.
-    pub after: Option<u64>,
-    /// At most so many rows.
-    pub limit: u32,
-}
-
 /// A row's place in the chain.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AuditPosition {
@@ -228,13 +203,6 @@ pub enum AuditVerified {
         /// The same in words.
         message: String,
     },
-}
-
-impl From<AuditQuery> for audit_trail::AuditQuery {
-    fn from(query: AuditQuery) -> Self {
-        let AuditQuery { cid, actor, target, user, operation, outcome, since, until, after, limit } = query;
-        Self { cid, actor, target, user, operation, outcome, since, until, after, before: None, limit }
-    }
 }
 
 /// A password on its way to the pool. Never printed; wiped on drop.

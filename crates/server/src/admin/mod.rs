@@ -12,7 +12,7 @@ mod trail;
 mod uris;
 mod users;
 
-pub use command::{AuditPosition, AuditQuery, AuditVerified, ClearText, Command, Refused, RefusedKind, UserEdit};
+pub use command::{AuditPosition, AuditVerified, ClearText, Command, Refused, RefusedKind, UserEdit};
 pub use execute::execute;
 pub use json::audit as audit_row;
 pub use json::role as role_json;
@@ -21,5 +21,6 @@ pub use keys::ApiKeyCommand;
 pub use metadata::MetadataEdit;
 pub use sessions::SessionCommand;
 pub use totp::TotpEdit;
+pub use trail::{AuditFilters, AuditPage};
 pub use uris::{UriCommand, UriFields, UriName};
 pub use users::UserFields;

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::bus;
 use super::metadata::MetadataCommand;
-use crate::admin::{UriFields, UriName, UserFields};
+use crate::admin::{AuditFilters, UriFields, UriName, UserFields};
 use crate::data_dir::DataDir;
 
 /// A WAMP router that knows who is speaking, and what they may.
@@ -473,35 +473,6 @@ pub enum AuditCommand {
         #[arg(long, value_name = "FILE|TEXT")]
         checkpoint: Vec<String>,
     },
-}
-
-/// Which rows.
-#[derive(Debug, Args)]
-pub struct AuditFilters {
-    /// Only this correlation id
-    #[arg(long)]
-    pub cid: Option<String>,
-    /// Only what this login name did
-    #[arg(long)]
-    pub actor: Option<String>,
-    /// Only what was done to this
-    #[arg(long)]
-    pub target: Option<String>,
-    /// Only what this login name did, or what was done to it
-    #[arg(long)]
-    pub user: Option<String>,
-    /// Only this operation, as login or otp.mint
-    #[arg(long)]
-    pub operation: Option<String>,
-    /// Only accepted or refused
-    #[arg(long)]
-    pub outcome: Option<String>,
-    /// Only at or after this time
-    #[arg(long, value_name = "T")]
-    pub since: Option<String>,
-    /// Only before this time
-    #[arg(long, value_name = "T")]
-    pub until: Option<String>,
 }
 
 /// `mail …`

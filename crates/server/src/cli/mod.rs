@@ -21,7 +21,9 @@ use countersign_identity::Secret;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
-use crate::admin::{ApiKeyCommand, ClearText, Command, SessionCommand, TotpEdit, UriCommand, UserEdit, execute};
+use crate::admin::{
+    ApiKeyCommand, AuditPage, ClearText, Command, SessionCommand, TotpEdit, UriCommand, UserEdit, execute,
+};
 use crate::app::App;
 use crate::control;
 use crate::data_dir::{DataDir, DataLock};
@@ -108,7 +110,9 @@ async fn dispatch(cli: Cli) -> Result<(), String> {
         CliCommand::Uri(command) => uri(command),
         CliCommand::Otp(command) => otp(command),
         CliCommand::Key(command) => key(command),
-        CliCommand::Audit(AuditCommand::Search { filters, limit }) => Command::AuditSearch(filters.query(None, limit)),
+        CliCommand::Audit(AuditCommand::Search { filters, limit }) => {
+            Command::AuditSearch(AuditPage { filters, after: None, limit })
+        }
         CliCommand::Audit(AuditCommand::Export { filters, output }) => {
             return trail::export(&mut way, filters, output).await;
         }

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::arguments::AuditFilters;
 use super::{Way, explain, say};
-use crate::admin::{AuditPosition, AuditQuery, AuditVerified, Command};
+use crate::admin::{AuditFilters, AuditPage, AuditPosition, AuditVerified, Command};
 use crate::trail;
 
 /// Rows that are asked for at once.
@@ -17,21 +16,13 @@ const EXPORT_ROWS: u32 = 1_000;
 /// Checkpoints that are sent with one question, the newest ones.
 const KEPT_MAX: usize = 1_000;
 
-impl AuditFilters {
-    /// The question for these rows.
-    pub fn query(self, after: Option<u64>, limit: u32) -> AuditQuery {
-        let Self { cid, actor, target, user, operation, outcome, since, until } = self;
-        AuditQuery { cid, actor, target, user, operation, outcome, since, until, after, limit }
-    }
-}
-
 /// `audit export`
 pub async fn export(way: &mut Way<'_>, filters: AuditFilters, output: Option<PathBuf>) -> Result<(), String> {
     let mut out: Box<dyn Write> = match &output {
         None => Box::new(BufWriter::new(io::stdout().lock())),
         Some(path) => Box::new(BufWriter::new(private_file(path).map_err(|error| unwritable(path, &error))?)),
     };
-    let mut query = filters.query(Some(0), EXPORT_ROWS);
+    let mut query = AuditPage { filters, after: Some(0), limit: EXPORT_ROWS };
     loop {
         let answer = way.carry_out(Command::AuditExport(query.clone())).await?;
         let rows = answer.as_array().map(Vec::as_slice).unwrap_or_default();
