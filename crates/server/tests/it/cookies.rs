@@ -252,6 +252,49 @@ async fn w7_a_login_by_key_leaves_no_cookie_that_opens_anything() {
     }
 }
 
+/// The bus that this replaces kept the limits of a key in the cookie's record, and had none when that was gone.
+#[tokio::test]
+async fn w2_the_limits_of_a_key_outlive_the_cookie_of_its_connection() {
+    let server = with_users(server("max_age_seconds = 2\n[otp]\nspent_kept_seconds = 0\n")).await;
+    let zoe = sign_in(&server, "zoe", PASSWORD).await.unwrap();
+    let rule = Dict::new().with("uri", format!("{PREFIX}.auth.whoami")).with("perms", "c");
+    let record = Dict::new().with("permissions", vec![countersign_client::Value::from(rule)]);
+    let mut pages = Vec::new();
+    let (_first, cookie) = browser(&server, "kristen98").await;
+    for kind in ["apikeys", "otp"] {
+        let args = vec!["kristen98".into(), record.clone().into()];
+        let made = call(&zoe, &format!("system.{kind}.create"), args).await.unwrap();
+        let mut page = Page::with(&server, &cookie).await;
+        assert_eq!(page.hello("kristen98", &["ticket"]).await[1], "ticket");
+        page.send(json!([5, plaintext_key(&made), {}])).await;
+        assert_eq!(page.recv().await[0], 2);
+        pages.push(page);
+    }
+    eventually("the cookie's end", SOON * 2, async || (!opens(&server, &cookie).await).then_some(())).await;
+    eventually("the end of its record", SOON * 2, async || {
+        call(&zoe, "system.vacuum", vec![]).await.unwrap();
+        (kept_cookies(&server) == 0).then_some(())
+    })
+    .await;
+    for (request, page) in (1_u64..).step_by(10).zip(&mut pages) {
+        for (number, (uri, is_granted)) in (request..).zip([
+            ("auth.whoami", true),
+            ("my.apikeys.create", false),
+            ("my.otp.create", false),
+            ("x", false),
+        ]) {
+            // Asked twice: once the first denial had taken the record away, the second call was granted.
+            for _ in 0..2 {
+                page.send(json!([48, number, {}, format!("{PREFIX}.{uri}")])).await;
+            }
+            for _ in 0..2 {
+                let answer = page.recv().await;
+                assert_eq!(answer[0], if is_granted { 50 } else { 8 }, "{uri}: {answer}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_cookie_ends_with_a_change_of_the_second_factor_unless_configured() {
     for (more, survives) in [("", false), ("[sessions]\nend_on_factor_change = false\n", true)] {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod floods;
+mod guesses;
 mod remains;
 
 use countersign_client::{Auth, Client, Dict, Encoding, Session, Time, Value};

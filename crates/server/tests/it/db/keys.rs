@@ -93,3 +93,23 @@ async fn w9_no_change_of_a_record_makes_another_key_of_it() {
         sign_in(&server, "kristen98", &text(&made, "plaintext_key")).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn w3_no_order_of_records_tells_what_they_hide() {
+    let server = with_users(server().start().await).await;
+    for login in ["kristen98", "zoe"] {
+        let session = sign_in(&server, login, PASSWORD).await.unwrap();
+        for collection in ["users", "apikeys", "otps", "metadata"] {
+            for field in ["password", "totp_key", "plaintext_key", "value", "owner_.password", "owner_.users.zoe.role"]
+            {
+                for direction in ["asc", "desc"] {
+                    let sort = list([list([field.into(), direction.into()])]);
+                    let args = vec![collection.into(), Value::Null, Value::Null, sort];
+                    let answer = call(&session, &format!("{PREFIX}.system.db.query"), args).await;
+                    let (error, says) = answer.expect_err(field);
+                    assert_eq!(error, INVALID_ARGUMENT, "{collection} {field}: {says}");
+                }
+            }
+        }
+    }
+}
