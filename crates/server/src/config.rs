@@ -6,6 +6,7 @@
 mod addresses;
 mod apikey;
 mod audit;
+mod counts;
 mod dead;
 mod ldap;
 mod mail;
@@ -38,6 +39,7 @@ use serde::Deserialize;
 pub use self::addresses::UserAddressList;
 pub use self::apikey::ApiKeyConfig;
 pub use self::audit::AuditConfig;
+use self::counts::{check_counts, count};
 pub use self::ldap::{LdapConfig, LdapServerConfig};
 pub use self::mail::{MailConfig, SmtpConfig, SmtpTls, mailbox};
 pub use self::metadata::MetadataConfig;
@@ -604,11 +606,7 @@ impl Config {
         if let Err(error) = Uri::parse(&self.realm.uri_prefix, UriRules { strict: true, ..UriRules::default() }) {
             return bad("realm.uri_prefix", error.to_string());
         }
-        for (name, value, max) in self.counts() {
-            if !(1..=max).contains(&value) {
-                return bad(name, format!("has to be from 1 to {max}"));
-            }
-        }
+        check_counts(self.counts())?;
         if self.tls.certificate.is_some() != self.tls.key.is_some() {
             return bad("tls", "certificate and key belong together: give both or neither".into());
         }
@@ -647,7 +645,6 @@ impl Config {
 
     /// What has to be a number from 1 to a highest one.
     fn counts(&self) -> [(&'static str, u64, u64); 27] {
-        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let (otp, limits, throttle, password) = (&self.otp, &self.limits, &self.throttle, &self.password);
         let http = &self.http;
         let message_bytes_max = count(FrameLimit::LARGEST.bytes());

@@ -10,6 +10,7 @@ use countersign_identity::role::RoleName;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use super::counts::{check_counts, count};
 use super::{COUNT_MAX, ConfigError, SECONDS_MAX};
 use crate::directory::{LoginTemplate, is_filter};
 
@@ -288,8 +289,7 @@ impl LdapConfig {
     }
 
     fn check_counts(&self) -> Result<(), ConfigError> {
-        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        for (name, value, most) in [
+        check_counts([
             ("ldap.listing_bytes_max", count(self.listing_bytes_max), u64::MAX),
             ("ldap.connect_seconds_max", self.connect_seconds_max, SECONDS_MAX),
             ("ldap.answer_seconds_max", self.answer_seconds_max, SECONDS_MAX),
@@ -301,11 +301,7 @@ impl LdapConfig {
             ("ldap.page_entries", self.page_entries.into(), PAGE_ENTRIES_MAX),
             ("ldap.entries_max", count(self.entries_max), COUNT_MAX),
             ("ldap.search_bytes_max", count(self.search_bytes_max), u64::MAX),
-        ] {
-            if !(1..=most).contains(&value) {
-                return bad(name, format!("has to be from 1 to {most}"));
-            }
-        }
+        ])?;
         if self.listing_seconds_max > SECONDS_MAX {
             return bad("ldap.listing_seconds_max", format!("has to be from 0 to {SECONDS_MAX}"));
         }

@@ -6,6 +6,7 @@ use axum::http::Uri;
 use lettre::message::Mailbox;
 use serde::Deserialize;
 
+use super::counts::{check_counts, count};
 use super::{COUNT_MAX, ConfigError};
 
 /// Where mails come from unless told otherwise: enough for a folder, not for a server.
@@ -123,15 +124,13 @@ impl MailConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         self.sender()?;
         let counts = [
-            ("mail.queue_messages_max", u64::try_from(self.queue_messages_max).unwrap_or(u64::MAX)),
+            ("mail.queue_messages_max", count(self.queue_messages_max)),
             ("mail.attempts_max", self.attempts_max.into()),
             ("mail.user_mails_per_hour_max", self.user_mails_per_hour_max.into()),
             ("mail.address_requests_per_hour_max", self.address_requests_per_hour_max.into()),
             ("mail.address_wrong_tokens_per_hour_max", self.address_wrong_tokens_per_hour_max.into()),
         ];
-        if let Some((name, _)) = counts.into_iter().find(|(_, value)| !(1..=COUNT_MAX).contains(value)) {
-            return bad(name, format!("has to be from 1 to {COUNT_MAX}"));
-        }
+        check_counts(counts.map(|(name, value)| (name, value, COUNT_MAX)))?;
         if let Some(url) = self.public_url().filter(|url| !is_base(url)) {
             return bad(
                 "mail.public_url",

@@ -3,6 +3,7 @@
 use countersign_identity::metadata::{MetadataKey, MetadataLimits};
 use serde::Deserialize;
 
+use super::counts::{check_counts, count};
 use super::{COUNT_MAX, ConfigError};
 
 /// Longest value that can be allowed, in bytes: it has to fit into one message.
@@ -40,17 +41,12 @@ impl MetadataConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let counts = [
+        check_counts([
             ("metadata.key_bytes_max", count(self.key_bytes_max), count(MetadataKey::BYTES_MAX)),
             ("metadata.value_bytes_max", count(self.value_bytes_max), VALUE_BYTES_MAX),
             ("metadata.entries_max", self.entries_max.into(), COUNT_MAX),
             ("metadata.bytes_max", self.bytes_max, BYTES_MAX),
-        ];
-        match counts.into_iter().find(|(_, value, max)| !(1..=*max).contains(value)) {
-            Some((name, _, max)) => Err(ConfigError::Value { name, problem: format!("has to be from 1 to {max}") }),
-            None => Ok(()),
-        }
+        ])
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use countersign_identity::sign_on::password_reset::{PasswordResetSettings, SearchBy};
 use serde::Deserialize;
 
+use super::counts::check_counts;
 use super::{ConfigError, SECONDS_MAX};
 
 /// Seconds of a minute.
@@ -68,14 +69,10 @@ impl PasswordResetConfig {
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let duration = self.password_change_session_duration;
-        let counts = [
+        check_counts([
             ("password_reset.valid_for", self.valid_for, SECONDS_MAX / MINUTE_SECONDS),
             ("password_reset.password_change_session_duration", duration, SECONDS_MAX),
-        ];
-        match counts.into_iter().find(|(_, value, max)| !(1..=*max).contains(value)) {
-            Some((name, _, max)) => Err(ConfigError::Value { name, problem: format!("has to be from 1 to {max}") }),
-            None => Ok(()),
-        }
+        ])
     }
 }
 

@@ -3,6 +3,7 @@
 use countersign_identity::roster::RosterLimits;
 use serde::Deserialize;
 
+use super::counts::{check_counts, count};
 use super::{COUNT_MAX, ConfigError};
 
 /// Longest entry that can be allowed, in bytes: it has to fit into one message.
@@ -40,17 +41,12 @@ impl RostersConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        let data_bytes_max = u64::try_from(self.data_bytes_max).unwrap_or(u64::MAX);
-        let counts = [
-            ("rosters.data_bytes_max", data_bytes_max, DATA_BYTES_MAX),
+        check_counts([
+            ("rosters.data_bytes_max", count(self.data_bytes_max), DATA_BYTES_MAX),
             ("rosters.session_entries_max", self.session_entries_max.into(), COUNT_MAX),
             ("rosters.entries_max", self.entries_max.into(), COUNT_MAX),
             ("rosters.bytes_max", self.bytes_max, BYTES_MAX),
-        ];
-        match counts.into_iter().find(|(_, value, max)| !(1..=*max).contains(value)) {
-            Some((name, _, max)) => Err(ConfigError::Value { name, problem: format!("has to be from 1 to {max}") }),
-            None => Ok(()),
-        }
+        ])
     }
 }
 
