@@ -11,7 +11,7 @@ mod queue;
 mod rows;
 mod writer;
 
-pub use queue::{HistoryQueue, QueueLimits};
+pub use queue::HistoryQueue;
 pub use writer::load;
 
 use std::sync::Arc;

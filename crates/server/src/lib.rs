@@ -45,5 +45,6 @@ mod trail;
 mod uris;
 mod user_changes;
 mod vacuum;
+mod waiting;
 mod welcome;
 mod yaml;

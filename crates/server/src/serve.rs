@@ -18,7 +18,7 @@ use crate::data_dir::DataDir;
 use crate::demo;
 use crate::directory::{self, DirectoryError};
 use crate::doors::{BindError, BoundSocket, Doors, ListenUrl, ListenUrlError, Listener};
-use crate::history::{self, HistoryQueue, QueueLimits, Recording, StoredHistory};
+use crate::history::{self, HistoryQueue, Recording, StoredHistory};
 use crate::hub::{Beside, Hub};
 use crate::mail::Undelivered;
 use crate::open::{Installation, OpenFailed, load_config, lock, open, open_data};
@@ -30,6 +30,7 @@ use crate::rosters;
 use crate::trail;
 use crate::uris::{self, Alerts, RegistrationQueue, Tracker};
 use crate::vacuum;
+use crate::waiting::WaitingLimits;
 
 /// Where the server listens unless told otherwise, besides its Unix socket.
 const LISTEN_DEFAULT: [&str; 2] = ["http://127.0.0.1:8282", "tcp://127.0.0.1:18081"];
@@ -209,7 +210,8 @@ async fn hub(app: &Arc<App>) -> Result<(Arc<Hub>, Recording, Tracker), ServeFail
     let settings = realm_settings(&app.config)?;
     let (histories, uri_rules) = (StoredHistory::all(&settings.name, &settings.history), settings.uri_rules);
     let limits = &app.config.limits;
-    let limits = QueueLimits { events_max: limits.history_queue_events_max, bytes_max: limits.history_queue_bytes_max };
+    let limits =
+        WaitingLimits { count_max: limits.history_queue_events_max, bytes_max: limits.history_queue_bytes_max };
     let queue = Arc::new(HistoryQueue::new(limits, Arc::clone(&app.metrics)));
     let roles = RoleTable::default();
     app.load_roles(&roles).await?;

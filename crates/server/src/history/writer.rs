@@ -9,9 +9,10 @@ use countersign_router::PastEvent;
 use countersign_storage::{AppendHistory, HistoryEvent, ReadHistory, Store, TrimHistory};
 use countersign_wamp::UriRules;
 
-use super::queue::{Batch, HistoryQueue, Recorded};
+use super::queue::{HistoryQueue, Recorded};
 use super::{StoredHistory, rows};
 use crate::metrics::Metrics;
+use crate::waiting::Batch;
 
 /// How often a batch is tried.
 const ATTEMPTS_MAX: u32 = 5;
@@ -27,7 +28,7 @@ const PAGE: u32 = 64;
 /// Stores what comes until the queue is closed and empty.
 pub async fn run(queue: Arc<HistoryQueue>, store: Store, histories: Vec<StoredHistory>, metrics: Arc<Metrics>) {
     let mut untrimmed: BTreeMap<usize, usize> = BTreeMap::new();
-    while let Some(Batch { events, lost }) = queue.take().await {
+    while let Some(Batch { items: events, lost, .. }) = queue.take().await {
         if lost > 0 {
             tracing::warn!(lost, "events of the history are not stored: the database is too slow for them");
         }

@@ -16,10 +16,11 @@ use countersign_identity::uris::operations::{
 use tokio::task::JoinHandle;
 
 use super::match_policy;
-use super::queue::{Batch, ChangedRegistration, RegistrationQueue};
+use super::queue::{ChangedRegistration, RegistrationQueue};
 use crate::app::App;
 use crate::clock::now;
 use crate::hub::Hub;
+use crate::waiting::Batch;
 
 /// How often a batch is tried.
 const ATTEMPTS_MAX: u32 = 5;
@@ -101,12 +102,12 @@ impl Tracking {
         let mut has_failed = false;
         loop {
             let batch = if has_failed {
-                let again = Batch { changes: Vec::new(), lost: 0, compares: true };
+                let again = Batch { items: Vec::new(), lost: 0, is_called: true };
                 tokio::time::timeout(COMPARE_DELAY, self.queue.take()).await.unwrap_or(Some(again))
             } else {
                 self.queue.take().await
             };
-            let Some(Batch { changes, lost, compares }) = batch else { return };
+            let Some(Batch { items: changes, lost, is_called: compares }) = batch else { return };
             if lost > 0 {
                 tracing::warn!(
                     lost,
