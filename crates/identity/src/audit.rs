@@ -44,6 +44,10 @@ names! {
         OtpDelete = "otp.delete",
         /// An API key was made or refused.
         ApiKeyMint = "apikey.mint",
+        /// What is said of a one-time password was changed.
+        OtpUpdate = "otp.update",
+        /// What is said of an API key was changed.
+        ApiKeyUpdate = "apikey.update",
         /// An API key was withdrawn.
         ApiKeyDelete = "apikey.delete",
         /// The holder of an API key said for whom requests are made.

@@ -148,6 +148,8 @@ pub struct Credential {
     pub spent: Option<Timestamp>,
     /// Its last login, where it is good for several.
     pub last_used: Option<LastUse>,
+    /// How often its restrictions were changed; its sessions are bound to what they were.
+    pub revision: u32,
     /// Whether the digest is made of another system's: see [`Pepper::digest_imported`].
     pub is_imported: bool,
 }

@@ -171,6 +171,9 @@ pub enum KeyError {
         /// The limit.
         max: u32,
     },
+    /// It can't be changed any more.
+    #[error("the {0} was used up or withdrawn, has ended, or was changed meanwhile")]
+    Gone(KeyKind),
     /// The key belongs to somebody else.
     #[error("the {0} belongs to somebody else")]
     Foreign(KeyKind),
@@ -189,7 +192,7 @@ impl KeyError {
             Self::Expires { .. } | Self::Permissions(_) | Self::Description => Some(Reason::BadRequest),
             Self::NoSuchUser(_) => Some(Reason::NotFound),
             // Storage has written the row in the transaction that decided.
-            Self::UserDisabled(_) | Self::TooMany { .. } | Self::Foreign(_) | Self::Storage(_) => None,
+            Self::UserDisabled(_) | Self::TooMany { .. } | Self::Foreign(_) | Self::Gone(_) | Self::Storage(_) => None,
         }
     }
 }
@@ -375,12 +378,13 @@ impl<R: Repository> Identity<R> {
             created: now,
             spent: None,
             last_used: None,
+            revision: 0,
             is_imported: false,
         };
         Ok(MintedKey { credential, login: login.clone(), plaintext_key })
     }
 
-    fn lifetimes(&self, kind: KeyKind) -> &Lifetimes {
+    pub(crate) fn lifetimes(&self, kind: KeyKind) -> &Lifetimes {
         match kind {
             KeyKind::Otp => &self.settings.otp_lifetimes,
             KeyKind::ApiKey => &self.settings.api_key_lifetimes,
@@ -446,7 +450,7 @@ impl<R: Repository> Identity<R> {
     }
 
     /// Writes the refusal into the trail; a fault there is what the caller hears of then.
-    async fn refuse_key(&self, error: KeyError, audit: AuditEvent) -> KeyError {
+    pub(crate) async fn refuse_key(&self, error: KeyError, audit: AuditEvent) -> KeyError {
         let Some(reason) = error.reason() else { return error };
         match self.repository.run(RecordAudit { event: audit.refused(reason) }).await {
             Ok(()) => error,
@@ -475,7 +479,7 @@ impl<R: Repository> Identity<R> {
 }
 
 /// Whether the actor's session may make and withdraw keys of this kind at all.
-fn may_change(kind: KeyKind, actor: &Actor) -> Result<(), KeyError> {
+pub(crate) fn may_change(kind: KeyKind, actor: &Actor) -> Result<(), KeyError> {
     match actor {
         _ if actor.may(kind.withheld()) => Ok(()),
         _ if actor.is_otp_session() => Err(KeyError::OtpSession),
@@ -487,11 +491,11 @@ fn is_own_login(actor: &Actor, name: &str) -> bool {
     matches!(actor, Actor::User { login, .. } if LoginName::parse(name).as_ref() == Ok(login))
 }
 
-fn trusted(actor: &Actor) -> Result<(), KeyError> {
+pub(crate) fn trusted(actor: &Actor) -> Result<(), KeyError> {
     if actor.is_trusted() { Ok(()) } else { Err(KeyError::NotTrusted) }
 }
 
-fn own(actor: &Actor) -> Result<(UserId, &LoginName), KeyError> {
+pub(crate) fn own(actor: &Actor) -> Result<(UserId, &LoginName), KeyError> {
     match actor {
         Actor::User { id, login, .. } => Ok((*id, login)),
         Actor::Operator | Actor::Anonymous => Err(KeyError::Anonymous),

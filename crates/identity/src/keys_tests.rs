@@ -32,6 +32,7 @@ fn kind(error: &KeyError) -> &'static str {
         KeyError::NoSuchUser(_) => "NoSuchUser",
         KeyError::UserDisabled(_) => "UserDisabled",
         KeyError::TooMany { .. } => "TooMany",
+        KeyError::Gone(_) => "Gone",
         KeyError::Foreign(_) => "Foreign",
         KeyError::Storage(_) => "Storage",
     }

@@ -22,6 +22,7 @@ mod expires;
 mod identity;
 mod ids;
 pub mod import;
+pub mod key_update;
 pub mod keys;
 pub mod login;
 mod login_name;

@@ -125,12 +125,13 @@ pub struct LoggedIn {
     restriction: Option<Arc<Restriction>>,
     has_restrictions: bool,
     expires: Option<Timestamp>,
+    revision: u32,
 }
 
 impl LoggedIn {
     /// A user who came by something of the user's own: with all that the role has.
     fn whole(user: User, kind: SessionKind) -> Self {
-        Self { user, kind, restriction: None, has_restrictions: false, expires: None }
+        Self { user, kind, restriction: None, has_restrictions: false, expires: None, revision: 0 }
     }
 
     /// Who logged in.
@@ -161,6 +162,11 @@ impl LoggedIn {
     /// When that ends by which the user came, unless it is renewed; `None` if it has no end of its own.
     pub fn expires(&self) -> Option<Timestamp> {
         self.expires
+    }
+
+    /// [`Credential::revision`] of the key by which the user came.
+    pub fn revision(&self) -> u32 {
+        self.revision
     }
 }
 
@@ -283,6 +289,7 @@ impl<R: Repository> Identity<R> {
                 restriction: Some(self.settings.denials.restriction(&credential.permissions)),
                 has_restrictions: !credential.permissions.is_empty(),
                 expires: None,
+                revision: credential.revision,
                 user,
             }),
             SpendOutcome::Refused(reason) => Err(LoginError::Refused(reason)),

@@ -148,6 +148,9 @@ pub enum MetadataError {
     /// The value is too long.
     #[error("a value has at most {0} bytes, as JSON and as YAML")]
     ValueTooLong(usize),
+    /// There is one with its key.
+    #[error("there is metadata under the key {0:?} already")]
+    Exists(String),
     /// There would be too many.
     #[error("a user has at most {0} entries of metadata")]
     TooMany(u32),
@@ -167,7 +170,7 @@ impl MetadataError {
             Self::NoSuchUser(_) => Some(Reason::NotFound),
             Self::Key(_) | Self::ValueTooLong(_) => Some(Reason::BadRequest),
             // Storage has written the row in the transaction that decided.
-            Self::TooMany(_) | Self::TooMuch(_) | Self::Storage(_) => None,
+            Self::Exists(_) | Self::TooMany(_) | Self::TooMuch(_) | Self::Storage(_) => None,
         }
     }
 }
@@ -189,6 +192,37 @@ impl<R: Repository> Identity<R> {
         now: Timestamp,
         rng: &mut (impl CryptoRng + Send),
     ) -> Result<MetadataId, MetadataError> {
+        self.store_metadata((of, key), value, false, actor, (context, now), rng).await
+    }
+
+    /// Sets an entry that isn't there yet.
+    ///
+    /// # Errors
+    ///
+    /// [`MetadataError`], which the trail holds by then; nothing was changed.
+    #[expect(clippy::too_many_arguments, reason = "who, what, from where and when")]
+    pub async fn create_metadata(
+        &self,
+        of: MetadataOf<'_>,
+        key: &str,
+        value: MetadataValue,
+        actor: &Actor,
+        context: &RequestContext,
+        now: Timestamp,
+        rng: &mut (impl CryptoRng + Send),
+    ) -> Result<MetadataId, MetadataError> {
+        self.store_metadata((of, key), value, true, actor, (context, now), rng).await
+    }
+
+    async fn store_metadata(
+        &self,
+        (of, key): (MetadataOf<'_>, &str),
+        value: MetadataValue,
+        is_new: bool,
+        actor: &Actor,
+        (context, now): (&RequestContext, Timestamp),
+        rng: &mut (impl CryptoRng + Send),
+    ) -> Result<MetadataId, MetadataError> {
         let audit = row(Operation::MetadataSet, of, key, actor, context, now);
         let id = MetadataId::generate(now, rng);
         let planned = match self.metadata_owner(of, actor).await {
@@ -206,9 +240,12 @@ impl<R: Repository> Identity<R> {
         };
         let entry = MetadataEntry { id, key, value, created: now, modified: now };
         let (entries_max, bytes_max) = (limits.entries_max, limits.bytes_max);
-        match self.repository.run(SetMetadata { owner, entry, entries_max, bytes_max, audit }).await? {
+        let name = entry.key.as_str().to_owned();
+        let set = SetMetadata { owner, entry, is_new, entries_max, bytes_max, audit };
+        match self.repository.run(set).await? {
             SetMetadataOutcome::Set(id) => Ok(id),
             SetMetadataOutcome::NoSuchUser => Err(MetadataError::UnknownUser),
+            SetMetadataOutcome::Exists => Err(MetadataError::Exists(name)),
             SetMetadataOutcome::TooMany => Err(MetadataError::TooMany(entries_max)),
             SetMetadataOutcome::TooMuch => Err(MetadataError::TooMuch(bytes_max)),
         }

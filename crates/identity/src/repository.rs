@@ -136,10 +136,11 @@ operations! {
     FindCredential => Option<Credential>;
     SpendCredential => SpendOutcome;
     AcceptKey => AcceptCredentialOutcome;
-    FindLivingKeys => Vec<(CredentialId, Timestamp)>;
+    FindLivingKeys => Vec<LivingKey>;
     HasImportedKeys => bool;
     ListCredentials => Vec<Credential>;
     DeleteCredential => DeleteCredentialOutcome;
+    UpdateCredential => bool;
     ReapCredentials => u64;
     FindFactor => Option<(User, Option<Factor>)>;
     OpenSession => OpenSessionOutcome;
@@ -701,6 +702,17 @@ pub struct FindLivingKeys {
     pub now: Timestamp,
 }
 
+/// An API key that opens sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LivingKey {
+    /// Which.
+    pub id: CredentialId,
+    /// Until when.
+    pub expires: Timestamp,
+    /// See [`Credential::revision`].
+    pub revision: u32,
+}
+
 impl FindLivingKeys {
     /// Ids that one operation may ask for.
     pub const IDS_MAX: usize = FindLiving::IDS_MAX;
@@ -715,6 +727,23 @@ pub struct ListCredentials {
     pub kind: CredentialKind,
     /// The time at which liveness is judged.
     pub now: Timestamp,
+}
+
+/// Changes a credential that can still be used and is as it was read. Answers whether it was so.
+#[derive(Debug)]
+pub struct UpdateCredential {
+    /// As it was read.
+    pub seen: Credential,
+    /// What it is for, if that changes.
+    pub description: Option<String>,
+    /// When it stops to work, if that changes.
+    pub expires: Option<crate::Expires>,
+    /// Its restrictions, if they change; then its sessions are bound to what is no more.
+    pub permissions: Option<Vec<Rule>>,
+    /// The time at which is judged whether it can still be used.
+    pub now: Timestamp,
+    /// The row for the trail; stored as refused where it was not so.
+    pub audit: AuditEvent,
 }
 
 /// Withdraws a credential.

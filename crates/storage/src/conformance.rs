@@ -90,6 +90,7 @@ macro_rules! for_each_case {
             credentials::deletes_once_and_only_for_the_owner;
             credentials::reaps_what_ended_before_the_time;
             credentials::reaps_at_most_the_limit;
+            credentials::changes_what_is_as_it_was_read;
             directory::changes_a_user_of_the_directory;
             directory::leaves_users_alone_who_are_not_the_directorys;
             directory::does_not_unlock_whom_somebody_else_has_locked;
@@ -120,6 +121,7 @@ macro_rules! for_each_case {
             metadata::keeps_the_limit_where_many_set_at_once;
             metadata::removes_an_entry_once;
             metadata::goes_with_its_user;
+            metadata::creates_an_entry_once;
             passwords::renews_a_hash_that_is_still_the_old_one;
             passwords::accepts_the_password_that_is_set;
             passwords::refuses_what_changed_since_the_check;
@@ -130,6 +132,7 @@ macro_rules! for_each_case {
             proofs::refuses_what_changed_since_the_proof;
             proofs::lets_no_old_secret_in_after_the_password_changed;
             records::finds_what_a_look_at_every_record_finds;
+            records::finds_records_of_uris_with_their_history;
             records::gives_a_page_with_what_belongs_to_its_users;
             records::shows_what_can_still_be_used;
             records::leaves_others_out_of_what_is_counted;
@@ -180,6 +183,7 @@ macro_rules! for_each_case {
             tokens::opens_sessions_until_its_sign_on_session_ends;
             tokens::refuses_another_name_an_unknown_token_and_what_ended;
             tokens::finds_those_that_live;
+            uris::begins_a_record_that_has_to_be_new;
             uris::brings_a_record_over_once;
             uris::is_active_while_somebody_has_it_registered;
             uris::writes_a_change_down_once;

@@ -16,7 +16,7 @@ mod password_resets;
 mod places;
 mod profiles;
 mod proofs;
-mod records;
+pub mod records;
 mod recovery_codes;
 mod registrations;
 mod roles;

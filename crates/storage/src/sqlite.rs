@@ -68,6 +68,12 @@ const MIGRATIONS: Migrations = Migrations {
             sql: include_str!("../migrations/sqlite/0018_imported_keys.sql"),
         },
         Migration { version: 19, name: "uris", sql: include_str!("../migrations/sqlite/0019_uris.sql") },
+        Migration { version: 20, name: "text_order", sql: include_str!("../migrations/sqlite/0020_text_order.sql") },
+        Migration {
+            version: 21,
+            name: "key_revisions",
+            sql: include_str!("../migrations/sqlite/0021_key_revisions.sql"),
+        },
     ],
 };
 

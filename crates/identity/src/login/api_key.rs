@@ -30,6 +30,7 @@ impl<R: Repository> Identity<R> {
                     restriction: Some(denials.restriction(permissions)),
                     has_restrictions: !permissions.is_empty(),
                     expires: Some(credential.expires.at),
+                    revision: credential.revision,
                     user,
                 })
             }
@@ -37,7 +38,7 @@ impl<R: Repository> Identity<R> {
         }
     }
 
-    /// Which of these API keys are good still, and until when: for sessions that end with them. Reads only.
+    /// Which of these API keys are good still, until when, and in which [`Credential::revision`]: for sessions that end with them. Reads only.
     ///
     /// # Errors
     ///
@@ -46,10 +47,11 @@ impl<R: Repository> Identity<R> {
         &self,
         ids: &[CredentialId],
         now: Timestamp,
-    ) -> Result<HashMap<CredentialId, Timestamp>, RepositoryError> {
+    ) -> Result<HashMap<CredentialId, (Timestamp, u32)>, RepositoryError> {
         let mut living = HashMap::new();
         for ids in ids.chunks(FindLivingKeys::IDS_MAX) {
-            living.extend(self.repository.run(FindLivingKeys { ids: ids.to_vec(), now }).await?);
+            let found = self.repository.run(FindLivingKeys { ids: ids.to_vec(), now }).await?;
+            living.extend(found.into_iter().map(|key| (key.id, (key.expires, key.revision))));
         }
         Ok(living)
     }

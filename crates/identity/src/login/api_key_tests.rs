@@ -169,7 +169,7 @@ fn living_ones_end_at_their_time() {
     let minted = fixture.mint_api_key(&fixture.actor(KRISTEN), &end).unwrap();
     let (id, at) = (minted.credential.id, minted.credential.expires.at);
     let living = |now| ready(fixture.identity.living_keys(&[id], now)).unwrap();
-    assert_eq!(living(at), HashMap::from([(id, at)]));
+    assert_eq!(living(at), HashMap::from([(id, (at, 0))]));
     assert_eq!(living(at.saturating_add(MICROSECOND)), HashMap::new());
 }
 

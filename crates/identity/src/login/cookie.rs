@@ -86,6 +86,7 @@ impl NewCookie {
             created: audit.at,
             spent: None,
             last_used: None,
+            revision: 0,
             is_imported: false,
         }
     }

@@ -33,6 +33,7 @@ fn imported(kind: CredentialKind) -> (Fixture, Credential) {
         created: NOW,
         spent: None,
         last_used: None,
+        revision: 0,
         is_imported: true,
     };
     let role = fixture.user(KRISTEN).role;

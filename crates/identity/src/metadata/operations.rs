@@ -11,6 +11,8 @@ pub struct SetMetadata {
     pub owner: UserId,
     /// The entry as it is to be, if there is none with its key.
     pub entry: MetadataEntry,
+    /// Whether there must be none with its key.
+    pub is_new: bool,
     /// The owner may have so many, this one included.
     pub entries_max: u32,
     /// All values of the owner may have so many bytes together, see [`MetadataValue::bytes`](super::MetadataValue::bytes).
@@ -26,6 +28,8 @@ pub enum SetMetadataOutcome {
     Set(MetadataId),
     /// There is no such user.
     NoSuchUser,
+    /// There is one with its key, against [`SetMetadata::is_new`].
+    Exists,
     /// There would be more than [`SetMetadata::entries_max`].
     TooMany,
     /// There would be more than [`SetMetadata::bytes_max`].

@@ -1,7 +1,7 @@
 //! Records as storage reads them for a query, and what they hold in their fields.
 
 use super::fields::{
-    ApiKeyField, CookieField, Field, Kind, MetadataField, OtpField, RoleField, RosterField, UserField,
+    ApiKeyField, CookieField, Field, Kind, MetadataField, OtpField, RoleField, RosterField, UriField, UserField,
 };
 use super::filter::{Held, Scalar};
 use crate::metadata::MetadataEntry;
@@ -9,7 +9,8 @@ use crate::permission::Rule;
 use crate::profile::UserRecord;
 use crate::role::{Role, RoleName};
 use crate::roster::RosterEntry;
-use crate::{Credential, LoginName, RoleId, UserId};
+use crate::uris::FoundUri;
+use crate::{Credential, LoginName, RoleId, Timestamp, UserId};
 
 /// A record of some collection.
 pub trait Entry {
@@ -185,6 +186,40 @@ impl Entry for RosterEntry {
             RosterField::Created => Held::One(Scalar::Int(self.created.micros())),
             RosterField::Uuid => Held::One(Scalar::Id(self.id.uuid())),
             RosterField::Owner => constant(Field::Rosters(field)),
+        }
+    }
+}
+
+impl Entry for FoundUri {
+    fn held(&self, field: Field) -> Held {
+        let Field::Uris(field) = field else { return Held::Missing };
+        let record = &self.record;
+        let number = |found: Option<i64>| found.map_or(Held::Missing, |number| Held::One(Scalar::Int(number)));
+        let count = |found: Option<u32>| number(found.map(i64::from));
+        let time = |found: Option<Timestamp>| number(found.map(Timestamp::micros));
+        match field {
+            UriField::Key => text(&record.key.to_string()),
+            UriField::Uuid => Held::One(Scalar::Id(record.key.id())),
+            UriField::Uri => text(record.key.uri()),
+            UriField::Active => Held::One(Scalar::Truth(record.is_active)),
+            UriField::System => Held::One(Scalar::Truth(record.is_system)),
+            UriField::Match => text(record.key.policy().name()),
+            UriField::Invoke => optional(record.invoke.as_deref()),
+            UriField::Description => text(&record.description),
+            UriField::Contact => text(&record.contact),
+            UriField::Create => time(Some(record.created)),
+            UriField::Peer => optional(record.last.peer.as_deref()),
+            UriField::Authid => optional(record.last.authid.as_deref()),
+            UriField::SessionId => number(record.last.session),
+            UriField::WarnAfter => count(record.warn.after_seconds),
+            UriField::WarnReminderAfter => count(record.warn.reminder_after_seconds),
+            UriField::WarnLast => time(record.warned),
+            UriField::Disconnect => time(record.disconnected),
+            UriField::CountWarnAfter => count(record.warn.count_after),
+            UriField::CountWarnReminderAfter => count(record.warn.count_reminder_after_seconds),
+            UriField::CountWarnLast => time(record.count_warned),
+            UriField::Schedule => text(record.schedule.as_str()),
+            UriField::Action | UriField::Owner => constant(Field::Uris(field)),
         }
     }
 }

@@ -23,6 +23,8 @@ pub enum Kind {
 
 /// Whose records those are that belong to nobody in particular.
 pub(super) const ROOT: &str = "%root";
+/// What records of URIs are about.
+const REGISTER: &str = "register";
 
 macro_rules! collections {
     ($($(#[$doc:meta])* $collection:ident $text:literal $fields:ident {
@@ -159,6 +161,32 @@ collections! {
         Owner "owner" Kind::Id,
         OwnerLogin "owner_.login" Kind::Text,
         OwnerUuid "owner_.uuid" Kind::Id,
+    }
+    /// What is known of URIs.
+    Uris "uris" UriField {
+        Key "key" Kind::Text,
+        Uuid "uuid" Kind::Id,
+        Uri "uri" Kind::Text,
+        Action "action" Kind::Constant(REGISTER),
+        Active "active" Kind::Truth,
+        System "system" Kind::Truth,
+        Match "match" Kind::Text,
+        Invoke "invoke" Kind::Text,
+        Description "description" Kind::Text,
+        Contact "contact" Kind::Text,
+        Create "create" Kind::Time,
+        Peer "peer" Kind::Text,
+        Authid "authid" Kind::Text,
+        SessionId "session_id" Kind::Number,
+        WarnAfter "disconnect_warn_after" Kind::Number,
+        WarnReminderAfter "disconnect_warn_reminder_after" Kind::Number,
+        WarnLast "disconnect_warn_last" Kind::Time,
+        Disconnect "disconnect" Kind::Time,
+        CountWarnAfter "disconnect_count_warn_after" Kind::Number,
+        CountWarnReminderAfter "disconnect_count_warn_reminder_after" Kind::Number,
+        CountWarnLast "disconnect_count_warn_last" Kind::Time,
+        Schedule "schedule" Kind::Text,
+        Owner "owner" Kind::Constant(ROOT),
     }
     /// What sessions tell of themselves.
     Rosters "rosters" RosterField {

@@ -11,10 +11,12 @@ mod filter;
 mod input;
 mod parse;
 mod query;
+pub mod uri;
 pub mod write;
 
 pub use fields::{
-    ApiKeyField, Collection, CookieField, Field, Kind, MetadataField, OtpField, RoleField, RosterField, UserField,
+    ApiKeyField, Collection, CookieField, Field, Kind, MetadataField, OtpField, RoleField, RosterField, UriField,
+    UserField,
 };
 pub use filter::{Condition, Filter, Held, Node, Order, Scalar, Test};
 pub use input::Input;

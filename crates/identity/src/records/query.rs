@@ -9,6 +9,7 @@ use super::input::Input;
 use super::parse::{OPERATORS, Reader, field_of};
 use crate::repository::{FindUser, Repository, RepositoryError};
 use crate::roster::RosterEntry;
+use crate::uris::FoundUri;
 use crate::{Actor, Identity, Timestamp, UserId};
 use uuid::Uuid;
 
@@ -27,7 +28,7 @@ pub enum RecordsLimit {
     SortFields,
     /// Records in an answer.
     Records,
-    /// Records that belong to users of an answer.
+    /// Records that belong to users of an answer, and connections of its URIs.
     Embedded,
     /// Bytes of what is noted of users, and of what sessions tell, in an answer.
     Bytes,
@@ -60,7 +61,7 @@ impl RecordsLimit {
             Self::SortFields => "fields to sort by",
             Self::Records => "records in an answer; ask for pages with limit and page_index",
             Self::Bytes => "bytes of values in an answer; ask for smaller pages",
-            Self::Embedded => "records of its users in an answer; ask for smaller pages",
+            Self::Embedded => "records of its users, or connections of its URIs, in an answer; ask for smaller pages",
         }
     }
 }
@@ -239,6 +240,8 @@ pub enum Records {
     ApiKeys(Vec<KeyEntry>),
     /// What is noted of users.
     Metadata(Vec<MetadataRecord>),
+    /// What is known of URIs, with what is remembered of their connections.
+    Uris(Vec<FoundUri>),
     /// Entries of rosters.
     Rosters(Vec<RosterEntry>),
 }
@@ -250,7 +253,7 @@ impl Records {
             Self::Users(users) => users.iter().flat_map(|user| &user.metadata).map(|entry| entry.value.bytes()).sum(),
             Self::Metadata(entries) => entries.iter().map(|record| record.entry.value.bytes()).sum(),
             Self::Rosters(entries) => entries.iter().map(RosterEntry::bytes).sum(),
-            Self::Roles(_) | Self::Cookies(_) | Self::Otps(_) | Self::ApiKeys(_) => 0,
+            Self::Roles(_) | Self::Cookies(_) | Self::Otps(_) | Self::ApiKeys(_) | Self::Uris(_) => 0,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::repository::{
 };
 use crate::sign_on::{UserError, checked_name};
 use crate::source::Source;
+use crate::uris::UriError;
 use crate::user::User;
 use crate::user_update::{Field, UserUpdate};
 use crate::{Actor, CredentialId, Identity, LoginName, RequestContext, RoleId, Secret, Timestamp, UserId};
@@ -127,6 +128,9 @@ pub enum WriteError {
     /// A name or an address that can't be kept.
     #[error(transparent)]
     User(UserError),
+    /// A URI that can have no record.
+    #[error(transparent)]
+    Uri(UriError),
     /// The query behind it failed.
     #[error(transparent)]
     Query(#[from] QueryError),
@@ -478,11 +482,15 @@ fn operation(collection: Collection, verb: Verb) -> Operation {
         (Collection::Roles, Verb::Delete) => Operation::RoleRemove,
         (Collection::Cookies, _) => Operation::CookieEnd,
         (Collection::Otps, Verb::Delete) => Operation::OtpDelete,
+        (Collection::Otps, Verb::Update) => Operation::OtpUpdate,
+        (Collection::ApiKeys, Verb::Update) => Operation::ApiKeyUpdate,
         (Collection::Otps, _) => Operation::OtpMint,
         (Collection::ApiKeys, Verb::Delete) => Operation::ApiKeyDelete,
         (Collection::ApiKeys, _) => Operation::ApiKeyMint,
         (Collection::Metadata, Verb::Delete) => Operation::MetadataDelete,
         (Collection::Metadata, _) => Operation::MetadataSet,
+        (Collection::Uris, Verb::Delete) => Operation::UriDelete,
+        (Collection::Uris, _) => Operation::UriSet,
         (Collection::Rosters, Verb::Delete) => Operation::RosterUnregister,
         (Collection::Rosters, _) => Operation::RosterRegister,
     }

@@ -18,9 +18,9 @@ use crate::repository::{
     AddUserKeyOutcome, Bootstrap, BootstrapOutcome, ChangeUser, ChangeUserOutcome, CreateUser, CreateUserOutcome,
     DeleteCredential, DeleteCredentialOutcome, EndCookies, Evidence, FindByEmail, FindCredential, FindKeyOwner,
     FindLivingKeys, FindProfile, FindSharedKey, FindUser, FindVerifier, HasImportedKeys, ListCredentials, ListRoles,
-    ListUserKeys, ListUsers, MintCredential, MintOutcome, Operation, PasswordChange, ReapCredentials, RemoveUserKey,
-    RemoveUserKeyOutcome, RepositoryError, RuleChange, Run, SetRule, SetRuleOutcome, SpendCredential, SpendOutcome,
-    UserChange, WhichCookies,
+    ListUserKeys, ListUsers, LivingKey, MintCredential, MintOutcome, Operation, PasswordChange, ReapCredentials,
+    RemoveUserKey, RemoveUserKeyOutcome, RepositoryError, RuleChange, Run, SetRule, SetRuleOutcome, SpendCredential,
+    SpendOutcome, UpdateCredential, UserChange, WhichCookies,
 };
 use crate::role::{Role, RoleName};
 use crate::role_admin::{Put, PutRole, PutRoleOutcome, RemoveRole, RemoveRoleOutcome, RenameRole, RenameRoleOutcome};
@@ -31,7 +31,7 @@ use crate::sign_on::operations::EndSessions;
 use crate::sign_on::{Factor, SessionChange, SignOnSession};
 use crate::standing::Way;
 use crate::user::{User, UserKey};
-use crate::{Credential, CredentialId, CredentialKind, Digest, LastUse, LoginName, SessionId, Timestamp, UserId};
+use crate::{Credential, CredentialKind, Digest, LastUse, LoginName, SessionId, Timestamp, UserId};
 
 #[path = "memory_attributes.rs"]
 mod attributes;
@@ -508,12 +508,13 @@ impl Execute for HasImportedKeys {
 }
 
 impl Execute for FindLivingKeys {
-    fn execute(self, state: &mut State) -> Vec<(CredentialId, Timestamp)> {
+    fn execute(self, state: &mut State) -> Vec<LivingKey> {
         let is_one = |one: &&Credential| {
             let owner = state.user(one.owner).is_some_and(|user| user.standing.admits(Way::Key, self.now).is_ok());
             one.kind == CredentialKind::ApiKey && self.ids.contains(&one.id) && self.now <= one.expires.at && owner
         };
-        state.credentials.iter().filter(is_one).map(|key| (key.id, key.expires.at)).collect()
+        let living = |key: &Credential| LivingKey { id: key.id, expires: key.expires.at, revision: key.revision };
+        state.credentials.iter().filter(is_one).map(living).collect()
     }
 }
 
@@ -685,6 +686,24 @@ impl Execute for ListCredentials {
         let mut found: Vec<_> = state.credentials.iter().filter(wanted).cloned().collect();
         found.sort_by_key(|credential| (credential.created, credential.id));
         found
+    }
+}
+
+impl Execute for UpdateCredential {
+    fn execute(self, state: &mut State) -> bool {
+        let Self { seen, description, expires, permissions, now, audit } = self;
+        let found = state.credentials.iter_mut().find(|one| {
+            (one.id, one.revision, one.expires) == (seen.id, seen.revision, seen.expires) && is_live(one, now)
+        });
+        let is_there = found.is_some();
+        if let Some(found) = found {
+            found.description = description.unwrap_or_else(|| found.description.clone());
+            found.expires = expires.unwrap_or(found.expires);
+            found.revision += u32::from(permissions.is_some());
+            found.permissions = permissions.unwrap_or_else(|| found.permissions.clone());
+        }
+        state.record(audit, (!is_there).then_some(Reason::NotFound));
+        is_there
     }
 }
 

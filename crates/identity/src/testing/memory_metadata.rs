@@ -16,12 +16,14 @@ impl State {
 
 impl Execute for SetMetadata {
     fn execute(self, state: &mut State) -> SetMetadataOutcome {
-        let Self { owner, entry, entries_max, bytes_max, audit } = self;
+        let Self { owner, entry, is_new, entries_max, bytes_max, audit } = self;
         let others = || state.metadata_of(owner).filter(|other| other.key != entry.key);
         let count = others().count() + 1;
         let bytes = others().map(|other| other.value.bytes()).sum::<usize>() + entry.value.bytes();
         let (outcome, refused) = if state.user(owner).is_none() {
             (SetMetadataOutcome::NoSuchUser, Some(Reason::NotFound))
+        } else if is_new && state.metadata.contains_key(&(owner, entry.key.clone())) {
+            (SetMetadataOutcome::Exists, Some(Reason::Exists))
         } else if count > entries_max as usize {
             (SetMetadataOutcome::TooMany, Some(Reason::TooMany))
         } else if bytes as u64 > bytes_max {

@@ -7,6 +7,7 @@ use crate::records::write::{CountRecords, LocateRecords, Located};
 use crate::records::{Collection, FoundRecords, Gate, Query, QueryRecords, Records, RecordsLimit, page_of};
 use crate::repository::{FindProfile, FindUser};
 use crate::role::Role;
+use crate::uris::FoundUri;
 use crate::{Credential, CredentialKind, RoleId, Timestamp, UserId};
 use uuid::Uuid;
 
@@ -86,6 +87,8 @@ impl Execute for QueryRecords {
                 let entries = state.metadata.iter().filter_map(entry).collect();
                 found(entries, query, |entry| is_own(entry.owner), Records::Metadata)
             }
+            // Nothing in memory tracks registrations.
+            Collection::Uris => found(Vec::<FoundUri>::new(), query, |_| is_all, Records::Uris),
             Collection::Rosters => found(state.rosters.clone(), query, |_| is_all, Records::Rosters),
             Collection::Otps => {
                 let entry = |credential: Credential| KeyEntry { login: owner(state, &credential).login, credential };
@@ -156,6 +159,7 @@ impl Execute for CountRecords {
             Collection::Otps => state.live(CredentialKind::Otp, self.now).len(),
             Collection::ApiKeys => state.live(CredentialKind::ApiKey, self.now).len(),
             Collection::Metadata => state.metadata.len(),
+            Collection::Uris => 0,
             Collection::Rosters => state.rosters.len(),
         };
         Collection::ALL.iter().map(|collection| (*collection, count(*collection) as u64)).collect()

@@ -1,11 +1,11 @@
 //! Reading and changing records.
 
 use super::operations::{
-    ClearUriHistory, DeleteUri, FindUri, ListConnections, ListUris, SetUri, SetUriOutcome, UriRepository,
+    Begins, ClearUriHistory, DeleteUri, FindUri, ListConnections, ListUris, SetUri, SetUriOutcome, UriRepository,
 };
 use super::{FoundUri, UriKey, UriKeyError, UriRecord, UriUpdate, UriUpdateError};
 use crate::audit::{AuditEvent, Operation, Reason};
-use crate::permission::SessionRights;
+use crate::permission::{SessionRights, Withheld};
 use crate::repository::{RecordAudit, RepositoryError, Run};
 use crate::{Actor, Identity, RequestContext, Timestamp};
 
@@ -19,7 +19,10 @@ pub enum UriError {
     #[error("only trusted users may see and change records of URIs")]
     NotTrusted,
     /// The session of a key can't do this.
-    #[error("a session that was opened with a one-time password or a key can't change records of URIs")]
+    #[error(
+        "a session that was opened with a one-time password can't change records of URIs, nor one of an API key unless a rule of the \
+         key names this URI"
+    )]
     OtpSession,
     /// There is no such record.
     #[error("there is no record of this URI")]
@@ -27,6 +30,9 @@ pub enum UriError {
     /// The record is of a URI that is registered.
     #[error("the record can't be removed: there is none, or the URI is registered")]
     Active,
+    /// There is one already.
+    #[error("there is a record of this URI already")]
+    Exists,
     /// There are too many.
     #[error("there are {0} records of URIs already, which is the most that there may be")]
     TooMany(u32),
@@ -49,7 +55,7 @@ impl UriError {
             Self::OtpSession => Some(Reason::OtpSession),
             Self::Key(_) | Self::Update(_) => Some(Reason::BadRequest),
             // Storage has written the row in the transaction that decided.
-            Self::NotFound | Self::Active | Self::TooMany(_) | Self::Storage(_) => None,
+            Self::NotFound | Self::Exists | Self::Active | Self::TooMany(_) | Self::Storage(_) => None,
         }
     }
 }
@@ -94,7 +100,7 @@ impl<R: UriRepository + Run<RecordAudit>> Identity<R> {
         Ok(self.repository.run(ListUris { after, with_system, limit: limit.min(PAGE_MAX) }).await?)
     }
 
-    /// Changes a record, and begins one if `creates`. For trusted callers.
+    /// Changes a record, or begins one. For trusted callers.
     ///
     /// # Errors
     ///
@@ -103,7 +109,7 @@ impl<R: UriRepository + Run<RecordAudit>> Identity<R> {
         &self,
         key: &UriKey,
         update: UriUpdate,
-        creates: bool,
+        begins: Begins,
         actor: &Actor,
         context: &RequestContext,
         now: Timestamp,
@@ -112,7 +118,7 @@ impl<R: UriRepository + Run<RecordAudit>> Identity<R> {
         if let Err(error) = admit(actor) {
             return Err(self.refuse_uri(error, audit).await);
         }
-        self.store_uri(key, update, creates, audit).await?;
+        self.store_uri(key, update, begins, audit).await?;
         self.found_uri(key).await?.ok_or(UriError::NotFound)
     }
 
@@ -138,7 +144,7 @@ impl<R: UriRepository + Run<RecordAudit>> Identity<R> {
             self.repository.run(RecordAudit { event: audit.refused(Reason::NotAllowed) }).await?;
             return Ok(false);
         }
-        self.store_uri(key, update, true, audit).await?;
+        self.store_uri(key, update, Begins::IfMissing, audit).await?;
         Ok(true)
     }
 
@@ -192,7 +198,7 @@ impl<R: UriRepository + Run<RecordAudit>> Identity<R> {
         &self,
         key: &UriKey,
         update: UriUpdate,
-        creates: bool,
+        begins: Begins,
         audit: AuditEvent,
     ) -> Result<(), UriError> {
         let schedule = match update.check() {
@@ -200,10 +206,11 @@ impl<R: UriRepository + Run<RecordAudit>> Identity<R> {
             Err(error) => return Err(self.refuse_uri(error.into(), audit).await),
         };
         let records_max = self.settings.uri_records_max;
-        let set = SetUri { key: key.clone(), update, schedule, creates: creates.then_some(records_max), audit };
+        let set = SetUri { key: key.clone(), update, schedule, begins, records_max, audit };
         match self.repository.run(set).await? {
             SetUriOutcome::Done => Ok(()),
             SetUriOutcome::NotFound => Err(UriError::NotFound),
+            SetUriOutcome::Exists => Err(UriError::Exists),
             SetUriOutcome::TooMany => Err(UriError::TooMany(records_max)),
         }
     }
@@ -218,7 +225,7 @@ impl<R: UriRepository + Run<RecordAudit>> Identity<R> {
 }
 
 fn admit(actor: &Actor) -> Result<(), UriError> {
-    if actor.is_otp_session() || actor.is_key_session() {
+    if !actor.may(Withheld::Records) {
         return Err(UriError::OtpSession);
     }
     if actor.is_trusted() { Ok(()) } else { Err(UriError::NotTrusted) }

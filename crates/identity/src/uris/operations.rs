@@ -201,10 +201,23 @@ pub struct SetUri {
     pub update: UriUpdate,
     /// The schedule of the update, checked.
     pub schedule: Option<Schedule>,
-    /// Most records that there may be, if it may begin one.
-    pub creates: Option<u32>,
+    /// Whether it may begin one.
+    pub begins: Begins,
+    /// Most records that there may be.
+    pub records_max: u32,
     /// The row for the trail; stored as refused where the outcome is a refusal.
     pub audit: AuditEvent,
+}
+
+/// Whether a change may begin a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// It changes one that is there.
+    Never,
+    /// It begins one where there is none.
+    IfMissing,
+    /// It begins one, and changes none.
+    Always,
 }
 
 /// Outcome of [`SetUri`].
@@ -214,6 +227,8 @@ pub enum SetUriOutcome {
     Done,
     /// There is no such record.
     NotFound,
+    /// There is one already.
+    Exists,
     /// There are too many to begin one.
     TooMany,
 }

@@ -1,6 +1,7 @@
 //! `uri …`: records of URIs in the operator's hands.
 
 use clap::Args;
+use countersign_identity::uris::operations::Begins;
 use countersign_identity::uris::{FoundUri, UriError, UriKey, UriPolicy, UriUpdate, ZombieLifespan};
 use countersign_identity::{Actor, RequestContext, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -162,12 +163,12 @@ pub(super) async fn run(
             if update.is_empty() {
                 return Err(wrong("nothing is to be changed; `countersign uri set --help` shows what can be".into()));
             }
-            shown(&identity.set_uri(&name.key()?, update, true, operator, context, now()).await?)
+            shown(&identity.set_uri(&name.key()?, update, Begins::IfMissing, operator, context, now()).await?)
         }
         UriCommand::Document { name, description, contact } => {
             let (description, contact) = (Some(description), Some(contact));
             let update = UriUpdate { description, contact, ..UriUpdate::default() };
-            shown(&identity.set_uri(&name.key()?, update, true, operator, context, now()).await?)
+            shown(&identity.set_uri(&name.key()?, update, Begins::IfMissing, operator, context, now()).await?)
         }
         UriCommand::ClearHistory(name) => {
             let key = name.key()?;

@@ -448,7 +448,7 @@ fn entry(doors: &Doors, attempted: Try, hello: &Hello, login: &LoggedIn, own: Di
 pub fn bond(login: &LoggedIn) -> Option<Bond> {
     match (login.kind(), login.expires()) {
         (SessionKind::SignOn(session), Some(expires)) => Some(Bond::new(Bound::SignOn(session), expires)),
-        (SessionKind::ApiKey(key, _), Some(expires)) => Some(Bond::new(Bound::Key(key), expires)),
+        (SessionKind::ApiKey(key, _), Some(expires)) => Some(Bond::new(Bound::Key(key, login.revision()), expires)),
         _ => None,
     }
 }

@@ -30,8 +30,8 @@ const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(20);
 pub enum Bound {
     /// A sign-on session.
     SignOn(SessionId),
-    /// An API key.
-    Key(CredentialId),
+    /// An API key as its restrictions are in this revision. One whose restrictions were changed is another.
+    Key(CredentialId, u32),
 }
 
 impl Bound {
@@ -39,7 +39,7 @@ impl Bound {
     fn over(self) -> &'static str {
         match self {
             Self::SignOn(_) => "the sign-on session has ended",
-            Self::Key(_) => "the API key has ended",
+            Self::Key(..) => "the API key has ended, or what it may was changed",
         }
     }
 }
@@ -58,10 +58,10 @@ impl Bond {
         Self { to, expires: AtomicI64::new(expires.micros()) }
     }
 
-    /// Whether it is a key whose time is over: nothing renews one, so nobody has to be asked.
+    /// Whether it is a key whose time is over: only a change of it can renew one, of which the next look hears.
     pub fn is_expired_key(&self) -> bool {
         let expires = self.expires.load(Ordering::Relaxed);
-        matches!(self.to, Bound::Key(_)) && expires != i64::MAX && expires < now().micros()
+        matches!(self.to, Bound::Key(..)) && expires != i64::MAX && expires < now().micros()
     }
 
     fn is_over(&self, now: Timestamp) -> bool {
@@ -146,12 +146,12 @@ async fn living(app: &App, asked: &BTreeSet<Bound>) -> Result<HashMap<Bound, Tim
     for bound in asked {
         match bound {
             Bound::SignOn(id) => sessions.push(*id),
-            Bound::Key(id) => keys.push(*id),
+            Bound::Key(id, _) => keys.push(*id),
         }
     }
     let now = now();
     let sessions = app.identity.living_sessions(&sessions, now).await?;
     let keys = app.identity.living_keys(&keys, now).await?;
     let sessions = sessions.into_iter().map(|(id, expires)| (Bound::SignOn(id), expires));
-    Ok(sessions.chain(keys.into_iter().map(|(id, expires)| (Bound::Key(id), expires))).collect())
+    Ok(sessions.chain(keys.into_iter().map(|(id, (expires, revision))| (Bound::Key(id, revision), expires))).collect())
 }

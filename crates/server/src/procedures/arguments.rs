@@ -1,6 +1,7 @@
 //! Arguments of a call, positional and by name, as its users' language passes them.
 
 use countersign_identity::ExpiresInput;
+use countersign_identity::key_update::KeyChange;
 use countersign_identity::keys::{KeyKind, KeyRequest};
 use countersign_identity::permission::PermissionsError;
 use countersign_wamp::{Dict, Payload, Time, Value};
@@ -106,8 +107,18 @@ pub fn json(value: &Value, name: &str) -> Result<String, Failure> {
 
 /// `data_rec` of `system.otp.create` and of the procedures that make API keys.
 pub fn key_request(kind: KeyKind, value: Value) -> Result<KeyRequest, Failure> {
+    let KeyChange { expires, permissions, description } = key_change(kind, value)?;
+    Ok(KeyRequest {
+        expires: expires.unwrap_or(ExpiresInput::Default),
+        permissions: permissions.unwrap_or_default(),
+        description: description.unwrap_or_default(),
+    })
+}
+
+/// What is said of a key; what isn't said is `None`.
+pub fn key_change(kind: KeyKind, value: Value) -> Result<KeyChange, Failure> {
     let fields = match value {
-        Value::Null => return Ok(KeyRequest::default()),
+        Value::Null => return Ok(KeyChange::default()),
         Value::Dict(fields) => fields,
         _ => return Err(Failure::argument("data_rec has to be a dictionary")),
     };
@@ -115,23 +126,24 @@ pub fn key_request(kind: KeyKind, value: Value) -> Result<KeyRequest, Failure> {
         KeyKind::Otp => (IGNORED_OF_OTP, "expires and permissions"),
         KeyKind::ApiKey => (IGNORED_OF_API_KEY, "description, expires and permissions"),
     };
-    let mut request = KeyRequest::default();
+    let mut change = KeyChange::default();
     for (name, value) in fields {
         match (name.as_str(), kind) {
-            ("expires", _) => request.expires = expires(value),
+            ("expires", _) => change.expires = Some(expires(value)),
             ("permissions", _) => {
-                request.permissions =
+                let rules =
                     permissions(&value).ok_or_else(|| Failure::argument(PermissionsError::Shape.to_string()))?;
+                change.permissions = Some(rules);
             }
             ("description", KeyKind::ApiKey) if value == Value::Null => {}
-            ("description", KeyKind::ApiKey) => request.description = text(value, "description")?,
+            ("description", KeyKind::ApiKey) => change.description = Some(text(value, "description")?),
             (other, _) if ignored.contains(&other) => {}
             (other, _) => {
                 return Err(Failure::argument(format!("data_rec has no field {other:?}; its fields are {known}")));
             }
         }
     }
-    Ok(request)
+    Ok(change)
 }
 
 fn expires(value: Value) -> ExpiresInput {

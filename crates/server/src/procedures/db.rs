@@ -6,6 +6,7 @@ mod write;
 
 use countersign_identity::records::{Input, Page, QueryError, QueryRequest, Records, collection_of};
 use countersign_identity::repository::RepositoryError;
+use countersign_identity::uris::FoundUri;
 use countersign_identity::{Actor, Timestamp};
 use countersign_wamp::{Dict, Time, Value};
 use futures_util::FutureExt as _;
@@ -57,8 +58,8 @@ pub const PROCEDURES: &[Procedure] = &[
         arguments: "uuid_list, rec, yaml=false",
         result: "`true`",
         errors: &[InvalidArgument, PermissionDenied, NotAuthorized, NotFound, Exists],
-        rule: "`trust`; others only their own `email`, `name` and, within an elevated session, `plaintext_password`. Not from a \
-               session that was opened with a one-time password",
+        rule: "`trust`; others only what belongs to themselves, and their own `email`, `name` and, within an elevated session, \
+               `plaintext_password`. Not from a session that was opened with a one-time password",
         run: |call| write::update(call).boxed(),
     },
     Procedure {
@@ -137,8 +138,14 @@ fn shown(records: &Records, yaml: bool) -> Result<Vec<Value>, RepositoryError> {
         Records::Metadata(entries) => {
             entries.iter().map(|record| Ok(records::metadata_of(record, yaml)?.into())).collect()
         }
+        Records::Uris(uris) => Ok(uris.iter().map(|found| uri(found).into()).collect()),
         Records::Rosters(entries) => entries.iter().map(|entry| Ok(records::roster_entry(entry)?.into())).collect(),
     }
+}
+
+/// A record of a URI, as every record says to whom it belongs.
+fn uri(found: &FoundUri) -> Dict {
+    records::uri(found).with("owner", "%root")
 }
 
 /// `system.db.stats(include_paths=false) → {counts: {collection: number}}`

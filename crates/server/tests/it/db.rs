@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 mod changes;
+mod key_changes;
 mod keys;
 mod query;
+mod uris;
 
 use countersign_client::{Client, Dict, Session, Value};
 use countersign_testkit::{Door, Server};

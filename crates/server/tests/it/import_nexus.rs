@@ -4,9 +4,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use countersign_client::{Dict, Value as WampValue};
-use countersign_testkit::{PostgresDatabase, Server};
+use countersign_testkit::{PostgresDatabase, Server, eventually};
 use serde_json::{Value, json};
 
 use crate::support::{DENIED, aborted, audit, call, server_with, sign_in, text};
@@ -182,7 +183,12 @@ async fn knows_its_uris(server: &Server) {
         (&json!(false), &json!(true), &json!(""))
     );
     assert!(live["disconnect"].as_i64().unwrap() > 1_700_000_000, "{live:#}");
-    assert_eq!(shown(&["com.izaber.wamp.auth.whoami"]).await["active"], true);
+    // What this server registers itself it writes down soon.
+    eventually("the server's own record", Duration::from_secs(10), async || {
+        let found = server.cli(&["--json", "uri", "show", "com.izaber.wamp.auth.whoami"], "").await;
+        serde_json::from_str::<Value>(&found.stdout).ok().filter(|record| record["active"] == true)
+    })
+    .await;
     let rows = audit(server, &["--operation", "uri.import", "--outcome", "accepted"]).await;
     assert_eq!(rows.len(), 2);
 }

@@ -39,7 +39,7 @@ async fn living<R: Repository>(repository: &R, numbers: &[u32], now: Timestamp) 
     let found = repository.run(FindLivingKeys { ids, now }).await.unwrap();
     let mut found: Vec<_> = found
         .into_iter()
-        .map(|(id, end)| (numbers.iter().copied().find(|number| credential_id(*number) == id).unwrap(), end))
+        .map(|key| (numbers.iter().copied().find(|number| credential_id(*number) == key.id).unwrap(), key.expires))
         .collect();
     found.sort_unstable();
     found

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign_identity::audit::{Operation as Audited, Reason};
 use countersign_identity::repository::{
     ChangeUser, DeleteCredential, DeleteCredentialOutcome, FindCredential, FindUser, ListCredentials, MintCredential,
-    MintOutcome, ReapCredentials, Repository, SpendCredential, UserChange,
+    MintOutcome, ReapCredentials, Repository, SpendCredential, UpdateCredential, UserChange,
 };
 use countersign_identity::{Credential, CredentialKind, Expires, OffsetSeconds, Timestamp};
 
@@ -169,4 +169,44 @@ pub async fn reaps_at_most_the_limit<R: Repository>(repository: Arc<R>) {
     for (limit, want) in [(0, 0), (2, 2), (2, 2), (2, 1), (2, 0)] {
         check(&*repository, ReapCredentials { before, limit }, want, &[]).await;
     }
+}
+
+/// What is as it was read, and can still be used; the revision counts changes of the restrictions.
+pub async fn changes_what_is_as_it_was_read<R: Repository>(repository: Arc<R>) {
+    let repository = &*repository;
+    people(repository, &["alice"]).await;
+    minted(repository, [otp(1, "alice")]).await;
+    let update = |seen: &Credential, now| UpdateCredential {
+        seen: seen.clone(),
+        description: None,
+        expires: None,
+        permissions: None,
+        now,
+        audit: event(Audited::OtpUpdate),
+    };
+    let found = async || repository.run(FindCredential { digest: digest(1) }).await.unwrap().unwrap();
+    let first = found().await;
+    let (done, gone) = (&["otp.update accepted"], &["otp.update refused not_found"]);
+    let described = UpdateCredential { description: Some("ä".into()), ..update(&first, END) };
+    check(repository, described, true, done).await;
+    assert_eq!(found().await, Credential { description: "ä".into(), ..first.clone() });
+    let expires = Expires { at: at(5), offset: OffsetSeconds(3_600) };
+    let narrowed =
+        UpdateCredential { expires: Some(expires), permissions: Some(vec![rule("a.b", "c")]), ..update(&first, NOW) };
+    check(repository, narrowed, true, done).await;
+    let second = found().await;
+    let want = Credential {
+        description: "ä".into(),
+        expires,
+        permissions: vec![rule("a.b", "c")],
+        revision: 1,
+        ..first.clone()
+    };
+    assert_eq!(second, want);
+    // As it was before, after its end, and when it is used up.
+    check(repository, update(&first, NOW), false, gone).await;
+    check(repository, update(&second, at(6)), false, gone).await;
+    let (spend, entry) = (event(Audited::OtpSpend), event(Audited::Login));
+    repository.run(SpendCredential { digest: digest(1), now: NOW, spend, login: entry }).await.unwrap();
+    check(repository, update(&second, NOW), false, gone).await;
 }

@@ -89,6 +89,7 @@ pub fn otp(number: u32, owner: &str) -> Credential {
         created: NOW,
         spent: None,
         last_used: None,
+        revision: 0,
         is_imported: false,
     }
 }

@@ -29,7 +29,7 @@ fn entry(number: u32, name: &str, json: &str) -> MetadataEntry {
 
 fn set(owner: &str, entry: MetadataEntry) -> SetMetadata {
     let audit = event(Audited::MetadataSet);
-    SetMetadata { owner: user_id(owner), entry, entries_max: 3, bytes_max: 1_000, audit }
+    SetMetadata { owner: user_id(owner), entry, is_new: false, entries_max: 3, bytes_max: 1_000, audit }
 }
 
 async fn list<R: Repository>(repository: &R, owner: &str) -> Vec<MetadataEntry> {
@@ -130,4 +130,17 @@ pub async fn goes_with_its_user<R: Repository>(repository: Arc<R>) {
     assert_eq!(list(repository, "alice").await, []);
     let again = set("alice", entry(2, "a", "1"));
     check(repository, again, Outcome::NoSuchUser, &["metadata.set refused not_found"]).await;
+}
+
+/// One that has to be new is stored by one of many, and leaves what is there alone.
+pub async fn creates_an_entry_once<R: Repository>(repository: Arc<R>) {
+    people(&*repository, &["alice"]).await;
+    let new = |number: u32| SetMetadata { is_new: true, ..set("alice", entry(number, "a", "1")) };
+    let outcomes = race(&repository, 8, new).await;
+    let made = |outcome: &Outcome| matches!(outcome, Outcome::Set(_));
+    let first = outcomes.iter().copied().find(made).unwrap();
+    assert_eq!(outcomes.iter().filter(|one| made(one)).count(), 1);
+    assert_eq!(outcomes.iter().filter(|one| **one == Outcome::Exists).count(), 7);
+    let found = list(&*repository, "alice").await;
+    assert_eq!(found.iter().map(|entry| Outcome::Set(entry.id)).collect::<Vec<_>>(), [first]);
 }

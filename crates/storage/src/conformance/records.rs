@@ -21,8 +21,13 @@ use countersign_identity::repository::{
 use countersign_identity::roster::operations::RegisterInRoster;
 use countersign_identity::roster::{NodeId, RosterEntry, RosterName, Visibility};
 use countersign_identity::standing::Standing;
+use countersign_identity::uris::import::{ImportUri, ImportedUri};
+use countersign_identity::uris::operations::ListConnections;
+use countersign_identity::uris::{Connection, LastCallee, UriKey, UriPolicy, UriUpdate};
 use countersign_identity::user::User;
 use countersign_identity::{Credential, CredentialKind, MetadataId, RosterEntryId, Secret};
+
+use crate::Store;
 
 use super::fixture::{
     NOW, at, credential_id, digest, event, login, mint, minted, otp, people, role, rule, user, user_id,
@@ -131,7 +136,7 @@ fn noted(number: u32, key: &str) -> MetadataEntry {
 
 fn set(owner: &str, entry: MetadataEntry) -> SetMetadata {
     let audit = event(Audited::MetadataSet);
-    SetMetadata { owner: user_id(owner), entry, entries_max: 1_000, bytes_max: u64::MAX, audit }
+    SetMetadata { owner: user_id(owner), entry, is_new: false, entries_max: 1_000, bytes_max: u64::MAX, audit }
 }
 
 fn told(number: u32, name: &str) -> RegisterInRoster {
@@ -292,6 +297,62 @@ pub async fn finds_what_a_look_at_every_record_finds<R: Repository>(repository: 
     agrees(repository, dice, Collection::Rosters, rosters).await;
 }
 
+/// Filters, orders and pages of URIs; the newest connections stand at each.
+pub async fn finds_records_of_uris_with_their_history(store: Arc<Store>) {
+    let (store, dice) = (&*store, &mut Dice(815));
+    for number in 0..30_u32 {
+        let key = UriKey::new(&format!("{}.{number}", text(dice)), UriPolicy::Exact).unwrap();
+        let numbers = |dice: &mut Dice| Some(optional(dice, |dice| u32::try_from(dice.below(3)).unwrap()));
+        let update = UriUpdate {
+            description: Some(text(dice)),
+            contact: Some(text(dice)),
+            warn_after_seconds: numbers(dice),
+            count_warn_after: numbers(dice),
+            disconnected: Some(at(i64::try_from(dice.below(3)).unwrap())),
+            ..UriUpdate::default()
+        };
+        let connection = |session: i64| Connection {
+            connected: NOW,
+            disconnected: Some(NOW),
+            authid: "ann".into(),
+            peer: "unix".into(),
+            session,
+        };
+        let imported = ImportedUri {
+            key,
+            update,
+            created: at(i64::try_from(dice.below(4)).unwrap()),
+            invoke: optional(dice, text),
+            last: LastCallee {
+                authid: optional(dice, text),
+                peer: optional(dice, text),
+                session: optional(dice, |dice| i64::try_from(dice.below(3)).unwrap()),
+            },
+            warned: optional(dice, |_| NOW),
+            count_warned: None,
+            history: (0..dice.below(3)).map(|session| connection(i64::try_from(session).unwrap())).collect(),
+        };
+        let audit = event(Audited::UriImport);
+        store.run(ImportUri { imported, schedule: None, records_max: 100, audit }).await.unwrap();
+    }
+    let uris = |records| match records {
+        Records::Uris(uris) => uris,
+        other => panic!("{other:?}"),
+    };
+    agrees(store, dice, Collection::Uris, uris).await;
+    let (hits, found) = ask(store, all(Collection::Uris), Gate::All).await;
+    let found = uris(found);
+    assert_eq!((hits, found.iter().any(|one| one.history.len() == 2)), (30, true));
+    for one in &found {
+        let alone = store.run(ListConnections { key: one.record.key.clone() }).await.unwrap();
+        assert_eq!(one.history, alone);
+    }
+    let id = found[3].record.key.id();
+    let located = store.run(LocateRecords { ids: vec![id] }).await.unwrap();
+    assert_eq!((located.len(), located[0].key.clone()), (1, found[3].record.key.to_string()));
+    assert_eq!(ask(store, all(Collection::Uris), Gate::Own(user_id("alice"))).await.0, 0);
+}
+
 fn sorted(collection: Collection, name: &str, direction: Direction, limit: u32, page_index: u32) -> Query {
     let sort = vec![Sort { field: collection.field(name).unwrap(), direction }];
     Query { sort, limit: Some(limit), page_index, ..all(collection) }
@@ -420,6 +481,7 @@ pub async fn finds_records_by_their_ids_and_counts_them<R: Repository>(repositor
         (Collection::Otps, 1),
         (Collection::ApiKeys, 0),
         (Collection::Metadata, 1),
+        (Collection::Uris, 0),
         (Collection::Rosters, 1),
     ];
     assert_eq!(counts, want);

@@ -7,9 +7,9 @@ use countersign_identity::audit::Operation as Audited;
 use countersign_identity::repository::Run as _;
 use countersign_identity::uris::import::{ImportUri, ImportUriOutcome, ImportedUri};
 use countersign_identity::uris::operations::{
-    BeginTracking, ClearUriHistory, CountUris, DeleteUri, DocumentsVersion, FindUri, ListConnections, ListDocumented,
-    ListDueUris, ListOpen, ListUris, NewCallee, RegistrationChange, SetUri, SetUriOutcome, SettleUris, Settled,
-    Settlement, TrackRegistrations, Tracked,
+    BeginTracking, Begins, ClearUriHistory, CountUris, DeleteUri, DocumentsVersion, FindUri, ListConnections,
+    ListDocumented, ListDueUris, ListOpen, ListUris, NewCallee, RegistrationChange, SetUri, SetUriOutcome, SettleUris,
+    Settled, Settlement, TrackRegistrations, Tracked,
 };
 use countersign_identity::uris::{
     Connection, HISTORY_MAX, LastCallee, Schedule, UriKey, UriPolicy, UriRecord, UriUpdate, WarnSettings,
@@ -68,7 +68,7 @@ fn set(uri: &str, update: UriUpdate, at: i64) -> SetUri {
     let schedule = update.schedule.as_deref().map(|text| Schedule::parse(text).unwrap());
     let mut audit = event(Audited::UriSet);
     audit.at = second(at);
-    SetUri { key: key(uri), update, schedule, creates: Some(1_000), audit }
+    SetUri { key: key(uri), update, schedule, begins: Begins::IfMissing, records_max: 1_000, audit }
 }
 
 fn documentation() -> UriUpdate {
@@ -148,7 +148,7 @@ pub async fn begins_records_up_to_the_limit(store: Arc<Store>) {
     assert_eq!(store.run(limited(three)).await.unwrap(), without(1));
     assert_eq!(store.run(limited(vec![began("a", 2, 2)])).await.unwrap(), without(0));
     assert_eq!(store.run(limited(vec![began("d", 2, 2)])).await.unwrap(), without(1));
-    let too_many = SetUri { creates: Some(2), ..set("e", documentation(), 0) };
+    let too_many = SetUri { records_max: 2, ..set("e", documentation(), 0) };
     let store = &*store;
     check(store, too_many, SetUriOutcome::TooMany, &["uri.set refused too_many"]).await;
     assert_eq!(store.run(ListUris { after: None, with_system: true, limit: 10 }).await.unwrap().len(), 2);
@@ -181,7 +181,7 @@ pub async fn changes_what_is_said_of_a_uri(store: Arc<Store>) {
     let store = &*store;
     let done = &["uri.set accepted"];
     let none = UriUpdate::default();
-    let missing = SetUri { creates: None, ..set("a", documentation(), 0) };
+    let missing = SetUri { begins: Begins::Never, ..set("a", documentation(), 0) };
     check(store, missing, SetUriOutcome::NotFound, &["uri.set refused not_found"]).await;
     check(store, set("a", documentation(), 1), SetUriOutcome::Done, done).await;
     let begun = found(store, "a").await;
@@ -430,4 +430,15 @@ pub async fn brings_a_record_over_once(store: Arc<Store>) {
     check(store, import("b", 1), ImportUriOutcome::TooMany, &["uri.import refused too_many"]).await;
     assert_eq!(store.run(FindUri { key: key("b") }).await.unwrap(), None);
     assert_eq!((store.run(CountUris).await.unwrap(), found(store, "a").await), (1, want));
+}
+
+/// One that has to be new changes none that is there.
+pub async fn begins_a_record_that_has_to_be_new(store: Arc<Store>) {
+    let store = &*store;
+    let new = |records_max| SetUri { begins: Begins::Always, records_max, ..set("a", documentation(), 0) };
+    check(store, new(0), SetUriOutcome::TooMany, &["uri.set refused too_many"]).await;
+    check(store, new(1), SetUriOutcome::Done, &["uri.set accepted"]).await;
+    let before = found(store, "a").await;
+    check(store, new(1), SetUriOutcome::Exists, &["uri.set refused exists"]).await;
+    assert_eq!(found(store, "a").await, before);
 }

@@ -1,9 +1,11 @@
 //! Logins by API keys, and what becomes of these keys. Their rows are credentials.
 
 use countersign_identity::audit::Reason;
-use countersign_identity::repository::{AcceptCredentialOutcome, AcceptKey, FindLivingKeys, HasImportedKeys};
+use countersign_identity::repository::{
+    AcceptCredentialOutcome, AcceptKey, FindLivingKeys, HasImportedKeys, LivingKey,
+};
 use countersign_identity::standing::Way;
-use countersign_identity::{CredentialId, CredentialKind, Timestamp};
+use countersign_identity::{CredentialId, CredentialKind};
 
 use super::credentials::{self, columns, credential};
 use super::{audit, exists, first, places, users};
@@ -73,9 +75,9 @@ impl Execute for HasImportedKeys {
 impl Execute for FindLivingKeys {
     const READS: bool = true;
 
-    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<(CredentialId, Timestamp)>, TxError> {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<LivingKey>, TxError> {
         const SQL: &str = concat!(
-            "SELECT id, expires_at FROM credentials WHERE expires_at >= $1 AND kind = $2",
+            "SELECT id, expires_at, revision FROM credentials WHERE expires_at >= $1 AND kind = $2",
             " AND EXISTS (SELECT 1 FROM users WHERE users.id = credentials.owner AND ",
             users::admits_by_key!(),
             ") AND id IN ("
@@ -87,7 +89,8 @@ impl Execute for FindLivingKeys {
         let params: Vec<Param<'_>> = [now, kind].into_iter().chain(ids).collect();
         let found = tx.query(&sql, &params).await?.into_iter().map(|row| {
             let mut record = Record::new("credentials", row);
-            Ok((CredentialId::from_uuid(record.key_uuid()?), record.time("expires_at")?))
+            let id = CredentialId::from_uuid(record.key_uuid()?);
+            Ok(LivingKey { id, expires: record.time("expires_at")?, revision: record.count("revision")? })
         });
         found.collect()
     }

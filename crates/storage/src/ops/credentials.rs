@@ -6,7 +6,7 @@ use countersign_identity::audit::Reason;
 use countersign_identity::permission::Rule;
 use countersign_identity::repository::{
     DeleteCredential, DeleteCredentialOutcome, FindCredential, ListCredentials, MintCredential, MintOutcome,
-    ReapCredentials, SpendCredential, SpendOutcome,
+    ReapCredentials, SpendCredential, SpendOutcome, UpdateCredential,
 };
 use countersign_identity::standing::Way;
 use countersign_identity::user::User;
@@ -25,7 +25,7 @@ use crate::value::{Param, Row};
 macro_rules! columns {
     () => {
         "id, kind, owner, digest, permissions, origin, expires_at, expires_offset, created_at, spent_at, description, \
-         last_used_at, last_used_from, is_imported"
+         last_used_at, last_used_from, revision, is_imported"
     };
 }
 
@@ -40,8 +40,8 @@ pub async fn insert<T: Tx>(
     const SQL: &str = concat!(
         "INSERT INTO credentials (",
         columns!(),
-        ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 WHERE (SELECT count(*) FROM credentials",
-        " WHERE owner = $3 AND kind = $2 AND spent_at IS NULL AND expires_at >= $15) < $16"
+        ") SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 WHERE (SELECT count(*) FROM credentials",
+        " WHERE owner = $3 AND kind = $2 AND spent_at IS NULL AND expires_at >= $16) < $17"
     );
     let permissions = permissions_to_json(&credential.permissions);
     let params = [
@@ -58,6 +58,7 @@ pub async fn insert<T: Tx>(
         Param::Text(&credential.description),
         Param::optional(credential.last_used.as_ref().map(|last| last.at.micros())),
         Param::optional(credential.last_used.as_ref().map(|last| last.address.as_str())),
+        i64::from(credential.revision).into(),
         credential.is_imported.into(),
         now.micros().into(),
         live_max.into(),
@@ -83,6 +84,7 @@ pub fn credential(row: Row) -> Result<Credential, TxError> {
         spent: record.optional_int("spent_at")?.map(Timestamp::from_micros),
         description: record.text("description")?,
         last_used: last_use(&mut record)?,
+        revision: record.count("revision")?,
         is_imported: record.truth("is_imported")?,
     })
 }
@@ -208,6 +210,36 @@ impl Execute for ListCredentials {
         );
         let params = [self.owner.uuid().into(), self.kind.name().into(), self.now.micros().into()];
         tx.query(SQL, &params).await?.into_iter().map(credential).collect()
+    }
+}
+
+impl Execute for UpdateCredential {
+    async fn execute<T: Tx>(&self, tx: &mut T) -> Result<bool, TxError> {
+        const SQL: &str = "UPDATE credentials SET description = COALESCE($4, description), \
+            expires_at = COALESCE(CAST($5 AS bigint), expires_at), \
+            expires_offset = COALESCE(CAST($6 AS bigint), expires_offset), \
+            permissions = COALESCE($7, permissions), \
+            revision = revision + CASE WHEN $8 THEN 1 ELSE 0 END \
+            WHERE id = $1 AND revision = $2 AND expires_at = $3 AND spent_at IS NULL AND expires_at >= $9";
+        let permissions = self.permissions.as_deref().map(permissions_to_json);
+        let params = [
+            self.seen.id.uuid().into(),
+            i64::from(self.seen.revision).into(),
+            self.seen.expires.at.micros().into(),
+            Param::optional(self.description.as_deref()),
+            Param::optional(self.expires.map(|expires| expires.at.micros())),
+            Param::optional(self.expires.map(|expires| i64::from(expires.offset.0))),
+            Param::optional(permissions.as_deref()),
+            permissions.is_some().into(),
+            self.now.micros().into(),
+        ];
+        let is_changed = tx.execute(SQL, &params).await? == 1;
+        if is_changed {
+            audit::accept(tx, &self.audit).await?;
+        } else {
+            audit::refuse(tx, &self.audit, Reason::NotFound).await?;
+        }
+        Ok(is_changed)
     }
 }
 

@@ -74,6 +74,11 @@ impl Execute for SetMetadata {
         let entry = &self.entry;
         let bytes = u64::try_from(entry.value.bytes()).unwrap_or(u64::MAX);
         let (count, others) = others(tx, self).await?;
+        let params = [self.owner.uuid().into(), entry.key.as_str().into()];
+        if self.is_new && super::exists(tx, "SELECT 1 FROM metadata WHERE owner = $1 AND key = $2", &params).await? {
+            audit::refuse(tx, &self.audit, Reason::Exists).await?;
+            return Ok(SetMetadataOutcome::Exists);
+        }
         let over = if count >= u64::from(self.entries_max) {
             Some(SetMetadataOutcome::TooMany)
         } else {

@@ -6,14 +6,17 @@
 mod builder;
 mod columns;
 
+use std::collections::HashMap;
+
 use countersign_identity::records::entry::{CookieEntry, KeyEntry, MetadataRecord, RoleEntry, UserEntry};
 use countersign_identity::records::write::{CountRecords, LocateRecords, Located};
 use countersign_identity::records::{Collection, FoundRecords, Gate, Query, QueryRecords, Records, RecordsLimit};
 use countersign_identity::role::{Role, RoleName};
+use countersign_identity::uris::{FoundUri, HISTORY_MAX};
 use countersign_identity::{Credential, CredentialKind, LoginName, RoleId, Timestamp, UserId};
 use uuid::Uuid;
 
-use super::{credentials, metadata, profiles, roles, rosters};
+use super::{credentials, metadata, profiles, roles, rosters, uris};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::tx::{Execute, Tx};
@@ -42,6 +45,7 @@ fn source(collection: Collection) -> String {
             "SELECT {}, owner, (SELECT users.login FROM users WHERE users.id = metadata.owner) FROM metadata",
             metadata::COLUMNS
         ),
+        Collection::Uris => format!("SELECT {} FROM uris", uris::COLUMNS),
         Collection::Rosters => format!("SELECT {} FROM rosters", rosters::COLUMNS),
     }
 }
@@ -53,8 +57,16 @@ fn table(collection: Collection) -> (&'static str, &'static str) {
         Collection::Roles => ("roles", "roles.name"),
         Collection::Otps | Collection::ApiKeys | Collection::Cookies => ("credentials", "credentials.id"),
         Collection::Metadata => ("metadata", "metadata.key, metadata.id"),
+        Collection::Uris => ("uris", "uris.uri, uris.policy"),
         Collection::Rosters => ("rosters", "rosters.key, rosters.id"),
     }
+}
+
+/// The expression of a field, and its table.
+#[cfg(test)]
+pub fn place(field: countersign_identity::records::Field) -> Option<(&'static str, &'static str)> {
+    let (table, _) = table(field.collection());
+    columns::column(field).map(|column| (column.sql, table))
 }
 
 /// The kind of credential that a collection holds, if it holds such.
@@ -63,7 +75,7 @@ fn kind(collection: Collection) -> Option<CredentialKind> {
         Collection::Otps => Some(CredentialKind::Otp),
         Collection::ApiKeys => Some(CredentialKind::ApiKey),
         Collection::Cookies => Some(CredentialKind::Cookie),
-        Collection::Users | Collection::Roles | Collection::Metadata | Collection::Rosters => None,
+        Collection::Users | Collection::Roles | Collection::Metadata | Collection::Uris | Collection::Rosters => None,
     }
 }
 
@@ -73,7 +85,7 @@ fn owner(collection: Collection) -> Option<&'static str> {
         Collection::Users => Some("users.id"),
         Collection::Otps | Collection::ApiKeys => Some("credentials.owner"),
         Collection::Metadata => Some("metadata.owner"),
-        Collection::Roles | Collection::Cookies | Collection::Rosters => None,
+        Collection::Roles | Collection::Cookies | Collection::Uris | Collection::Rosters => None,
     }
 }
 
@@ -137,6 +149,10 @@ impl Execute for QueryRecords {
             Collection::Otps => Records::Otps(rows.into_iter().map(otp).collect::<Result<_, _>>()?),
             Collection::ApiKeys => Records::ApiKeys(rows.into_iter().map(otp).collect::<Result<_, _>>()?),
             Collection::Metadata => Records::Metadata(rows.into_iter().map(noted).collect::<Result<_, _>>()?),
+            Collection::Uris => match with_history(tx, rows).await? {
+                Some(uris) => Records::Uris(uris),
+                None => return Ok(FoundRecords::TooMuch(RecordsLimit::Embedded)),
+            },
             Collection::Rosters => Records::Rosters(rows.into_iter().map(rosters::entry).collect::<Result<_, _>>()?),
             Collection::Cookies => Records::Cookies(rows.into_iter().map(cookie).collect::<Result<_, _>>()?),
         };
@@ -228,6 +244,39 @@ async fn add_metadata<T: Tx>(
     Ok(None)
 }
 
+/// Records of URIs with the newest of their connections; nothing where these are too many.
+async fn with_history<T: Tx>(tx: &mut T, rows: Vec<Row>) -> Result<Option<Vec<FoundUri>>, TxError> {
+    let found = |row| Ok(FoundUri { record: uris::uri(row)?, history: Vec::new() });
+    let mut found = rows.into_iter().map(found).collect::<Result<Vec<_>, TxError>>()?;
+    if found.is_empty() {
+        return Ok(Some(found));
+    }
+    let mut places: HashMap<Uuid, &mut FoundUri> =
+        found.iter_mut().map(|found| (found.record.key.id(), found)).collect();
+    let mut builder = Builder::default();
+    let ids = list(&mut builder, places.keys().map(|id| Param::Id(*id)));
+    let max = RecordsLimit::Embedded.max();
+    let limit = builder.bind(Param::Int(i64::try_from(max).unwrap_or(i64::MAX).saturating_add(1)));
+    let columns = uris::CONNECTION_COLUMNS;
+    let sql =
+        format!("SELECT {columns}, uri FROM uri_connections WHERE uri IN ({ids}) ORDER BY sequence LIMIT {limit}");
+    let rows = tx.query_once(&sql, &builder.params()).await?;
+    if rows.len() > max {
+        return Ok(None);
+    }
+    for mut row in rows {
+        let id = Record::new("uri_connections", row.pop().into_iter().collect()).key_uuid()?;
+        if let Some(found) = places.get_mut(&id) {
+            found.history.push(uris::connection(row)?);
+        }
+    }
+    for found in &mut found {
+        let beyond = found.history.len().saturating_sub(usize::try_from(HISTORY_MAX).unwrap_or(usize::MAX));
+        found.history.drain(..beyond);
+    }
+    Ok(Some(found))
+}
+
 /// Roles with their rules.
 async fn with_rules<T: Tx>(tx: &mut T, rows: Vec<Row>) -> Result<Vec<RoleEntry>, TxError> {
     let mut entries = Vec::with_capacity(rows.len());
@@ -308,6 +357,10 @@ impl Execute for LocateRecords {
                 (Collection::Metadata, _) => format!("SELECT id, owner, key FROM metadata WHERE id IN ({ids})"),
                 (Collection::Rosters, _) => {
                     format!("SELECT id, CAST(NULL AS bytea), key FROM rosters WHERE id IN ({ids})")
+                }
+                (Collection::Uris, _) => {
+                    let key = "uri || '_' || policy || '_register'";
+                    format!("SELECT id, CAST(NULL AS bytea), {key} FROM uris WHERE id IN ({ids})")
                 }
                 (_, None) => continue,
             };

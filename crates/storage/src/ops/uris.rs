@@ -4,8 +4,8 @@ use countersign_identity::Timestamp;
 use countersign_identity::audit::Reason;
 use countersign_identity::uris::import::{ImportUri, ImportUriOutcome, ImportedUri};
 use countersign_identity::uris::operations::{
-    ClearUriHistory, CountUris, DeleteUri, DocumentsVersion, FindUri, ListConnections, ListDocumented, ListDueUris,
-    ListUris, SetUri, SetUriOutcome, SettleUris, Settled, Settlement,
+    Begins, ClearUriHistory, CountUris, DeleteUri, DocumentsVersion, FindUri, ListConnections, ListDocumented,
+    ListDueUris, ListUris, SetUri, SetUriOutcome, SettleUris, Settled, Settlement,
 };
 use countersign_identity::uris::{
     Change, Connection, HISTORY_MAX, LastCallee, Schedule, UriKey, UriPolicy, UriRecord, UriUpdate, WarnSettings,
@@ -22,10 +22,28 @@ const URIS: &str = "uris";
 
 macro_rules! columns {
     () => {
-        "id, uri, policy, is_system, active, invoke, description, contact, created_at, authid, peer, session, \
+        "uris.id, uri, policy, is_system, active, invoke, description, contact, created_at, authid, peer, session, \
          disconnected_at, warn_after, warn_reminder_after, warned_at, count_warn_after, count_warn_reminder_after, \
          count_warned_at, zombie_lifespan, schedule, due_at"
     };
+}
+
+/// The columns of [`uri`].
+pub const COLUMNS: &str = columns!();
+
+/// The columns of [`connection`].
+pub const CONNECTION_COLUMNS: &str = "sequence, connected_at, disconnected_at, authid, peer, session";
+
+/// A row of [`CONNECTION_COLUMNS`].
+pub fn connection(row: Row) -> Result<Connection, TxError> {
+    let mut record = Record::new("uri_connections", row);
+    Ok(Connection {
+        connected: record.time("connected_at")?,
+        disconnected: optional_time(&mut record, "disconnected_at")?,
+        authid: record.text("authid")?,
+        peer: record.text("peer")?,
+        session: record.int("session")?,
+    })
 }
 
 /// A lifespan of for ever.
@@ -50,7 +68,8 @@ fn optional_time(record: &mut Record, field: &str) -> Result<Option<Timestamp>, 
     Ok(record.optional_int(field)?.map(Timestamp::from_micros))
 }
 
-fn uri(row: Row) -> Result<UriRecord, TxError> {
+/// A row of [`COLUMNS`].
+pub fn uri(row: Row) -> Result<UriRecord, TxError> {
     let mut record = Record::new(URIS, row);
     let key = key(&mut record)?;
     let (is_system, is_active) = (record.truth("is_system")?, record.truth("active")?);
@@ -109,19 +128,9 @@ impl Execute for ListConnections {
     const READS: bool = true;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<Connection>, TxError> {
-        const SQL: &str = "SELECT sequence, connected_at, disconnected_at, authid, peer, session FROM uri_connections \
-            WHERE uri = $1 ORDER BY sequence DESC LIMIT $2";
-        let connection = |row| {
-            let mut record = Record::new("uri_connections", row);
-            Ok(Connection {
-                connected: record.time("connected_at")?,
-                disconnected: optional_time(&mut record, "disconnected_at")?,
-                authid: record.text("authid")?,
-                peer: record.text("peer")?,
-                session: record.int("session")?,
-            })
-        };
-        let newest_first = tx.query(SQL, &[self.key.id().into(), i64::from(HISTORY_MAX).into()]).await?;
+        let sql =
+            format!("SELECT {CONNECTION_COLUMNS} FROM uri_connections WHERE uri = $1 ORDER BY sequence DESC LIMIT $2");
+        let newest_first = tx.query(&sql, &[self.key.id().into(), i64::from(HISTORY_MAX).into()]).await?;
         newest_first.into_iter().rev().map(connection).collect()
     }
 }
@@ -188,17 +197,24 @@ async fn settle<T: Tx>(tx: &mut T, settlement: &Settlement) -> Result<bool, TxEr
 impl Execute for SetUri {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<SetUriOutcome, TxError> {
         let (key, schedule, now) = (&self.key, self.schedule.as_ref(), self.audit.at);
-        if !set(tx, key, &self.update, schedule, now).await? {
-            let Some(records_max) = self.creates else {
-                audit::refuse(tx, &self.audit, Reason::NotFound).await?;
-                return Ok(SetUriOutcome::NotFound);
-            };
-            if count(tx).await? >= i64::from(records_max) {
-                audit::refuse(tx, &self.audit, Reason::TooMany).await?;
-                return Ok(SetUriOutcome::TooMany);
-            }
-            begin(tx, key, now, now).await?;
+        let is_there = self.begins != Begins::Always && set(tx, key, &self.update, schedule, now).await?;
+        let refused = if is_there {
+            None
+        } else if self.begins == Begins::Never {
+            Some((SetUriOutcome::NotFound, Reason::NotFound))
+        } else if self.begins == Begins::Always && is_known(tx, key).await? {
+            Some((SetUriOutcome::Exists, Reason::Exists))
+        } else if count(tx).await? >= i64::from(self.records_max) {
+            Some((SetUriOutcome::TooMany, Reason::TooMany))
+        } else if begin(tx, key, now, now).await? || self.begins == Begins::IfMissing {
             set(tx, key, &self.update, schedule, now).await?;
+            None
+        } else {
+            Some((SetUriOutcome::Exists, Reason::Exists))
+        };
+        if let Some((outcome, reason)) = refused {
+            audit::refuse(tx, &self.audit, reason).await?;
+            return Ok(outcome);
         }
         if self.update.documents() {
             documents_changed(tx).await?;
@@ -206,6 +222,10 @@ impl Execute for SetUri {
         audit::accept(tx, &self.audit).await?;
         Ok(SetUriOutcome::Done)
     }
+}
+
+async fn is_known<T: Tx>(tx: &mut T, key: &UriKey) -> Result<bool, TxError> {
+    super::exists(tx, "SELECT 1 FROM uris WHERE id = $1", &[key.id().into()]).await
 }
 
 /// Begins a record of which nothing is said, and that is not active. Whether there was none.
@@ -270,7 +290,7 @@ impl Execute for ImportUri {
         let (imported, now) = (&self.imported, self.audit.at);
         let (key, update) = (&imported.key, &imported.update);
         let has_room = count(tx).await? < i64::from(self.records_max);
-        let refused = if super::exists(tx, "SELECT 1 FROM uris WHERE id = $1", &[key.id().into()]).await? {
+        let refused = if is_known(tx, key).await? {
             Some((ImportUriOutcome::Exists, Reason::Exists))
         } else if !has_room {
             Some((ImportUriOutcome::TooMany, Reason::TooMany))
@@ -334,7 +354,7 @@ impl Execute for ClearUriHistory {
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<bool, TxError> {
         const SQL: &str = "DELETE FROM uri_connections WHERE uri = $1 AND disconnected_at IS NOT NULL";
         let id = Param::Id(self.key.id());
-        if !super::exists(tx, "SELECT 1 FROM uris WHERE id = $1", &[id]).await? {
+        if !is_known(tx, &self.key).await? {
             audit::refuse(tx, &self.audit, Reason::NotFound).await?;
             return Ok(false);
         }

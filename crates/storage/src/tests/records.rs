@@ -103,3 +103,41 @@ async fn keeps_its_pace(database: Arc<TestDatabase>, rows: [&'static [&'static s
         assert!(after < before.max(Duration::from_micros(200)) * RATIO_MAX, "{name}: {before:?} became {after:?}");
     }
 }
+
+/// What both engines are asked to compare and to order, they do by code points, whatever the database's own order is.
+#[tokio::test]
+async fn postgres_compares_every_text_of_a_record_by_code_points() {
+    #[derive(Debug)]
+    struct CollationOf(&'static str, &'static str);
+    impl countersign_identity::repository::Operation for CollationOf {
+        type Outcome = String;
+    }
+    impl crate::tx::Execute for CollationOf {
+        async fn execute<T: crate::tx::Tx>(&self, tx: &mut T) -> Result<String, crate::error::TxError> {
+            let Self(sql, table) = self;
+            let sql =
+                format!("SELECT pg_collation_for({sql}) FROM (SELECT 1) AS one LEFT JOIN {table} ON TRUE LIMIT 1");
+            let row = tx.query_once(&sql, &[]).await?.into_iter().next().unwrap();
+            Ok(crate::record::Record::new("collations", row).key_text()?.to_owned())
+        }
+    }
+    with_database(Kind::Postgres, |database| async move {
+        let store = database.open().await.unwrap();
+        let mut texts = 0;
+        for collection in Collection::ALL.iter().copied() {
+            for field in collection.fields() {
+                if field.kind() != countersign_identity::records::Kind::Text {
+                    continue;
+                }
+                let (sql, table) = crate::ops::records::place(field).unwrap();
+                let collation = store.run(CollationOf(sql, table)).await.unwrap();
+                // Names that can only be ASCII, of which there are two, need none.
+                let is_constant = sql.contains("$directory$");
+                assert!(collation == "\"C\"" || is_constant, "{collection:?} {field:?}: {collation}");
+                texts += 1;
+            }
+        }
+        assert!(texts > 20);
+    })
+    .await;
+}

@@ -391,6 +391,7 @@ impl From<KeyError> for Refusal {
             | KeyError::NotTrusted
             | KeyError::NoSuchUser(_)
             | KeyError::UserDisabled(_)
+            | KeyError::Gone(_)
             | KeyError::Foreign(_) => Self::code(NOT_ALLOWED),
             KeyError::Expires { .. } | KeyError::Permissions(_) | KeyError::Description | KeyError::TooMany { .. } => {
                 Self::code(INVALID_INPUT)

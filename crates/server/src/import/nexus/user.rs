@@ -182,6 +182,7 @@ impl Conversion<'_> {
             created: self.now,
             spent: None,
             last_used: None,
+            revision: 0,
             is_imported: known.is_none(),
         })
     }

@@ -8,22 +8,25 @@ use countersign_identity::keys::KeyKind;
 use countersign_identity::metadata::MetadataOf;
 use countersign_identity::password::PasswordHash;
 use countersign_identity::profile::UserRecord;
+use countersign_identity::records::uri::UriFields;
 use countersign_identity::records::write::{Located, Parent, UserFields, Verb, WriteError};
 use countersign_identity::records::{Collection, Gate};
 use countersign_identity::repository::{FindUser, PasswordChange, Run as _, UserChange, WhichCookies};
 use countersign_identity::role::RoleName;
 use countersign_identity::source::Source;
+use countersign_identity::uris::operations::Begins;
+use countersign_identity::uris::{UriError, UriKey};
 use countersign_identity::user_update::{Field, UserUpdate};
 use countersign_identity::{Actor, CredentialId, LoginName, MetadataId, RequestContext};
 use countersign_wamp::{Dict, Value};
 use uuid::Uuid;
 
 use super::super::Call;
-use super::super::arguments::{key_request, permissions, text, truth};
-use super::super::errors::{Failure, FailureKind};
+use super::super::arguments::{key_change, key_request, permissions, text, truth};
+use super::super::errors::Failure;
 use super::super::long::{self, LongCalls};
 use super::super::metadata::given;
-use super::{input, shown};
+use super::{input, shown, uri};
 use crate::app::App;
 use crate::clock::{now, random};
 use crate::cookies::{self, Ending};
@@ -70,6 +73,7 @@ pub async fn upsert(call: Call) -> Result<Value, Failure> {
     let existing = match (collection, &record) {
         (Collection::Users, Value::Dict(record)) => change.user_called(text_of(record, "login")).await?,
         (Collection::Roles, Value::Dict(record)) => change.role_called(text_of(record, "role")).await?,
+        (Collection::Uris, _) => return change.set_uri(&UriFields::read(&input(record))?, Begins::IfMissing).await,
         _ => None,
     };
     if collection == Collection::Metadata {
@@ -167,6 +171,7 @@ impl Change {
             (Collection::Otps, Parent::User(login)) => self.mint(KeyKind::Otp, login, record).await,
             (Collection::ApiKeys, Parent::User(login)) => self.mint(KeyKind::ApiKey, login, record).await,
             (Collection::Metadata, parent) => self.note(parent, record, Noting::New).await,
+            (Collection::Uris, _) => self.set_uri(&UriFields::read(&input(record))?, Begins::Always).await,
             (Collection::Rosters, _) => Err(Failure::argument("rosters are made by sessions: system.roster.register")),
             (Collection::Cookies | Collection::Otps | Collection::ApiKeys, _) => {
                 Err(Failure::argument(format!("{} are made by logins", collection.name())))
@@ -218,16 +223,18 @@ impl Change {
         let Parent::User(login) = parent else { return Err(Failure::argument("metadata belongs to a user")) };
         let (key, value) = noted(record)?;
         let key = key.ok_or(WriteError::Value { field: "key", what: "given" })?;
-        let identity = &self.app.identity;
         let of = self.metadata_of(login);
-        if noting == Noting::New && identity.metadata(of, &key, self.actor()).await?.is_some() {
-            return Err(Failure::new(FailureKind::Exists, format!("there is metadata under the key {key:?} already")));
-        }
-        let id = self.set_metadata(of, &key, value.unwrap_or(Value::Null)).await?;
+        let id = self.set_metadata(of, &key, value.unwrap_or(Value::Null), noting).await?;
         self.record(Collection::Metadata, id.uuid()).await
     }
 
-    async fn set_metadata(&self, of: MetadataOf<'_>, key: &str, value: Value) -> Result<MetadataId, Failure> {
+    async fn set_metadata(
+        &self,
+        of: MetadataOf<'_>,
+        key: &str,
+        value: Value,
+        noting: Noting,
+    ) -> Result<MetadataId, Failure> {
         let (yaml, bytes_max) = (self.yaml, self.app.config.metadata.value_bytes_max);
         let value = long::apart(value.len_hint(), move || given(value, yaml, bytes_max)).await?;
         let (identity, actor, context) = (&self.app.identity, self.actor(), &self.context);
@@ -238,7 +245,11 @@ impl Change {
                 return Err(failure);
             }
         };
-        Ok(identity.set_metadata(of, key, value, actor, context, now(), &mut random()).await?)
+        let rng = &mut random();
+        Ok(match noting {
+            Noting::New => identity.create_metadata(of, key, value, actor, context, now(), rng).await?,
+            Noting::NewOrOld => identity.set_metadata(of, key, value, actor, context, now(), rng).await?,
+        })
     }
 
     fn metadata_of<'a>(&self, login: &'a LoginName) -> MetadataOf<'a> {
@@ -288,10 +299,13 @@ impl Change {
                 }
                 let owner = self.owner(record).await?;
                 if let Some(value) = value {
-                    self.set_metadata(self.metadata_of(&owner), &record.key, value).await?;
+                    self.set_metadata(self.metadata_of(&owner), &record.key, value, Noting::NewOrOld).await?;
                 }
                 Ok(())
             }
+            Collection::Otps => self.update_key(KeyKind::Otp, record, with.clone()).await,
+            Collection::ApiKeys => self.update_key(KeyKind::ApiKey, record, with.clone()).await,
+            Collection::Uris => self.update_uri(&record.key, &UriFields::read(&input(with.clone()))?).await,
             other => Err(Failure::argument(format!("{} can't be changed", other.name()))),
         }
     }
@@ -375,6 +389,11 @@ impl Change {
                 let of = self.metadata_of(&owner);
                 app.identity.delete_metadata(of, &record.key, self.actor(), context, now()).await?;
             }
+            Collection::Uris => {
+                let key = UriKey::parse(&record.key).map_err(UriError::from)?;
+                app.identity.delete_uri(&key, self.actor(), context, now()).await?;
+                self.uris_changed().await?;
+            }
             Collection::Rosters => return Err(Failure::argument("entries of rosters go with their sessions")),
             Collection::Otps => self.withdraw(KeyKind::Otp, record, gate).await?,
             Collection::ApiKeys => self.withdraw(KeyKind::ApiKey, record, gate).await?,
@@ -384,6 +403,52 @@ impl Change {
 }
 
 impl Change {
+    /// Says something of a URI in a record that is begun for it, or was there.
+    async fn set_uri(&self, fields: &UriFields, begins: Begins) -> Result<Value, Failure> {
+        let (identity, key) = (&self.app.identity, fields.key()?);
+        let update = fields.update.clone();
+        let found = identity.set_uri(&key, update, begins, self.actor(), &self.context, now()).await?;
+        self.uris_changed().await?;
+        Ok(uri(&found).into())
+    }
+
+    async fn update_uri(&self, key: &str, fields: &UriFields) -> Result<(), Failure> {
+        let (identity, actor, context) = (&self.app.identity, self.actor(), &self.context);
+        let key = UriKey::parse(key).map_err(UriError::from)?;
+        let Some(found) = identity.uri(&key, actor).await? else { return Ok(()) };
+        let update = fields.changes(&found.record)?;
+        if !update.is_empty() {
+            identity.set_uri(&key, update, Begins::Never, actor, context, now()).await?;
+        }
+        if fields.clears_history && !found.history.is_empty() {
+            identity.clear_uri_history(&key, actor, context, now()).await?;
+        }
+        self.uris_changed().await
+    }
+
+    /// Lets rights with `!` and the alerts go by what is said now.
+    async fn uris_changed(&self) -> Result<(), Failure> {
+        self.app.refresh_documents(Some(self.hub.as_ref())).await?;
+        self.app.alerts.wake();
+        Ok(())
+    }
+
+    /// Changes a key, and what it opened goes by that at once.
+    async fn update_key(&self, kind: KeyKind, record: &Located, with: Value) -> Result<(), Failure> {
+        const READ_ONLY: [&str; 3] = ["owner", "login", "plaintext_key"];
+        let with = match with {
+            Value::Dict(fields) => {
+                fields.into_iter().filter(|(field, _)| !READ_ONLY.contains(&field.as_str())).collect::<Dict>().into()
+            }
+            _ => return Err(WriteError::Record.into()),
+        };
+        let (change, id) = (key_change(kind, with)?, CredentialId::from_uuid(record.id));
+        if self.app.identity.update_key(kind, id, &change, self.actor(), &self.context, now()).await? {
+            self.hub.bonds_changed();
+        }
+        Ok(())
+    }
+
     /// Withdraws a key, and ends what it opened.
     async fn withdraw(&self, kind: KeyKind, record: &Located, gate: Gate) -> Result<(), Failure> {
         let (identity, id) = (&self.app.identity, CredentialId::from_uuid(record.id));

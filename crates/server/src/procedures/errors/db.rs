@@ -48,6 +48,7 @@ impl From<WriteError> for Failure {
             | WriteError::Value { .. }
             | WriteError::RawPassword
             | WriteError::User(_) => Self::argument(text),
+            WriteError::Uri(error) => error.into(),
             WriteError::Query(error) => error.into(),
             WriteError::Storage(fault) => fault.into(),
         }

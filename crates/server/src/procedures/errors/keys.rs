@@ -18,7 +18,9 @@ impl From<KeyError> for Failure {
             }),
             KeyError::Expires { .. } | KeyError::Permissions(_) => Self::argument(text),
             KeyError::Description => Self::argument(text).at(ServerLimit::ApiKeyDescription),
-            KeyError::NoSuchUser(_) | KeyError::UserDisabled(_) => Self::new(FailureKind::NotFound, text),
+            KeyError::NoSuchUser(_) | KeyError::UserDisabled(_) | KeyError::Gone(_) => {
+                Self::new(FailureKind::NotFound, text)
+            }
             KeyError::TooMany { kind, .. } => Self::new(FailureKind::LimitExceeded, text).at(match kind {
                 KeyKind::Otp => ServerLimit::OtpsLive,
                 KeyKind::ApiKey => ServerLimit::ApiKeysLive,

@@ -13,6 +13,7 @@ impl From<MetadataError> for Failure {
         match error {
             MetadataError::UnknownUser | MetadataError::NotTrusted => Self::denied(text),
             MetadataError::NoSuchUser(_) => Self::new(FailureKind::NotFound, text),
+            MetadataError::Exists(_) => Self::new(FailureKind::Exists, text),
             MetadataError::Key(MetadataKeyError::TooLong(_)) => Self::argument(text).at(ServerLimit::MetadataKeyBytes),
             MetadataError::Key(_) => Self::argument(text),
             MetadataError::ValueTooLong(_) => exceeded(text, ServerLimit::MetadataValueBytes),

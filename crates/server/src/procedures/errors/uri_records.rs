@@ -12,6 +12,7 @@ impl From<UriError> for Failure {
             UriError::NotTrusted => Self::denied(text),
             UriError::Key(_) | UriError::Update(_) => Self::argument(text),
             UriError::NotFound | UriError::Active => Self::new(FailureKind::NotFound, text),
+            UriError::Exists => Self::new(FailureKind::Exists, text),
             UriError::TooMany(_) => Self::new(FailureKind::LimitExceeded, text),
             UriError::Storage(fault) => fault.into(),
         }

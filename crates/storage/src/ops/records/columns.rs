@@ -1,7 +1,8 @@
 //! Where the fields of records are.
 
 use countersign_identity::records::{
-    ApiKeyField, CookieField, Direction, Field, MetadataField, OtpField, RoleField, RosterField, Sort, UserField,
+    ApiKeyField, CookieField, Direction, Field, MetadataField, OtpField, RoleField, RosterField, Sort, UriField,
+    UserField,
 };
 
 /// A field as SQL.
@@ -83,6 +84,30 @@ pub fn column(field: Field) -> Option<Column> {
             MetadataField::Uuid => always("metadata.id"),
             MetadataField::Owner | MetadataField::OwnerUuid => always("metadata.owner"),
             MetadataField::OwnerLogin => always("(SELECT users.login FROM users WHERE users.id = metadata.owner)"),
+        },
+        Field::Uris(field) => match field {
+            UriField::Key => always("(uris.uri || '_' || uris.policy || '_register')"),
+            UriField::Uuid => always("uris.id"),
+            UriField::Uri => always("uris.uri"),
+            UriField::Active => always("uris.active"),
+            UriField::System => always("uris.is_system"),
+            UriField::Match => always("uris.policy"),
+            UriField::Invoke => nullable("uris.invoke"),
+            UriField::Description => always("uris.description"),
+            UriField::Contact => always("uris.contact"),
+            UriField::Create => always("uris.created_at"),
+            UriField::Peer => nullable("uris.peer"),
+            UriField::Authid => nullable("uris.authid"),
+            UriField::SessionId => nullable("uris.session"),
+            UriField::WarnAfter => nullable("uris.warn_after"),
+            UriField::WarnReminderAfter => nullable("uris.warn_reminder_after"),
+            UriField::WarnLast => nullable("uris.warned_at"),
+            UriField::Disconnect => nullable("uris.disconnected_at"),
+            UriField::CountWarnAfter => nullable("uris.count_warn_after"),
+            UriField::CountWarnReminderAfter => nullable("uris.count_warn_reminder_after"),
+            UriField::CountWarnLast => nullable("uris.count_warned_at"),
+            UriField::Schedule => always("uris.schedule"),
+            UriField::Action | UriField::Owner => return None,
         },
         Field::Rosters(field) => match field {
             RosterField::Name => always("rosters.name"),

@@ -1,0 +1,2 @@
+-- How often the restrictions of a key were changed; its sessions are bound to what they were.
+ALTER TABLE credentials ADD COLUMN revision bigint NOT NULL DEFAULT 0;
