@@ -29,8 +29,9 @@ pub struct ChangePassword<'a> {
     pub new: &'a Secret,
     /// For how many days it is good; for super-users, others don't decide it. Nothing, 0 or less: as the settings say.
     pub days: Option<i64>,
-    /// Whether it is only good for setting another one; for super-users, others don't decide it.
-    pub must_change: bool,
+    /// Whether it is only good for setting another one; for super-users, others don't decide it. `None`: as it was, unless
+    /// the user changed it, which is what was demanded.
+    pub must_change: Option<bool>,
 }
 
 impl<R: Repository> Identity<R> {
@@ -84,7 +85,8 @@ impl<R: Repository> Identity<R> {
         let days = wish.days.filter(|_| caller.is_super_user()).and_then(|days| u64::try_from(days).ok());
         let given = days.filter(|days| *days > 0).map(|days| Duration::from_secs(days.saturating_mul(DAY_SECONDS)));
         let expires = given.map(|life| now.saturating_add(life)).or_else(|| self.settings.passwords.end(now));
-        let must_change = wish.must_change && caller.is_super_user();
+        let was_demanded = user.standing.must_change && !is_own;
+        let must_change = wish.must_change.filter(|_| caller.is_super_user()).unwrap_or(was_demanded);
         let kept = is_own.then_some(caller.session.id);
         Ok((id, PasswordChange { secrets, expires, must_change, kept }))
     }

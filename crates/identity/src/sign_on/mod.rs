@@ -183,6 +183,10 @@ impl Caller {
 }
 
 #[cfg(test)]
+mod change_password_tests;
+#[cfg(test)]
 mod factor_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod users_tests;

@@ -319,7 +319,8 @@ async fn change_password(call: &Call) -> Result<Value, Refusal> {
     let fields = &call.fields;
     let new = Secret::new(fields.required("new_password")?);
     let (user_id, old) = (fields.optional("user_id")?, fields.optional("old_password")?.map(Secret::new));
-    let (days, must_change) = (fields.number("password_expiry")?, fields.truth("must_change")?.unwrap_or(false));
+    let must_change = fields.truth("must_change")?.filter(|_| !fields.is_null("must_change"));
+    let days = fields.number("password_expiry")?;
     let wish = ChangePassword { user_id: user_id.as_deref(), old: old.as_ref(), new: &new, days, must_change };
     let (identity, pool) = (&call.app.identity, &call.app.passwords);
     // Whoever guesses the old password is slowed as at a login.
