@@ -190,6 +190,8 @@ names! {
         UserDisabled = "user_disabled",
         /// The user may not log in from there.
         AddressNotListed = "address_not_listed",
+        /// Users don't log in with this application.
+        ApplicationNotAllowed = "application_not_allowed",
         /// The user's sign-up is not confirmed.
         NotConfirmed = "not_confirmed",
         /// The user is not approved.

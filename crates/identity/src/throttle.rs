@@ -80,6 +80,7 @@ pub fn weight(reason: Reason) -> f64 {
         // Nothing was looked at; or the password was right, and codes are counted apart (see `code_throttle`).
         Reason::Busy
         | Reason::Throttled
+        | Reason::ApplicationNotAllowed
         | Reason::CodeMissing
         | Reason::WrongCode
         | Reason::CodeReused

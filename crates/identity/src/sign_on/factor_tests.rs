@@ -38,8 +38,14 @@ fn five_wrong_codes_from_one_address_shut_its_way_for_a_while_and_no_other() {
     // Elsewhere the code counts; it wasn't looked at, so it isn't used up.
     let (password, elsewhere) =
         (Secret::new(password_of(KRISTEN)), RequestContext { address: PeerAddress::Local, ..context() });
-    let given =
-        SignIn { username: KRISTEN, password: &password, code: Some(&code), new_password: None, context: &elsewhere };
+    let given = SignIn {
+        username: KRISTEN,
+        password: &password,
+        code: Some(&code),
+        new_password: None,
+        is_allowed_application: true,
+        context: &elsewhere,
+    };
     assert!(ready(fixture.identity.sign_in(&given, &fixture.pool, NOW, &mut fixture.rng())).is_ok());
     let later = after(900);
     assert!(attempt(&fixture, &totp.code(Step::at(later)), later).is_ok());

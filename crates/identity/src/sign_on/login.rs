@@ -26,6 +26,8 @@ pub struct SignIn<'a> {
     pub code: Option<&'a Secret>,
     /// Another password, for the case that this one has to be changed.
     pub new_password: Option<&'a Secret>,
+    /// Whether users may log in with this application. Only whoever knows the password, and the code, hears that it isn't.
+    pub is_allowed_application: bool,
     /// From where, with which application.
     pub context: &'a RequestContext,
 }
@@ -90,6 +92,9 @@ impl<R: Repository> Identity<R> {
                 return Err(LoginError::Refused(reason));
             }
         };
+        if !given.is_allowed_application {
+            return Err(self.refuse_login(audit, Reason::ApplicationNotAllowed).await);
+        }
         let change = match self.plan_password(&user, given.new_password, pool, now).await {
             Ok(change) => change,
             Err(reason) => return Err(self.refuse_login(audit, reason).await),

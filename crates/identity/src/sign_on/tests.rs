@@ -19,7 +19,14 @@ pub(super) fn sign_in_at(
     now: Timestamp,
 ) -> Result<SignedIn, LoginError> {
     let (password, context) = (Secret::new(password), context());
-    let given = SignIn { username: login, password: &password, code, new_password: None, context: &context };
+    let given = SignIn {
+        username: login,
+        password: &password,
+        code,
+        new_password: None,
+        is_allowed_application: true,
+        context: &context,
+    };
     ready(fixture.identity.sign_in(&given, &fixture.pool, now, &mut fixture.rng()))
 }
 
@@ -120,6 +127,35 @@ fn what_can_be_no_password_or_name_costs_nothing() {
     check(KRISTEN, &"x".repeat(1_025), Reason::WrongTicket);
     check("", "x", Reason::UnknownUser);
     assert_eq!(fixture.pool.checks(), 0);
+}
+
+#[test]
+fn only_who_shows_password_and_code_hears_that_the_application_logs_nobody_in() {
+    let fixture = Fixture::new();
+    let totp = with_factor(&fixture, KRISTEN);
+    let context = context();
+    let attempt = |password: &str, code: Option<&Secret>| {
+        let password = Secret::new(password);
+        let given = SignIn {
+            username: KRISTEN,
+            password: &password,
+            code,
+            new_password: None,
+            is_allowed_application: false,
+            context: &context,
+        };
+        refused(ready(fixture.identity.sign_in(&given, &fixture.pool, NOW, &mut fixture.rng())))
+    };
+    let (password, code) = (password_of(KRISTEN), totp.code(Step::at(NOW)));
+    assert_eq!(attempt("x", Some(&code)), Reason::WrongTicket);
+    assert_eq!(attempt(&password, None), Reason::CodeMissing);
+    assert_eq!(attempt(&password, Some(&Secret::new("000000"))), Reason::WrongCode);
+    fixture.memory().forget();
+    assert_eq!(attempt(&password, Some(&code)), Reason::ApplicationNotAllowed);
+    let row = ("session.open", KRISTEN.to_owned(), KRISTEN.to_owned(), Some(Reason::ApplicationNotAllowed));
+    assert_eq!(fixture.take_rows(), [row]);
+    // The code isn't used up by it.
+    assert!(sign_in_at(&fixture, KRISTEN, &password, Some(&code), NOW).is_ok());
 }
 
 #[test]

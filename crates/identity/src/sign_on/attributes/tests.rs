@@ -6,7 +6,14 @@ use crate::testing::{Fixture, KRISTEN, NOW, TRUST, ZOE, context, password_of, re
 
 fn sign_in(fixture: &Fixture, login: &str) -> SignedIn {
     let (password, context) = (Secret::new(password_of(login)), context());
-    let given = SignIn { username: login, password: &password, code: None, new_password: None, context: &context };
+    let given = SignIn {
+        username: login,
+        password: &password,
+        code: None,
+        new_password: None,
+        is_allowed_application: true,
+        context: &context,
+    };
     ready(fixture.identity.sign_in(&given, &fixture.pool, NOW, &mut fixture.rng())).unwrap()
 }
 

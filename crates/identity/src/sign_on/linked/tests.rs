@@ -7,7 +7,14 @@ use crate::testing::{Fixture, KRISTEN, NOW, TRUST, ZOE, context, password_of, re
 
 fn caller(fixture: &Fixture, login: &str) -> Caller {
     let (password, context) = (Secret::new(password_of(login)), context());
-    let given = SignIn { username: login, password: &password, code: None, new_password: None, context: &context };
+    let given = SignIn {
+        username: login,
+        password: &password,
+        code: None,
+        new_password: None,
+        is_allowed_application: true,
+        context: &context,
+    };
     let signed_in = ready(fixture.identity.sign_in(&given, &fixture.pool, NOW, &mut fixture.rng())).unwrap();
     ready(fixture.identity.caller(&signed_in.token, NOW)).unwrap()
 }

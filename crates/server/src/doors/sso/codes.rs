@@ -23,7 +23,7 @@ use countersign_identity::sign_on::{
 
 use super::fields::BadField;
 use crate::allowances::Spent;
-use crate::config::{AppsConfig, Config, SignupConfig};
+use crate::config::{AppsConfig, Config, PasswordConfig, SignupConfig};
 
 /// `username.invalid`
 const USERNAME_INVALID: &str = "E001001";
@@ -155,6 +155,7 @@ pub fn login_refused(error: LoginError, config: &Config) -> Refusal {
     };
     let (login, password) = (&config.login, &config.password);
     let code = match reason {
+        Reason::ApplicationNotAllowed => app_invalid(&config.apps),
         Reason::CodeMissing if login.inform_if_totp_missing => TOTP_MISSING,
         Reason::UserDisabled if login.inform_if_locked => LOCKED,
         Reason::NotConfirmed if login.inform_if_not_confirmed => NOT_CONFIRMED,
@@ -224,6 +225,22 @@ impl From<CallerError> for Refusal {
             CallerError::Barred(_) => Self::code(NOT_ALLOWED),
             CallerError::Storage(fault) => Self::Ours(fault),
         }
+    }
+}
+
+/// What is said of a session that makes nobody a caller: that the password expired, only where the settings say so.
+pub fn caller_refused(error: CallerError, config: &PasswordConfig) -> Refusal {
+    match error {
+        CallerError::Barred(Reason::PasswordExpired) if config.inform_if_expired => Refusal::code(PASSWORD_EXPIRED),
+        other => other.into(),
+    }
+}
+
+/// What a search says of a session that there isn't: no more than a login (contract, sections 0.2 and 11).
+pub fn masked(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::Code { code: NO_SUCH_SESSION, .. } => Refusal::code(NOT_ALLOWED),
+        other => other,
     }
 }
 

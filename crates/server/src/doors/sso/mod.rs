@@ -110,7 +110,8 @@ impl Call {
     /// Who comes with the session token in this field.
     async fn caller(&self, field: &'static str) -> Result<Caller, Refusal> {
         let token = self.token(field)?;
-        Ok(self.app.identity.caller(&token, now()).await?)
+        let found = self.app.identity.caller(&token, now()).await;
+        found.map_err(|error| codes::caller_refused(error, &self.app.config.password))
     }
 }
 

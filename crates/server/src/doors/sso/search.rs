@@ -10,7 +10,7 @@ use countersign_identity::profile::{Names, UserRecord};
 use countersign_identity::sign_on::user_search::{FoundUsers, UserQuery};
 use serde_json::{Value, json};
 
-use super::codes::Refusal;
+use super::codes::{self, Refusal};
 use super::fields::{BadField, Fields};
 use super::{Call, Doors, handler, user};
 use crate::clock::now;
@@ -61,7 +61,7 @@ impl Page {
 }
 
 async fn search(call: &Call) -> Result<Value, Refusal> {
-    let caller = call.caller("ust").await?;
+    let caller = call.caller("ust").await.map_err(codes::masked)?;
     let page = Page::read(&call.fields, &call.app.config.search)?;
     let query = query(&call.fields)?;
     let identity = &call.app.identity;

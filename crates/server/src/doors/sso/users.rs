@@ -4,7 +4,7 @@ use countersign_identity::Secret;
 use countersign_identity::sign_on::{CallerError, SignIn};
 use serde_json::{Value, json};
 
-use super::codes::{PASSWORD_EXPIRING, Refusal, app_invalid, login_refused};
+use super::codes::{PASSWORD_EXPIRING, Refusal, login_refused};
 use super::{Call, sessions};
 use crate::clock::{now, random};
 
@@ -13,12 +13,11 @@ pub async fn login(call: &Call) -> Result<Value, Refusal> {
     let (username, password) = (call.fields.required("username")?, Secret::new(call.fields.required("password")?));
     let code = call.fields.optional("totp_code")?.map(Secret::new);
     let new_password = call.fields.optional("new_password")?.map(Secret::new);
-    let config = &call.app.config;
-    if !config.apps.login_allowed().contains(&call.context.application) {
-        return Err(Refusal::code(app_invalid(&config.apps)));
-    }
-    let (code, new_password, context) = (code.as_ref(), new_password.as_ref(), &call.context);
-    let given = SignIn { username: &username, password: &password, code, new_password, context };
+    let (config, context) = (&call.app.config, &call.context);
+    let (code, new_password) = (code.as_ref(), new_password.as_ref());
+    let is_allowed_application = config.apps.login_allowed().contains(&context.application);
+    let given =
+        SignIn { username: &username, password: &password, code, new_password, is_allowed_application, context };
     let signed_in = call.app.sign_in(&given, &mut random()).await.map_err(|error| login_refused(error, config))?;
     if signed_in.has_new_password {
         call.hub.revoke_user(signed_in.user.id, "the user got another password");
