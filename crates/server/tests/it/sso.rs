@@ -15,6 +15,8 @@ mod sign_up;
 mod totp;
 mod users;
 
+use std::collections::BTreeSet;
+
 use countersign_testkit::Server;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -65,11 +67,34 @@ fn refused(reply: &Reply, status: u16, code: &str) {
     assert_eq!(wait.is_some_and(|seconds| seconds >= 1), status == 429, "{reply:?}");
 }
 
+/// What went well: the envelope, these fields beside it, and no other.
+#[track_caller]
+fn accepted(reply: &Reply, fields: &[&str]) -> Value {
+    let answer = reply.json();
+    assert_eq!((reply.status, &answer["status"], &answer["sub_status"]), (200, &json!("ok"), &json!([])), "{answer}");
+    let found: BTreeSet<&str> = answer.as_object().unwrap().keys().map(String::as_str).collect();
+    let wanted: BTreeSet<&str> = ["cid", "status", "sub_status"].iter().chain(fields).copied().collect();
+    assert_eq!(found, wanted);
+    answer
+}
+
+/// UTC without saying so: `YYYY-MM-DDTHH:MM:SS`, and six digits of a second or none.
+#[track_caller]
+fn is_time(value: &Value) {
+    let text = value.as_str().unwrap();
+    let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    assert!(["0000-00-00T00:00:00", "0000-00-00T00:00:00.000000"].contains(&shape.as_str()), "{text}");
+}
+
 #[tokio::test]
 async fn who_knows_the_password_gets_a_session_under_both_addresses() {
     let server = started().await;
-    let answer = login(&server, LOGIN).await;
-    assert_eq!((&answer["status"], &answer["sub_status"]), (&json!("ok"), &json!([])));
+    let reply =
+        send(&server, "POST", "/user/login", json!({"username": LOGIN, "password": PASSWORD, "cid": "mine"})).await;
+    let answer = accepted(&reply, &["ust", "user_id", "creation_time", "expiration_time"]);
+    assert_eq!(answer["cid"], "mine");
+    is_time(&answer["creation_time"]);
+    is_time(&answer["expiration_time"]);
     assert!(answer["ust"].as_str().unwrap().starts_with("csust_"), "{answer}");
     assert!(answer["user_id"].as_str().unwrap().starts_with("zusr"), "{answer}");
     let body = json!({"username": LOGIN, "password": PASSWORD, "current_app": "CRM"}).to_string();
@@ -123,27 +148,85 @@ async fn applications_have_to_be_known_and_allowed_to_log_in() {
     let with_app = |app: &str| json!({"username": LOGIN, "password": PASSWORD, "current_app": app});
     refused(&send(&server, "POST", "/user/login", with_app("HR")).await, 200, "E004001");
     refused(&send(&server, "POST", "/user/login", with_app("ERP")).await, 403, "E004001");
+    // Before that the password is looked at.
+    for fields in [
+        json!({"username": LOGIN, "password": "wrong", "current_app": "ERP"}),
+        json!({"username": "nobody", "password": PASSWORD, "current_app": "ERP"}),
+    ] {
+        refused(&send(&server, "POST", "/user/login", fields).await, 403, "E005001");
+    }
+    let rows = audit(&server, &["--operation", "session.open", "--outcome", "refused"]).await;
+    let reasons: Vec<_> = rows.iter().map(|row| row["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons, ["unknown_user", "wrong_ticket", "application_not_allowed"]);
+    // An unknown one is the first thing that is looked at.
+    for (verb, path) in [("PATCH", "/user/session"), ("GET", "/user/search"), ("POST", "/user/logout")] {
+        refused(&send(&server, verb, path, json!({"current_app": ""})).await, 200, "E004001");
+    }
     let renew = json!({"ust": ust(&server, LOGIN).await, "current_app": "ERP"});
     assert_eq!(send(&server, "PATCH", "/user/session", renew).await.status, 200);
+}
+
+#[tokio::test]
+async fn fields_come_in_body_or_query_whatever_the_verb_is_and_the_query_wins() {
+    let server = started().await;
+    let token = ust(&server, LOGIN).await;
+    let whole = format!("/zato/sso/user?ust={token}&current_app=CRM");
+    assert_eq!(ask(&server, "GET", &whole, "", b"").await.json()["username"], LOGIN);
+    let body = json!({"ust": "zust1", "current_app": "HR", "unknown": [1]}).to_string();
+    assert_eq!(ask(&server, "GET", &whole, "", body.as_bytes()).await.json()["username"], LOGIN);
+    // A change of a user looks at the body alone.
+    let named = |path: &str| format!("{path}?first_name=Ann");
+    let patch = async |fields: Value| send(&server, "PATCH", &named("/user"), fields).await;
+    refused(&patch(json!({"ust": token})).await, 403, "E008003");
+    accepted(&patch(json!({"ust": token, "last_name": "Lee"})).await, &[]);
+    let own = send(&server, "GET", "/user", json!({"ust": token})).await.json();
+    assert_eq!((&own["first_name"], &own["last_name"]), (&Value::Null, &json!("Lee")));
+    // Numbers count as their digits.
+    let fields = json!({"username": 12345, "password": 1, "totp_code": 123_456});
+    refused(&send(&server, "POST", "/user/login", fields).await, 403, "E005001");
+    let rows = audit(&server, &["--operation", "session.open", "--target", "12345"]).await;
+    assert_eq!(rows.len(), 1);
+}
+
+#[tokio::test]
+async fn login_logout_and_search_take_any_verb() {
+    let server = started().await;
+    for verb in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+        let fields = json!({"username": SUPER, "password": PASSWORD});
+        let token = send(&server, verb, "/user/login", fields).await.json()["ust"].as_str().unwrap().to_owned();
+        let found = send(&server, verb, "/user/search", json!({"ust": token, "username": LOGIN})).await;
+        assert_eq!(found.json()["total"], 1, "{verb}");
+        accepted(&send(&server, verb, "/user/logout", json!({"ust": token})).await, &[]);
+        refused(&send(&server, "PATCH", "/user/session", json!({"ust": token})).await, 403, "E007001");
+    }
 }
 
 #[tokio::test]
 async fn a_session_is_renewed_listed_verified_and_ended() {
     let server = started().await;
     let (token, boss) = (ust(&server, LOGIN).await, ust(&server, SUPER).await);
-    let renewed = send(&server, "PATCH", "/user/session", json!({"ust": token})).await.json();
-    assert!(renewed["expiration_time"].as_str().unwrap().len() >= "2026-11-21T22:01:28".len());
-    let listed = send(&server, "GET", "/user/session/list", json!({"ust": token})).await.json();
+    let renewed = send(&server, "PATCH", "/user/session", json!({"ust": token})).await;
+    is_time(&accepted(&renewed, &["expiration_time"])["expiration_time"]);
+    let listed = accepted(&send(&server, "GET", "/user/session/list", json!({"ust": token})).await, &["result"]);
     assert_eq!(listed["result"].as_array().unwrap().len(), 1);
     assert!(!listed.to_string().contains("csust_"), "{listed}");
     let verify = async |current: &str, target: &str| {
         send(&server, "POST", "/user/session", json!({"current_ust": current, "target_ust": target})).await
     };
-    assert_eq!(verify(&boss, &token).await.json()["is_valid"], true);
-    assert_eq!(verify(&boss, "zust123").await.json()["is_valid"], false);
+    assert_eq!(accepted(&verify(&boss, &token).await, &["is_valid"])["is_valid"], true);
+    assert_eq!(accepted(&verify(&boss, "zust123").await, &["is_valid"])["is_valid"], false);
     refused(&verify(&token, &boss).await, 403, "E005001");
-    for _ in 0..2 {
-        assert_eq!(send(&server, "POST", "/user/logout", json!({"ust": token})).await.json()["status"], "ok");
+    refused(&verify("zust123", &token).await, 403, "E007001");
+    // A target that isn't named is an error, and no answer; a right that isn't there comes first.
+    for target in [json!({}), json!({"target_ust": ""}), json!({"target_ust": null})] {
+        for (current, code) in [(&boss, "E007001"), (&token, "E005001")] {
+            let mut fields = target.clone();
+            fields["current_ust"] = json!(current);
+            refused(&send(&server, "POST", "/user/session", fields).await, 403, code);
+        }
+    }
+    for ust in [&*token, &*token, "zust123", ""] {
+        accepted(&send(&server, "POST", "/user/logout", json!({"ust": ust})).await, &[]);
     }
     refused(&send(&server, "PATCH", "/user/session", json!({"ust": token})).await, 403, "E007001");
     assert_eq!(verify(&boss, &token).await.json()["is_valid"], false);

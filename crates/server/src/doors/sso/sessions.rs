@@ -1,24 +1,34 @@
 //! Sessions: verified, renewed, looked at, listed, revoked.
 
-use countersign_identity::Timestamp;
 use countersign_identity::sign_on::{Caller, ListedSession, SessionChange, TargetError};
+use countersign_identity::{Secret, Timestamp};
 use serde_json::{Value, json};
 
 use super::Call;
 use super::codes::Refusal;
 use crate::clock::now;
 
-/// A time as this API writes it: UTC without saying so, and no fraction where there is none (contract, section 0.1).
+/// A time as this API writes it: UTC without saying so, and a fraction of six digits or none (contract, section 0.1).
+/// Old Pythons read no other.
 pub fn time(time: Timestamp) -> String {
     let text = time.to_rfc3339();
-    text.trim_end_matches('Z').to_owned()
+    let text = text.trim_end_matches('Z');
+    match text.split_once('.') {
+        Some((seconds, fraction)) => format!("{seconds}.{fraction:0<6}"),
+        None => text.to_owned(),
+    }
 }
 
-/// `POST /user/session`: whether the target is a live session. For super-users.
+/// `POST /user/session`: whether the target is a live session. For super-users. A session that isn't named is none, which
+/// is an error (contract, section 1.5); whatever is wrong with one that is named is an answer.
 pub async fn verify(call: &Call) -> Result<Value, Refusal> {
-    match target(call).await? {
+    let caller = call.caller("current_ust").await?;
+    let named = call.fields.optional("target_ust")?.filter(|ust| !ust.is_empty());
+    let is_named = named.is_some();
+    let target = call.app.session_token(Secret::new(named.unwrap_or_default()));
+    match call.app.identity.target_session(&caller, &target, now()).await {
         Ok(_) => Ok(json!({ "is_valid": true })),
-        Err(TargetError::NoSuchSession) => Ok(json!({ "is_valid": false })),
+        Err(TargetError::NoSuchSession) if is_named => Ok(json!({ "is_valid": false })),
         Err(other) => Err(other.into()),
     }
 }
@@ -101,8 +111,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_have_no_offset_and_no_empty_fraction() {
-        assert_eq!(time(Timestamp::from_micros(1_697_563_050_805_300)), "2023-10-17T17:17:30.8053");
-        assert_eq!(time(Timestamp::from_micros(1_697_563_050_000_000)), "2023-10-17T17:17:30");
+    fn times_have_no_offset_and_six_digits_of_a_second_or_none() {
+        let check = |micros, want| assert_eq!(time(Timestamp::from_micros(micros)), want);
+        check(1_697_563_050_805_300, "2023-10-17T17:17:30.805300");
+        check(1_697_563_050_500_000, "2023-10-17T17:17:30.500000");
+        check(1_697_563_050_000_001, "2023-10-17T17:17:30.000001");
+        check(1_697_563_050_000_000, "2023-10-17T17:17:30");
     }
 }

@@ -320,7 +320,7 @@ pub const OPERATIONS: &[Operation] = &[
         "/user/session",
         "Whether a session lives",
         SuperUser,
-        &[CURRENT_UST, TARGET_UST],
+        &[CURRENT_UST, may("target_ust", Text, "Token of the session that is meant; without it E007001")],
         &[may("is_valid", Truth, "")],
     ),
     patch("/user/session", "Extends the caller's session", Session, &[UST], &[may("expiration_time", Text, "")]),
