@@ -32,6 +32,8 @@ def test_verify_says_whether_a_session_is_good(scene, session):
     assert session.verify("cid", NO_UST, scene.boss, *FROM, AGENT) is False
     refused(NOT_ALLOWED, session.verify, "cid", target, target, *FROM)
     refused(NO_SESSION, session.verify, "cid", target, NO_UST, *FROM)
+    for nothing in (None, ""):
+        assert session.verify("cid", nothing, scene.boss, *FROM) is False
     session.logout(target, *FROM)
     assert session.verify("cid", target, scene.boss, *FROM) is False
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 import sdk_scenes
-from countersign.sso import SearchCtx, SessionInfo, User, const, status_code
+from countersign.sso import SearchCtx, SessionInfo, User, ValidationError, const, status_code
 from countersign_server import running
 from sdk_scenes import AGENT, FROM, KEY, NO_UST, NOBODY_ID, OTHER_PASSWORD, PASSWORD, REGULAR, SUPER, refused
 from totp_codes import code
@@ -105,6 +105,10 @@ def test_get_user_by_id_shows_anybody_to_a_super_user(scene, user):
     assert isinstance(found.password_expiry, datetime)
     refused(NOT_ALLOWED, user.get_user_by_id, "cid", user_id, scene.ust(name), *FROM)
     refused(NOT_ALLOWED, user.get_user_by_id, "cid", NOBODY_ID, scene.boss, *FROM)
+    # Nobody is not the caller.
+    for nobody in (None, ""):
+        for asking in (scene.boss, scene.ust(name)):
+            refused(NOT_ALLOWED, user.get_user_by_id, "cid", nobody, asking, *FROM)
 
 
 def test_search_finds_users_for_a_super_user(scene, user):
@@ -120,6 +124,11 @@ def test_search_finds_users_for_a_super_user(scene, user):
     assert [row["username"] for row in page["result"]] == [REGULAR]
     assert isinstance(page["result"][0]["sign_up_time"], str)
     refused(NOT_ALLOWED, user.search, "cid", SearchCtx(), scene.ust(REGULAR), *FROM)
+    refused(NO_SESSION, user.search, "cid", SearchCtx(), NO_UST, *FROM)
+    # The program's own session is opened again when it ended, here too.
+    by_name = scene.privileged.user.get_user_by_username
+    scene.privileged.caller.as_own(lambda ust: user.logout("cid", ust, *FROM))
+    assert by_name("cid", REGULAR).username == REGULAR
     for wrong in (SearchCtx(name_op="xor"), SearchCtx(display_name="")):
         with pytest.raises(ValueError, match="name_op|empty"):
             user.search("cid", wrong, scene.boss, *FROM)
@@ -270,7 +279,11 @@ def test_update_user_by_id_changes_anybody_for_a_super_user(scene, user):
     assert found.is_locked
     current = scene.ust(REGULAR)
     refused(INVALID_INPUT, user.update_user_by_id, "cid", other_id, {"display_name": "N"}, current, *FROM)
-    refused(NOT_ALLOWED, user.update_user_by_id, "cid", NOBODY_ID, {"display_name": "N"}, scene.boss, *FROM)
+    for nobody in (NOBODY_ID, None, ""):
+        refused(NOT_ALLOWED, user.update_user_by_id, "cid", nobody, {"display_name": "N"}, scene.boss, *FROM)
+    assert user.get_current_user("cid", scene.boss, *FROM).display_name is None
+    for wrong in ({"is_locked": "yes"}, {"password_must_change": 1}, {"is_locked": None}, {"totp_key": KEY}):
+        refused(INVALID_INPUT, user.update_user_by_id, "cid", other_id, wrong, scene.boss, *FROM)
     # A regular user may name itself.
     own = scene.login(REGULAR)
     user.update_user_by_id("cid", own.user_id, {"display_name": "J"}, own.ust, *FROM)
@@ -284,6 +297,13 @@ def test_set_password_is_made_with_the_programs_own_session(scene):
     assert scene.login(name, OTHER_PASSWORD).has_w_about_to_exp
     set_password("cid", user_id, PASSWORD, True, None, *FROM)
     refused(status_code.password.must_send_new, scene.login, name)
+    # Nothing said of it leaves it as it is.
+    set_password("cid", user_id, PASSWORD, None, None, *FROM)
+    refused(status_code.password.must_send_new, scene.login, name)
+    set_password("cid", user_id, PASSWORD, False, None, *FROM)
+    assert scene.ust(name)
+    for nobody in (None, NOBODY_ID):
+        refused(NOT_ALLOWED, set_password, "cid", nobody, PASSWORD, None, None, *FROM)
     with pytest.raises(ValueError, match="must_change"):
         set_password("cid", user_id, PASSWORD, "yes", None, *FROM)
     refused(status_code.password.not_complex_enough, set_password, "cid", user_id, "x7!", None, None, *FROM)
@@ -341,9 +361,18 @@ def test_linked_accounts_are_created_listed_and_deleted(scene, user):
     name, user_id = scene.made()
     account, _ = scene.made()
     link = ("basic_auth", account)
-    assert user.create_linked_auth("cid", scene.boss, user_id, *link, True, *FROM)[0] == user_id
-    listed = user.get_linked_auth_list("cid", scene.boss, *FROM, user_id)
-    assert [(row["auth_type"], row["auth_username"], row["is_active"]) for row in listed] == [(*link, True)]
+    made = user.create_linked_auth("cid", scene.boss, user_id, *link, True, *FROM)
+    assert made[0] == user_id and isinstance(made, tuple)
+    [row] = user.get_linked_auth_list("cid", scene.boss, *FROM, user_id)
+    assert datetime.fromisoformat(row.pop("creation_time")).tzinfo is None
+    assert row == {
+        "user_id": user_id, "auth_type": "basic_auth", "auth_username": account, "auth_id": made[1], "is_active": True,
+        "is_internal": False, "auth_source": "reserved", "auth_principal": "reserved", "has_ext_principal": False,
+    }  # fmt: skip
+    # What is linked already was a ValueError, and is refused as everything else is.
+    for kind in (ValueError, ValidationError):
+        with pytest.raises(kind):
+            user.create_linked_auth("cid", scene.boss, user_id, *link, True, *FROM)
     current = scene.ust(name)
     assert [row["auth_username"] for row in user.get_linked_auth_list("cid", current, *FROM)] == [account]
     # Nobody else's are shown to a regular user.
@@ -351,7 +380,9 @@ def test_linked_accounts_are_created_listed_and_deleted(scene, user):
     refused(NOT_ALLOWED, user.get_linked_auth_list, "cid", scene.ust(REGULAR), *FROM, user_id)
     refused(NOT_ALLOWED, user.create_linked_auth, "cid", current, user_id, *link, True, *FROM)
     refused(NOT_ALLOWED, user.delete_linked_auth, "cid", current, user_id, *link, *FROM)
-    user.delete_linked_auth("cid", scene.boss, user_id, *link, *FROM)
+    assert user.delete_linked_auth("cid", scene.boss, user_id, *link, *FROM) == made[1]
+    with pytest.raises(ValueError):
+        user.delete_linked_auth("cid", scene.boss, user_id, *link, *FROM)
     assert user.get_linked_auth_list("cid", scene.boss, *FROM, user_id) == []
 
 

@@ -15,7 +15,7 @@ from ..http import TIMEOUT_SECONDS, Connection, TransportError
 from .attr import Attrs
 from .audit import AuditAPI
 from .caller import Caller, OwnSession
-from .errors import InvalidTOTPError, ValidationError, const, status_code
+from .errors import InvalidTOTPError, LinkError, ValidationError, const, status_code
 from .model import (
     AttrEntity, CurrentSession, RequestCtx, SearchCtx, Session, SessionInfo, SignupCtx, Token, User, not_given,
 )  # fmt: skip
@@ -25,7 +25,7 @@ from .totp import TOTPAPI
 from .user import UserAPI
 
 __all__ = [
-    "SSO", "TOTPAPI", "AttrEntity", "Attrs", "AuditAPI", "CurrentSession", "InvalidTOTPError", "OwnSession",
+    "SSO", "TOTPAPI", "AttrEntity", "Attrs", "AuditAPI", "CurrentSession", "InvalidTOTPError", "LinkError", "OwnSession",
     "PasswordResetAPI", "RequestCtx", "SearchCtx", "Session", "SessionAPI", "SessionInfo", "SignupCtx", "Token",
     "TransportError", "User", "UserAPI", "ValidationError", "const", "not_given", "status_code",
 ]  # fmt: skip

@@ -78,6 +78,10 @@ class InvalidTOTPError(ValidationError):
     """A code of the second factor is wrong or was used before."""
 
 
+class LinkError(ValidationError, ValueError):
+    """An account is linked already, or isn't. Zato SSO raised ``ValueError``."""
+
+
 def check(answer: dict[str, Any], is_login: bool = False) -> dict[str, Any]:
     """Gives an accepted answer back.
 

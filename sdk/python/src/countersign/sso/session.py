@@ -24,7 +24,8 @@ class SessionAPI:
         user_agent: Optional[str] = None,
     ) -> bool:  # fmt: skip
         """Whether the target session is good. For super-users."""
-        usts = {"target_ust": text_of(target_ust), "current_ust": text_of(current_ust)}
+        # A target that isn't given is no session, and never an error.
+        usts = {"target_ust": text_of(target_ust) or "none", "current_ust": text_of(current_ust)}
         answer = self._caller.call("POST", PATH, cid, current_app, remote_addr, user_agent=user_agent, **usts)
         return bool(answer["is_valid"])
 

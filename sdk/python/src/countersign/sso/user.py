@@ -7,13 +7,21 @@ from typing import Any, Optional
 
 from .attr import Attrs
 from .caller import LOGIN_PATH, Caller, common, text_of
-from .errors import ValidationError, const, status_code
+from .errors import LinkError, ValidationError, const, status_code
 from .model import USER_TIMES, SearchCtx, SessionInfo, SignupCtx, Token, User, parse_time
 from .session import SessionAPI
 
 PATH = "/user"
 #: What every answer has.
 ENVELOPE = ("cid", "status", "sub_status", "http_status")
+#: No user's id: who names nobody doesn't mean the caller.
+NOBODY = "none"
+#: What was in every row of linked accounts.
+LINK_CONSTANTS = {
+    "is_internal": False, "auth_source": "reserved", "auth_principal": "reserved", "has_ext_principal": False,
+}  # fmt: skip
+#: What has to be ``True`` or ``False`` in a change of a user, where other fields take words too.
+REAL_BOOLEANS = ("is_locked", "password_must_change")
 
 
 class UserAPI:
@@ -102,7 +110,7 @@ class UserAPI:
         if must_change not in (True, False, None):
             raise ValueError("must_change is True, False or None")
         given = {
-            "user_id": user_id, "new_password": text_of(password), "must_change": must_change,
+            "user_id": user_id or NOBODY, "new_password": text_of(password), "must_change": must_change,
             "password_expiry": password_expiry,
         }  # fmt: skip
         self._caller.as_own(
@@ -131,7 +139,7 @@ class UserAPI:
     ) -> User:
         """Any user. For super-users."""
         del return_all_attrs
-        return self._get(cid, user_id, current_ust, current_app, remote_addr)
+        return self._get(cid, user_id or NOBODY, current_ust, current_app, remote_addr)
 
     def get_user_by_username(self, cid: str, username: str, needs_approved: bool = True) -> Optional[User]:
         """The user of this name, with the program's own session; ``None`` if there is no such one.
@@ -170,7 +178,13 @@ class UserAPI:
             raise ValueError("name_op is and or or")
         if any(value == "" for value in criteria.values()):
             raise ValueError("a criterion is empty")
-        answer = self._with_ust("GET", "/search", cid, current_ust, current_app, remote_addr, criteria)
+        try:
+            answer = self._with_ust("GET", "/search", cid, current_ust, current_app, remote_addr, criteria)
+        except ValidationError as error:
+            if error.sub_status == [status_code.auth.not_allowed]:
+                # Over HTTP a search doesn't tell a session that there isn't from one that may not.
+                self.get_current_user(cid, current_ust, current_app, remote_addr)
+            raise
         page = {name: value for name, value in answer.items() if name not in ENVELOPE}
         if not serialize_dt:
             for row in page["result"]:
@@ -208,7 +222,7 @@ class UserAPI:
         self, cid: str, user_id: str, data: dict[str, Any], current_ust: Any, current_app: str, remote_addr: Any
     ) -> None:
         """Changes a user. Others than oneself only for super-users."""
-        self._update(cid, {**data, "user_id": user_id}, current_ust, current_app, remote_addr)
+        self._update(cid, {**data, "user_id": user_id or NOBODY}, current_ust, current_app, remote_addr)
 
     def delete_user_by_id(
         self, cid: str, user_id: str, current_ust: Any, current_app: str, remote_addr: Any, skip_sec: bool = False
@@ -286,7 +300,7 @@ class UserAPI:
     ) -> list[dict[str, Any]]:
         """The accounts that are linked to the caller, or for super-users to any user."""
         answer = self._with_ust("GET", "/linked", cid, ust, current_app, remote_addr, {"user_id": user_id})
-        return list(answer["result"])
+        return [{**row, **LINK_CONSTANTS} for row in answer["result"]]
 
     def create_linked_auth(
         self, cid: str, ust: Any, user_id: str, auth_type: str, auth_username: str, is_active: bool, current_app: str,
@@ -295,9 +309,10 @@ class UserAPI:
         """Links an account. For super-users.
 
         :returns: the user's id, and the account's
+        :raises LinkError: it is linked already
         """
         given = {"user_id": user_id, "auth_type": auth_type, "auth_username": auth_username, "is_active": is_active}
-        answer = self._with_ust("POST", "/linked", cid, ust, current_app, remote_addr, given)
+        answer = self._link("POST", cid, ust, current_app, remote_addr, given)
         return user_id, answer.get("auth_id")
 
     def delete_linked_auth(
@@ -306,11 +321,22 @@ class UserAPI:
         """Takes a link away. For super-users.
 
         :returns: the account's id
+        :raises LinkError: there is no such link
         """
         given = {"user_id": user_id, "auth_type": auth_type, "auth_username": auth_username}
-        return self._with_ust("DELETE", "/linked", cid, ust, current_app, remote_addr, given).get("auth_id")
+        return self._link("DELETE", cid, ust, current_app, remote_addr, given).get("auth_id")
 
     # What the methods above share
+
+    def _link(
+        self, verb: str, cid: str, ust: Any, current_app: str, remote_addr: Any, given: dict[str, Any]
+    ) -> dict[str, Any]:
+        try:
+            return self._with_ust(verb, "/linked", cid, ust, current_app, remote_addr, given)
+        except ValidationError as error:
+            if error.sub_status == [status_code.common.invalid_input]:
+                raise LinkError(error.sub_status, error.return_status, error.status) from None
+            raise
 
     def _with_ust(
         self, verb: str, path: str, cid: str, ust: Any, current_app: Optional[str], remote_addr: Any, given: dict[str, Any]
@@ -350,6 +376,8 @@ class UserAPI:
         )
 
     def _update(self, cid: str, data: dict[str, Any], ust: Any, current_app: str, remote_addr: Any) -> None:
+        if "totp_key" in data or any(not isinstance(data.get(name, False), bool) for name in REAL_BOOLEANS):
+            raise ValidationError(status_code.common.invalid_input)
         # A null means something here, so nothing is left out.
         sent = {**_sendable(data), **common(cid, current_app, remote_addr), "ust": text_of(ust)}
         self._caller.send_all("PATCH", PATH, sent)
