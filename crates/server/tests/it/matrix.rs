@@ -140,19 +140,29 @@ fn record(rules: impl IntoIterator<Item = String>) -> Value {
     Dict::new().with("permissions", rules.into_iter().map(rule).collect::<Vec<Value>>()).into()
 }
 
-/// A session of the trusted user by a key that is made for it.
-async fn by_key(server: &Server, maker: &Session, procedure: &str, record: Value) -> Session {
-    let made = call(maker, procedure, vec!["zoe".into(), record]).await.unwrap();
-    sign_in(server, "zoe", &text(made.as_dict().unwrap(), "plaintext_key")).await.unwrap()
+/// A session of a user by a key that is made for it.
+async fn by_key(server: &Server, maker: &Session, procedure: &str, login: &str, record: Value) -> Session {
+    let made = call(maker, procedure, vec![login.into(), record]).await.unwrap();
+    sign_in(server, login, &text(made.as_dict().unwrap(), "plaintext_key")).await.unwrap()
+}
+
+/// A server with a user of each role, and one who is only called about.
+async fn started() -> Server {
+    let server = server_with("[auth]\nanonymous = true\n[auth.cookie]\nenabled = true\n").start().await;
+    for (login, role) in [
+        ("public", "public"),
+        ("frontend", "frontend"),
+        ("backend", "backend"),
+        ("zoe", "trust"),
+        ("spare", "frontend"),
+    ] {
+        server.add_user(login, role, PASSWORD).await;
+    }
+    server
 }
 
 /// A session of each of [`CALLERS`].
 async fn sessions(server: &Server, uris: impl Iterator<Item = &String> + Clone) -> Vec<Session> {
-    for role in ["public", "frontend", "backend"] {
-        server.add_user(role, role, PASSWORD).await;
-    }
-    server.add_user("zoe", "trust", PASSWORD).await;
-    server.add_user("spare", "frontend", PASSWORD).await;
     let nobody = Client::connect(reach(server, Door::Http).auth(Auth::anonymous())).await.unwrap();
     let mut sessions = vec![nobody];
     for login in ["public", "frontend", "backend", "zoe"] {
@@ -168,8 +178,8 @@ async fn sessions(server: &Server, uris: impl Iterator<Item = &String> + Clone) 
     for (procedure, is_plain) in [("system.otp.create", true), ("system.apikeys.create", false)] {
         let maker = &sessions[4];
         let plain = if is_plain { Value::Null } else { record(everything()) };
-        let plain = by_key(server, maker, procedure, plain).await;
-        let exact = by_key(server, maker, procedure, record(everything().chain(uris.clone().cloned()))).await;
+        let plain = by_key(server, maker, procedure, "zoe", plain).await;
+        let exact = by_key(server, maker, procedure, "zoe", record(everything().chain(uris.clone().cloned()))).await;
         sessions.extend([plain, exact]);
     }
     assert_eq!(sessions.len(), CALLERS.len());
@@ -198,9 +208,36 @@ async fn became(session: &Session, case: &Case) -> Became {
     }
 }
 
+/// Every call that is tried.
+fn all_cases() -> Arc<Vec<Case>> {
+    let absent = ABSENT.iter().flat_map(|name| {
+        [Case::absent(format!("{PREFIX}.{name}"), rows::BACKEND), Case::absent((*name).to_owned(), rows::TRUST)]
+    });
+    let rows = PROCEDURES.iter().chain(META).copied();
+    Arc::new(rows.flat_map(cases).chain(absent).collect())
+}
+
+/// What a caller hears that it should not.
+async fn wrong_for(
+    caller: &str,
+    session: &Session,
+    cases: &[Case],
+    expected: impl Fn(&Case) -> Option<Became>,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for case in cases {
+        let Some(expected) = expected(case) else { continue };
+        let became = became(session, case).await;
+        if became != expected {
+            wrong.push(format!("{caller}: {} is {became:?}, not {expected:?}", case.uri));
+        }
+    }
+    wrong
+}
+
 #[tokio::test]
 async fn everybody_reaches_what_is_theirs_in_both_spellings_and_nothing_else() {
-    let server = server_with("[auth]\nanonymous = true\n[auth.cookie]\nenabled = true\n").start().await;
+    let server = started().await;
     let offered = offered(&server).await;
     let named: BTreeSet<&str> = PROCEDURES.iter().map(|(name, ..)| *name).collect();
     assert_eq!(named.len(), PROCEDURES.len(), "a row is there twice");
@@ -219,26 +256,41 @@ async fn everybody_reaches_what_is_theirs_in_both_spellings_and_nothing_else() {
     }
     let uris: BTreeSet<String> = offered.into_values().flat_map(|offer| offer.uris).collect();
     let sessions = sessions(&server, uris.iter()).await;
-    let absent = ABSENT.iter().flat_map(|name| {
-        [Case::absent(format!("{PREFIX}.{name}"), rows::BACKEND), Case::absent((*name).to_owned(), rows::TRUST)]
-    });
-    let cases: Arc<Vec<Case>> = Arc::new(
-        PROCEDURES.iter().copied().flat_map(cases).chain(META.iter().copied().flat_map(cases)).chain(absent).collect(),
-    );
+    let cases = all_cases();
     let mut callers = JoinSet::new();
     for (column, session) in sessions.into_iter().enumerate() {
         let cases = Arc::clone(&cases);
-        callers.spawn(async move {
-            let mut wrong = Vec::new();
-            for case in cases.iter() {
-                let Some(expected) = case.expected[column] else { continue };
-                let became = became(&session, case).await;
-                if became != expected {
-                    wrong.push(format!("{}: {} is {became:?}, not {expected:?}", CALLERS[column], case.uri));
-                }
-            }
-            wrong
-        });
+        callers.spawn(async move { wrong_for(CALLERS[column], &session, &cases, |case| case.expected[column]).await });
+    }
+    let wrong: Vec<String> = callers.join_all().await.into_iter().flatten().collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Whatever its rules name: what the role doesn't grant they don't, and what is nobody's by such a session is not theirs.
+#[tokio::test]
+async fn exact_rules_reach_no_further_than_the_role_of_their_user() {
+    const BY_OTP: usize = 8;
+    const BY_KEY: usize = 10;
+    assert!(CALLERS[BY_OTP].contains("one-time password with exact") && CALLERS[BY_KEY].contains("key with exact"));
+    let server = started().await;
+    let uris: Vec<String> = offered(&server).await.into_values().flat_map(|offer| offer.uris).collect();
+    let zoe = sign_in(&server, "zoe", PASSWORD).await.unwrap();
+    let (cases, mut callers) = (all_cases(), JoinSet::new());
+    let expected_of = |case: &Case, column: usize, by: usize| match case.expected[by] {
+        Some(Became::NotAuthorized) => Some(Became::NotAuthorized),
+        _ => case.expected[column],
+    };
+    for (column, role) in ["nobody", "public", "frontend", "backend"].into_iter().enumerate().skip(1) {
+        assert_eq!(CALLERS[column], role);
+        for (procedure, by) in [("system.otp.create", BY_OTP), ("system.apikeys.create", BY_KEY)] {
+            let rules = record(std::iter::once("*".to_owned()).chain(uris.clone()));
+            let session = by_key(&server, &zoe, procedure, role, rules).await;
+            let cases = Arc::clone(&cases);
+            callers.spawn(async move {
+                let caller = format!("{role} by what {procedure} made");
+                wrong_for(&caller, &session, &cases, |case| expected_of(case, column, by)).await
+            });
+        }
     }
     let wrong: Vec<String> = callers.join_all().await.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 use countersign_identity::repository::{FindUser, ListRoles, Operation, RepositoryError, Run};
 use futures_util::FutureExt;
 
+use super::connection::{self, Mode};
+use super::create_private_file;
 use crate::conformance::fixture::{login, people, race, user};
 use crate::error::TxError;
 use crate::tests::database::{Kind, Sql, TestDatabase, with_database};
@@ -264,4 +266,33 @@ async fn refuses_settings_that_can_not_work() {
         check(SqliteSettings { path: text, ..usual() }, |error| matches!(error, OpenError::Database(_)));
     })
     .await;
+}
+
+/// Whoever reads keeps the log, and keeps nobody waiting; and what it reads stays what it was.
+#[test]
+fn the_log_is_emptied_when_nobody_reads() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.db");
+    create_private_file(&path).unwrap();
+    let (writer, reader) =
+        (connection::open(&path, Mode::Write).unwrap(), connection::open(&path, Mode::Read).unwrap());
+    let log_bytes = || std::fs::metadata(path.with_extension("db-wal")).unwrap().len();
+    writer
+        .execute_batch("CREATE TABLE notes (note TEXT); INSERT INTO notes VALUES ('a secret of 26 characters.')")
+        .unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let read = || reader.query_row("SELECT note FROM notes", [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(read(), "a secret of 26 characters.");
+    writer.execute_batch("UPDATE notes SET note = 'replaced'").unwrap();
+    let began = std::time::Instant::now();
+    connection::empty_log(&writer).unwrap();
+    assert!(began.elapsed() < std::time::Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(log_bytes() > 0);
+    assert_eq!(read(), "a secret of 26 characters.");
+    reader.execute_batch("COMMIT").unwrap();
+    connection::empty_log(&writer).unwrap();
+    assert_eq!(log_bytes(), 0);
+    assert_eq!(read(), "replaced");
+    let bytes = std::fs::read(&path).unwrap();
+    assert!(!bytes.windows(6).any(|window| window == b"secret"), "what was replaced is overwritten");
 }
