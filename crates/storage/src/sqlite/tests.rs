@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use countersign_identity::repository::{FindUser, ListRoles, Operation, RepositoryError, Run};
 use futures_util::FutureExt;
+use rusqlite::StatementStatus;
 
 use super::connection::{self, Mode};
 use super::create_private_file;
@@ -207,6 +208,23 @@ async fn reports_an_operation_that_waits_for_something_else() {
         assert!(matches!(error, RepositoryError::Unavailable(_)), "{error:?}");
         store.run(A).await.unwrap();
         assert_eq!(roles(&store).await, ["a"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_statement_is_prepared_once_whatever_it_is_bound_to() {
+    const SQL: &str = "SELECT login FROM users JOIN sign_on_sessions ON users.id = owner \
+        WHERE digest = $1 AND expires_at >= $2";
+    with_store(512, async |_, database| {
+        let connection = connection::open(&database.sqlite_settings().path, Mode::Read).unwrap();
+        for number in 0..3_u8 {
+            let mut statement = connection.prepare_cached(SQL).unwrap();
+            assert!(!statement.exists(([number; 32], i64::from(number))).unwrap());
+        }
+        let statement = connection.prepare_cached(SQL).unwrap();
+        let status = |status| statement.get_status(status);
+        assert_eq!((status(StatementStatus::Run), status(StatementStatus::RePrepare)), (3, 0));
     })
     .await;
 }
