@@ -21,7 +21,7 @@ use crate::error::{OpenError, TxError};
 use crate::migrate::{CHAIN, Migration, Migrations, migrate};
 use crate::seal::SharedKeyring;
 use crate::stats::{Counts, StoreStats};
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use statements::PostgresTx;
 use transaction::Transaction;
 
@@ -170,7 +170,7 @@ impl Postgres {
 
     async fn attempt<O: Execute>(&self, operation: &O) -> Result<O::Outcome, TxError> {
         let client = self.client().await?;
-        if O::READS {
+        if O::ACCESS != Access::Writes {
             let mut reading = self.statements(&client, &client.statement_cache);
             return operation.execute(&mut reading).await;
         }

@@ -17,7 +17,7 @@ use crate::error::{OpenError, TxError};
 use crate::migrate::{CHAIN, Migration, Migrations, migrate};
 use crate::seal::SharedKeyring;
 use crate::stats::{Counts, StoreStats};
-use crate::tx::Execute;
+use crate::tx::{Access, Execute};
 use connection::{Mode, SqliteTx};
 use readers::Readers;
 use writer::Writer;
@@ -135,7 +135,11 @@ impl Sqlite {
 
     /// Executes one operation.
     pub async fn run<O: Execute>(&self, operation: O) -> Result<O::Outcome, RepositoryError> {
-        if O::READS { self.readers.run(operation).await } else { self.writer.run(operation).await }
+        match O::ACCESS {
+            Access::Writes => self.writer.run(operation).await,
+            Access::Reads => self.readers.run(operation).await,
+            Access::Looks => self.readers.look(&operation).await,
+        }
     }
 }
 

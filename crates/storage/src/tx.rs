@@ -32,11 +32,23 @@ pub trait Tx: Send {
     fn script(&mut self, sql: &str) -> impl Future<Output = Result<(), TxError>> + Send;
 }
 
+/// What an operation does to the database, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It changes something, in a transaction.
+    Writes,
+    /// It only reads, so that it needs no transaction of its own and no place among the writers. Of several statements
+    /// each may see another moment.
+    Reads,
+    /// It reads so too, a few rows by unique keys, so that an embedded database answers at once: handing it to another
+    /// thread and back would cost several times what it does.
+    Looks,
+}
+
 /// An operation as statements in a transaction. It can be executed again after a rollback.
 pub trait Execute: Operation + Sync {
-    /// Whether it only reads, so that it needs no transaction of its own and no place among the writers. Of several
-    /// statements each may see another moment.
-    const READS: bool = false;
+    /// What it does to the database.
+    const ACCESS: Access = Access::Writes;
 
     /// Executes it.
     fn execute<T: Tx>(&self, tx: &mut T) -> impl Future<Output = Result<Self::Outcome, TxError>> + Send;

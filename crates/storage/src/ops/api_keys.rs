@@ -11,7 +11,7 @@ use super::credentials::{self, columns, credential};
 use super::{audit, exists, first, places, users};
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::Param;
 
 impl Execute for AcceptKey {
@@ -63,7 +63,7 @@ async fn why_refused<T: Tx>(accept: &AcceptKey, tx: &mut T) -> Result<Reason, Tx
 }
 
 impl Execute for HasImportedKeys {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Looks;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<bool, TxError> {
         const SQL: &str = "SELECT 1 FROM credentials JOIN users ON users.id = credentials.owner \
@@ -73,7 +73,7 @@ impl Execute for HasImportedKeys {
 }
 
 impl Execute for FindLivingKeys {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<LivingKey>, TxError> {
         const SQL: &str = concat!(

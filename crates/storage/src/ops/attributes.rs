@@ -19,7 +19,7 @@ use super::{audit, seals};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::seal::{Keyring, Place};
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Param, Row};
 
 const USERS: &str = "user_attributes";
@@ -202,7 +202,7 @@ fn attribute(owner: AttributeOwner, row: Row, opening: Option<&Keyring>) -> Resu
 }
 
 impl Execute for FindAttributes {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<Attribute>, TxError> {
         if self.names.is_empty() {
@@ -224,7 +224,7 @@ impl Execute for FindAttributes {
 }
 
 impl Execute for ListAttributeNames {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<AttributeName>, TxError> {
         let sql = format!(

@@ -9,7 +9,7 @@ use countersign_identity::repository::{RecordAudit, SearchAudit};
 
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Param, Row};
 
 /// Longest text in a column, in characters. PostgreSQL refuses index entries of more than 2704
@@ -104,7 +104,7 @@ impl Execute for RecordAudit {
 }
 
 impl Execute for SearchAudit {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<AuditRow>, TxError> {
         let texts = [&self.cid, &self.actor, &self.target, &self.user];

@@ -7,7 +7,7 @@ use countersign_identity::repository::{ReadChain, ReadCheckpoints, ReadHead, Rea
 use super::{audit, first};
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Column, Param, Row};
 
 /// Rows that are linked at once by a migration.
@@ -67,7 +67,7 @@ const CHAIN: &str =
     concat!("SELECT sequence, link, ", audit::columns!(), " FROM audit WHERE sequence > $1 ORDER BY sequence LIMIT $2");
 
 impl Execute for ReadChain {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<FoundRow>, TxError> {
         let after = self.after.map_or(Param::Int(i64::MIN), number);
@@ -86,7 +86,7 @@ fn found(row: Row) -> FoundRow {
 }
 
 impl Execute for ReadHead {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<Position>, TxError> {
         let row = first(tx, "SELECT sequence, link FROM audit_head WHERE one = 1", &[]).await?;
@@ -95,7 +95,7 @@ impl Execute for ReadHead {
 }
 
 impl Execute for ReadStub {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<Stub>, TxError> {
         let row = first(tx, "SELECT sequence, link, at, signature FROM audit_stub WHERE one = 1", &[]).await?;
@@ -108,7 +108,7 @@ impl Execute for ReadStub {
 }
 
 impl Execute for ReadCheckpoints {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<Checkpoint>, TxError> {
         const SQL: &str = "SELECT sequence, link, at, signature FROM audit_checkpoints WHERE sequence >= $1 \

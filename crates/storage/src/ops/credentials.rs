@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{audit, exists, first, users};
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Param, Row};
 
 /// The columns of a credential, in the order of [`credential`].
@@ -134,7 +134,7 @@ impl Execute for MintCredential {
 }
 
 impl Execute for FindCredential {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Looks;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<Credential>, TxError> {
         const SQL: &str = concat!("SELECT ", columns!(), " FROM credentials WHERE digest = $1");
@@ -199,7 +199,7 @@ pub async fn with_owner<T: Tx>(
 }
 
 impl Execute for ListCredentials {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<Credential>, TxError> {
         const SQL: &str = concat!(

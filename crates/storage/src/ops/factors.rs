@@ -18,7 +18,7 @@ use super::{audit, cookies, first, recovery_codes, seals, sessions, users};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::seal::{Keyring, Place};
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Column, Param, Row};
 
 const FACTORS: &str = "totp_factors";
@@ -165,7 +165,7 @@ impl Execute for SpendCode {
 }
 
 impl Execute for FindFactor {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Looks;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<(User, Option<Factor>)>, TxError> {
         let user = users::COLUMNS;

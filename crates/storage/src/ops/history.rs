@@ -3,7 +3,7 @@
 use crate::error::TxError;
 use crate::history::{AppendHistory, HistoryEvent, ReadHistory, TrimHistory};
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Param, Row};
 
 macro_rules! columns {
@@ -40,7 +40,7 @@ impl Execute for AppendHistory {
 }
 
 impl Execute for ReadHistory {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<(i64, HistoryEvent)>, TxError> {
         const SQL: &str = concat!(

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{audit, exists, first, users};
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Param, Row};
 
 const LINKS: &str = "linked_accounts";
@@ -94,7 +94,7 @@ impl Execute for UnlinkAccount {
 }
 
 impl Execute for ListLinks {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<Link>, TxError> {
         const SQL: &str = "SELECT id, owner, auth_type, principal, created_at, active FROM linked_accounts \
@@ -104,7 +104,7 @@ impl Execute for ListLinks {
 }
 
 impl Execute for FindLinked {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<User>, TxError> {
         let sql = format!(

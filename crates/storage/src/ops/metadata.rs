@@ -13,7 +13,7 @@ use countersign_identity::{MetadataId, Secret, UserId};
 use super::{audit, first, users};
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Param, Row};
 
 /// The columns of [`entry`].
@@ -95,7 +95,7 @@ impl Execute for SetMetadata {
 }
 
 impl Execute for FindMetadata {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<MetadataEntry>, TxError> {
         let sql = format!("SELECT {COLUMNS} FROM metadata WHERE owner = $1 AND key = $2");
@@ -104,7 +104,7 @@ impl Execute for FindMetadata {
 }
 
 impl Execute for ListMetadata {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<MetadataEntry>, TxError> {
         let sql = format!("SELECT {COLUMNS} FROM metadata WHERE owner = $1 ORDER BY key");

@@ -15,7 +15,7 @@ use countersign_identity::{Digest, UserId};
 use super::{audit, cookies, first, sessions, users};
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::Param;
 
 /// Ends what a user could set a password with. The caller holds the user's row.
@@ -90,7 +90,7 @@ impl Execute for AccessReset {
 }
 
 impl Execute for FindReset {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<User>, TxError> {
         let user = users::COLUMNS;

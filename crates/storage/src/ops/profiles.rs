@@ -12,7 +12,7 @@ use super::{first, password_resets, seals, users};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::seal::{Keyring, Place};
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Column, Param, Row};
 
 /// The columns of [`profile`] after the user's id.
@@ -163,7 +163,7 @@ pub fn record(mut row: Row, keyring: &Keyring) -> Result<UserRecord, TxError> {
 }
 
 impl Execute for FindProfile {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Looks;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<UserRecord>, TxError> {
         let (column, key) = match &self.who {
@@ -176,7 +176,7 @@ impl Execute for FindProfile {
 }
 
 impl Execute for FindByEmail {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<User>, TxError> {
         let user = users::COLUMNS;

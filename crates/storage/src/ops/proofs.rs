@@ -15,7 +15,7 @@ use super::{audit, exists, first, seals, users};
 use crate::error::TxError;
 use crate::record::Record;
 use crate::seal::{Keyring, Place};
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Column, Param, Row};
 
 const SHARED_KEYS: &str = "shared_keys";
@@ -100,7 +100,7 @@ async fn with_user<T: Tx>(
 }
 
 impl Execute for FindVerifier {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Looks;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<(User, Option<Verifier>)>, TxError> {
         let columns = "kdf, iterations, memory_kib, salt, stored_key, server_key, text_stored_key, text_server_key";
@@ -130,7 +130,7 @@ fn verifier(row: Row) -> Result<Verifier, TxError> {
 }
 
 impl Execute for FindSharedKey {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Looks;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<(User, Option<SharedKey>)>, TxError> {
         let found = with_user(tx, &self.login, "salt, iterations, shared_key", SHARED_KEYS).await?;

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{credentials, metadata, profiles, roles, rosters, uris};
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Param, Row};
 use builder::Builder;
 
@@ -113,7 +113,7 @@ fn conditions(operation: &QueryRecords) -> Builder<'_> {
 }
 
 impl Execute for QueryRecords {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<FoundRecords, TxError> {
         let Query { collection, sort, limit, page_index, .. } = &self.query;
@@ -333,7 +333,7 @@ fn cookie(mut row: Row) -> Result<CookieEntry, TxError> {
 }
 
 impl Execute for LocateRecords {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<Located>, TxError> {
         let mut located = Vec::new();
@@ -376,7 +376,7 @@ impl Execute for LocateRecords {
 }
 
 impl Execute for CountRecords {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<(Collection, u64)>, TxError> {
         let mut counts = Vec::new();

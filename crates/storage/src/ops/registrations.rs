@@ -10,7 +10,7 @@ use countersign_identity::uris::operations::{
 use super::uris;
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::Param;
 
 /// Whether the alerts could have something to tell of a record.
@@ -146,7 +146,7 @@ impl Tracking<'_> {
 }
 
 impl Execute for ListOpen {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<OpenConnection>, TxError> {
         const SQL: &str = "SELECT uris.id, uris.uri, policy, uri_connections.sequence, uri_connections.session \

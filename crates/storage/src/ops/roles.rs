@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{audit, exists, first};
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::Param;
 
 /// Stores an empty role, unless there is one of that name; whether it did.
@@ -49,7 +49,7 @@ fn optional_rule(record: &mut Record) -> Result<Option<Rule>, TxError> {
 }
 
 impl Execute for ListRoles {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<Role>, TxError> {
         // A role without rules is one row without a pattern.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{audit, first};
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Param, Row};
 
 /// The columns of [`entry`].
@@ -132,7 +132,7 @@ impl Execute for UnregisterFromRoster {
 }
 
 impl Execute for FindRoster {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<RosterEntry>, TxError> {
         let sql = format!("SELECT {COLUMNS} FROM rosters WHERE name = $1 ORDER BY created_at, id");

@@ -7,7 +7,7 @@ use countersign_identity::repository::Operation;
 use crate::error::TxError;
 use crate::record::Record;
 use crate::seal::{KeyId, Place, SealKey};
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::Param;
 
 /// Seals what is to stand at this place, under the newest key.
@@ -27,7 +27,7 @@ impl Operation for SealKeys {
 }
 
 impl Execute for SealKeys {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<KeyId>, TxError> {
         let rows = tx.query("SELECT id FROM seal_keys ORDER BY id", &[]).await?;

@@ -9,7 +9,7 @@ use countersign_identity::sign_on::{ChangeSource, SESSION_CHANGES_MAX, SessionCh
 
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Param, Row};
 
 /// Notes a change with the time, address and agent of the row for the trail; the oldest ones go.
@@ -42,7 +42,7 @@ fn change(row: Row) -> Result<(SessionId, SessionChange), TxError> {
 }
 
 impl Execute for ListSessionChanges {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<(SessionId, SessionChange)>, TxError> {
         const SQL: &str = "SELECT session, number, at, session_changes.address, session_changes.agent, source \

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{audit, cookies, factors, first, session_changes, users};
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Param, Row};
 
 macro_rules! columns {
@@ -124,7 +124,7 @@ async fn open<T: Tx>(tx: &mut T, open: &OpenSession, user: User) -> Result<OpenS
 }
 
 impl Execute for FindSession {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Looks;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<(SignOnSession, User)>, TxError> {
         let sql = with_owners("digest = $1 AND expires_at >= $2");
@@ -163,7 +163,7 @@ impl Execute for EndSession {
 }
 
 impl Execute for ListSessions {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<SignOnSession>, TxError> {
         const SQL: &str = concat!(

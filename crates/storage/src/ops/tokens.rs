@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{audit, first, places, sessions, users};
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::Param;
 
 impl Execute for AcceptToken {
@@ -59,7 +59,7 @@ async fn hold<T: Tx>(tx: &mut T, accept: &AcceptToken) -> Result<Option<SignOnSe
 }
 
 impl Execute for FindLiving {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<(SignOnSession, User)>, TxError> {
         let Some(places) = places::of(&self.ids)? else { return Ok(Vec::new()) };

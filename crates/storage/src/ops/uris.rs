@@ -15,7 +15,7 @@ use countersign_identity::uris::{
 use super::{audit, first};
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Column, Param, Row};
 
 const URIS: &str = "uris";
@@ -116,7 +116,7 @@ pub fn uri(row: Row) -> Result<UriRecord, TxError> {
 }
 
 impl Execute for FindUri {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<UriRecord>, TxError> {
         const SQL: &str = concat!("SELECT ", columns!(), " FROM uris WHERE id = $1");
@@ -125,7 +125,7 @@ impl Execute for FindUri {
 }
 
 impl Execute for ListConnections {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<Connection>, TxError> {
         let sql =
@@ -136,7 +136,7 @@ impl Execute for ListConnections {
 }
 
 impl Execute for ListUris {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<UriRecord>, TxError> {
         const SQL: &str = concat!(
@@ -153,7 +153,7 @@ impl Execute for ListUris {
 }
 
 impl Execute for ListDueUris {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<UriRecord>, TxError> {
         const SQL: &str = concat!("SELECT ", columns!(), " FROM uris WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2");
@@ -342,7 +342,7 @@ async fn seen<T: Tx>(tx: &mut T, imported: &ImportedUri, node: &str, now: Timest
 }
 
 impl Execute for CountUris {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<u64, TxError> {
         let counted = count(tx).await?;
@@ -384,7 +384,7 @@ async fn documents_changed<T: Tx>(tx: &mut T) -> Result<(), TxError> {
 }
 
 impl Execute for DocumentsVersion {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<i64, TxError> {
         let row = first(tx, "SELECT id, version FROM uri_documents", &[]).await?;
@@ -394,7 +394,7 @@ impl Execute for DocumentsVersion {
 }
 
 impl Execute for ListDocumented {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<UriKey>, TxError> {
         const SQL: &str = "SELECT id, uri, policy FROM uris WHERE description <> '' AND contact <> ''";

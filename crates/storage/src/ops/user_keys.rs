@@ -10,7 +10,7 @@ use countersign_identity::user::{User, UserKey};
 use super::{audit, exists, first, users};
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Param, Row};
 
 fn user_key(row: Row) -> Result<UserKey, TxError> {
@@ -20,7 +20,7 @@ fn user_key(row: Row) -> Result<UserKey, TxError> {
 }
 
 impl Execute for FindKeyOwner {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Looks;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<User>, TxError> {
         let user = users::COLUMNS;
@@ -30,7 +30,7 @@ impl Execute for FindKeyOwner {
 }
 
 impl Execute for ListUserKeys {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<UserKey>, TxError> {
         const SQL: &str =

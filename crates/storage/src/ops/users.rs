@@ -18,7 +18,7 @@ use countersign_identity::{CredentialKind, LoginName, Timestamp, UserId};
 use super::{audit, cookies, exists, factors, first, password_resets, profiles, proofs, sessions};
 use crate::error::TxError;
 use crate::record::Record;
-use crate::tx::{Execute, Tx};
+use crate::tx::{Access, Execute, Tx};
 use crate::value::{Param, Row};
 
 macro_rules! columns {
@@ -141,7 +141,7 @@ impl Execute for CreateUser {
 }
 
 impl Execute for FindUser {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Looks;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Option<User>, TxError> {
         const SQL: &str = concat!("SELECT ", columns!(), " FROM users WHERE login = $1");
@@ -153,7 +153,7 @@ impl Execute for FindUser {
 }
 
 impl Execute for ListUsers {
-    const READS: bool = true;
+    const ACCESS: Access = Access::Reads;
 
     async fn execute<T: Tx>(&self, tx: &mut T) -> Result<Vec<User>, TxError> {
         const SQL: &str = concat!("SELECT ", columns!(), " FROM users WHERE login > $1 ORDER BY login LIMIT $2");

@@ -1,4 +1,7 @@
 //! Connections that read, each used by one thread at a time.
+//!
+//! **Invariant:** what is executed on the caller's thread touches a few pages, and waits for no other connection: readers of
+//! a write-ahead log wait for nobody.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,16 +34,31 @@ impl Readers {
     pub async fn run<O: Execute>(&self, operation: O) -> Result<O::Outcome, RepositoryError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(unavailable)?;
         let (idle, keyring) = (Arc::clone(&self.idle), self.keyring.clone());
-        let read = move || {
+        let reading = move || {
             // Moved in here, because the caller may be gone before this ends.
             let _permit = permit;
-            let mut connection = lock(&idle).pop().ok_or_else(|| unavailable("a reader is lost"))?;
-            let outcome = super::execute(&operation, &mut SqliteTx::reading(&mut connection, keyring.get()));
-            lock(&idle).push(connection);
-            outcome.map_err(RepositoryError::from)
+            read(&idle, &keyring, &operation)
         };
-        tokio::task::spawn_blocking(read).await.map_err(unavailable)?
+        tokio::task::spawn_blocking(reading).await.map_err(unavailable)?
     }
+
+    /// Executes an operation that reads a few rows by their keys, on the caller's thread.
+    pub async fn look<O: Execute>(&self, operation: &O) -> Result<O::Outcome, RepositoryError> {
+        let _permit = self.permits.acquire().await.map_err(unavailable)?;
+        read(&self.idle, &self.keyring, operation)
+    }
+}
+
+/// Executes an operation on a connection that is idle. The caller has a permit, so there is one.
+fn read<O: Execute>(
+    idle: &Mutex<Vec<Connection>>,
+    keyring: &SharedKeyring,
+    operation: &O,
+) -> Result<O::Outcome, RepositoryError> {
+    let mut connection = lock(idle).pop().ok_or_else(|| unavailable("a reader is lost"))?;
+    let outcome = super::execute(operation, &mut SqliteTx::reading(&mut connection, keyring.get()));
+    lock(idle).push(connection);
+    outcome.map_err(RepositoryError::from)
 }
 
 fn lock(idle: &Mutex<Vec<Connection>>) -> std::sync::MutexGuard<'_, Vec<Connection>> {
