@@ -10,9 +10,10 @@ use std::fmt;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use argon2::password_hash::PasswordHasher as _;
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::{PasswordHasher as _, phc};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use rand_core::CryptoRng;
+use subtle::ConstantTimeEq as _;
 
 use self::foreign::{ForeignHash, ForeignHashError};
 use crate::password_policy::{PasswordPolicy, PasswordRefused};
@@ -35,6 +36,27 @@ pub const PASSWORD_BYTES_MAX: usize = 1024;
 
 /// What is checked where there is no hash.
 static STAND_IN: LazyLock<PasswordHash> = LazyLock::new(|| hash_with_salt(&Secret::new("stand-in"), &[0; SALT_BYTES]));
+
+/// How a hash begins that is made as they are now.
+static OWN: LazyLock<String> = LazyLock::new(|| format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$"));
+
+/// The memory in which a password is checked, 19 MiB once it was used. Getting it from the system, emptied, takes up to a
+/// tenth of the time of a check, so whoever has several to do keeps it from one to the next.
+#[derive(Default)]
+pub struct Room(Vec<Block>);
+
+impl Room {
+    fn blocks(&mut self, argon2: &Argon2<'_>) -> &mut [Block] {
+        self.0.resize(argon2.params().block_count(), Block::default());
+        &mut self.0
+    }
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Room({} KiB)", self.0.len())
+    }
+}
 
 /// A password hash as a PHC string.
 #[derive(Clone, PartialEq, Eq)]
@@ -62,8 +84,11 @@ impl PasswordHash {
 
     /// Whether it was made here, as hashes are made now, or is no hash. Any other is replaced at its owner's next login.
     pub fn is_current(&self) -> bool {
-        let own = format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$");
-        self.0.starts_with(&own) || self.directory_login().is_some()
+        self.is_own() || self.directory_login().is_some()
+    }
+
+    fn is_own(&self) -> bool {
+        self.0.starts_with(&*OWN)
     }
 }
 
@@ -182,17 +207,31 @@ impl NewPassword {
 
 /// Whether `password` is the one behind `hash`. Costs about as much as hashing, also where
 /// there is no hash, so that the time doesn't tell whether a user exists.
-pub fn verify(hash: Option<&PasswordHash>, password: &Secret) -> bool {
-    let Some(hash) = hash else {
-        // The work, not the result, is what counts here; and it is the very same work.
-        let _ = verify(Some(&STAND_IN), password);
-        return false;
+pub fn verify(hash: Option<&PasswordHash>, password: &Secret, room: &mut Room) -> bool {
+    // The work, not the result, is what counts where there is none; and it is the very same work.
+    let checked = hash.unwrap_or(&STAND_IN);
+    let fits = if checked.is_own() {
+        verify_own(checked, password, room)
+    } else {
+        ForeignHash::parse(checked.as_stored())
+            .ok()
+            .map(|foreign| foreign.verify(password.expose().as_bytes(), &argon2()))
     };
-    if let Ok(hash) = ForeignHash::parse(hash.as_stored()) {
-        return hash.verify(password.expose().as_bytes(), &argon2());
+    if fits.is_none() {
+        let _ = verify_own(&STAND_IN, password, room);
     }
-    let _ = hash_with_salt(password, &[0; SALT_BYTES]);
-    false
+    hash.is_some() && fits == Some(true)
+}
+
+/// The same for a hash that is made as they are now; `None` for a broken one.
+fn verify_own(hash: &PasswordHash, password: &Secret, room: &mut Room) -> Option<bool> {
+    let parts = phc::PasswordHash::new(hash.as_stored()).ok()?;
+    let (salt, stored) = (parts.salt?, parts.hash?);
+    let mut found = [0; phc::Output::MAX_LENGTH];
+    let found = found.get_mut(..stored.len())?;
+    let argon2 = argon2();
+    argon2.hash_password_into_with_memory(password.expose().as_bytes(), &salt, found, room.blocks(&argon2)).ok()?;
+    Some(found.ct_eq(stored.as_bytes()).into())
 }
 
 fn argon2() -> Argon2<'static> {
@@ -213,6 +252,10 @@ mod tests {
     use crate::proof::scram::Kdf;
     use crate::testing::{NOW, TestRng};
 
+    fn fits(hash: Option<&PasswordHash>, password: &Secret) -> bool {
+        verify(hash, password, &mut Room::default())
+    }
+
     fn new(text: &str) -> Result<NewPassword, PasswordRefused> {
         NewPassword::check(Secret::new(text), &[], &PasswordPolicy::default())
     }
@@ -221,9 +264,9 @@ mod tests {
     fn verifies_the_right_password_only() {
         let hash = new("correct horse").unwrap().hash(&mut TestRng(1));
         assert!(hash.as_stored().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert!(verify(Some(&hash), &Secret::new("correct horse")));
-        assert!(!verify(Some(&hash), &Secret::new("correct horsf")));
-        assert!(!verify(Some(&hash), &Secret::new("")));
+        assert!(fits(Some(&hash), &Secret::new("correct horse")));
+        assert!(!fits(Some(&hash), &Secret::new("correct horsf")));
+        assert!(!fits(Some(&hash), &Secret::new("")));
     }
 
     #[test]
@@ -238,9 +281,29 @@ mod tests {
 
     #[test]
     fn nobody_has_no_password() {
-        assert!(!verify(None, &Secret::new("")));
-        assert!(!verify(None, &Secret::new("stand-in")));
-        assert!(!verify(Some(&PasswordHash::from_stored("junk".into())), &Secret::new("x")));
+        assert!(!fits(None, &Secret::new("")));
+        assert!(!fits(None, &Secret::new("stand-in")));
+        assert!(!fits(Some(&PasswordHash::from_stored("junk".into())), &Secret::new("x")));
+    }
+
+    #[test]
+    fn what_was_checked_before_in_the_same_room_changes_nothing() {
+        let hashes = ["correct horse", "battery"].map(|password| new(password).unwrap().hash(&mut TestRng(1)));
+        let mut room = Room::default();
+        for _ in 0..2 {
+            let mut check = |hash: &PasswordHash, password: &str| verify(Some(hash), &Secret::new(password), &mut room);
+            assert!(check(&hashes[0], "correct horse") && check(&hashes[1], "battery"));
+            assert!(!check(&hashes[0], "battery") && !check(&hashes[1], "correct horse"));
+            assert!(!verify(None, &Secret::new("battery"), &mut room));
+        }
+    }
+
+    #[test]
+    fn a_broken_hash_fits_nothing() {
+        for broken in ["", "$", "$AAAA", "$AAECAwQFBgcICQoLDA0ODw$", "$AAECAwQFBgcICQoLDA0ODw$!"] {
+            let hash = PasswordHash::from_stored(format!("$argon2id$v=19$m=19456,t=2,p=1{broken}"));
+            assert!(!fits(Some(&hash), &Secret::new("")), "{broken}");
+        }
     }
 
     #[test]
@@ -256,7 +319,7 @@ mod tests {
         let kept = |scram, wampcra_iterations| {
             let settings = SecretSettings { scram, wampcra_iterations };
             let secrets = password.derive(settings, &mut TestRng(1));
-            assert!(verify(Some(&secrets.hash), &Secret::new("correct horse")));
+            assert!(fits(Some(&secrets.hash), &Secret::new("correct horse")));
             (secrets.proofs.scram.map(|kept| kept.kdf), secrets.proofs.wampcra.map(|kept| kept.iterations))
         };
         let kdf = Kdf::argon2id13(1, 8).unwrap();

@@ -4,13 +4,13 @@
 //! many as it likes: what doesn't fit into the queue, or waits too long in it, is refused at
 //! once, while everything that needs no password goes on.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use countersign_identity::login::{PasswordPool, PoolBusy};
 use countersign_identity::old_digest::OldDigest;
-use countersign_identity::password::{self, NewPassword, PasswordHash, PasswordSecrets};
+use countersign_identity::password::{self, NewPassword, PasswordHash, PasswordSecrets, Room};
 use countersign_identity::proof::SecretSettings;
 use countersign_identity::{LoginName, Secret};
 use tokio::sync::Semaphore;
@@ -29,7 +29,7 @@ const QUEUE_SECONDS_MAX: u64 = 2;
 #[derive(Debug)]
 pub struct HashingPool {
     workers: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    rooms: Arc<Rooms>,
     queue_max: usize,
     deadline: Duration,
     secrets: SecretSettings,
@@ -43,7 +43,7 @@ impl HashingPool {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             workers: Arc::new(Semaphore::new(config.workers.unwrap_or_else(cores).max(1))),
-            waiting: AtomicUsize::new(0),
+            rooms: Arc::default(),
             queue_max: config.queue_max.unwrap_or(QUEUE_MAX),
             deadline: Duration::from_secs(config.queue_seconds_max.unwrap_or(QUEUE_SECONDS_MAX)),
             secrets,
@@ -60,11 +60,11 @@ impl HashingPool {
 
     /// Checks that run or wait.
     pub fn queued(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.rooms.waiting.load(Ordering::Relaxed)
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PoolBusy> {
-        let _place = Place::take(&self.waiting, self.queue_max)
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut Room) -> T + Send + 'static) -> Result<T, PoolBusy> {
+        let _place = Place::take(&self.rooms, self.queue_max)
             .inspect_err(|_| self.metrics.limit_reached(ServerLimit::PasswordQueue))?;
         let turn = Arc::clone(&self.workers).acquire_owned();
         let Ok(turn) = tokio::time::timeout(self.deadline, turn).await else {
@@ -72,8 +72,11 @@ impl HashingPool {
             return Err(PoolBusy);
         };
         let permit = turn.map_err(|_| PoolBusy)?;
+        let rooms = Arc::clone(&self.rooms);
         let work = move || {
-            let result = work();
+            let mut room = rooms.enter();
+            let result = work(&mut room);
+            rooms.leave(room);
             drop(permit);
             result
         };
@@ -84,11 +87,11 @@ impl HashingPool {
 impl PasswordPool for HashingPool {
     async fn verify(&self, hash: Option<PasswordHash>, password: Secret) -> Result<bool, PoolBusy> {
         let Some(login) = hash.as_ref().and_then(PasswordHash::directory_login) else {
-            return self.run(move || password::verify(hash.as_ref(), &password)).await;
+            return self.run(move |room| password::verify(hash.as_ref(), &password, room)).await;
         };
         let (given, directory) = (password.clone(), self.directory.as_deref());
         // A stranger's wrong password takes as long as anybody's, unless the directory is slower.
-        let stand_in = self.run(move || password::verify(None, &given));
+        let stand_in = self.run(move |room| password::verify(None, &given, room));
         let asked = async {
             match directory {
                 Some(directory) => directory.lets_in(login, &password).await.map_err(|_| PoolBusy),
@@ -100,7 +103,7 @@ impl PasswordPool for HashingPool {
     }
 
     async fn old_digest(&self, login: LoginName, key: Secret) -> Result<OldDigest, PoolBusy> {
-        self.run(move || OldDigest::of(login.as_str(), &key)).await
+        self.run(move |_| OldDigest::of(login.as_str(), &key)).await
     }
 
     async fn renew(&self, password: Secret) -> Result<PasswordSecrets, PoolBusy> {
@@ -109,26 +112,54 @@ impl PasswordPool for HashingPool {
 
     async fn derive(&self, password: NewPassword) -> Result<PasswordSecrets, PoolBusy> {
         let settings = self.secrets;
-        self.run(move || password.derive(settings, &mut random())).await
+        self.run(move |_| password.derive(settings, &mut random())).await
+    }
+}
+
+/// The queue, and the memory that those in it use one after the other.
+#[derive(Debug, Default)]
+struct Rooms {
+    /// Checks that run or wait.
+    waiting: AtomicUsize,
+    /// What nobody uses at the moment, no more than there are workers; empty while nobody is in the queue.
+    idle: Mutex<Vec<Room>>,
+}
+
+impl Rooms {
+    fn enter(&self) -> Room {
+        self.idle().pop().unwrap_or_default()
+    }
+
+    fn leave(&self, room: Room) {
+        // Nobody is there where the caller has gone away meanwhile.
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.idle().push(room);
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Room>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A place in the queue, given back on drop.
-struct Place<'a>(&'a AtomicUsize);
+struct Place<'a>(&'a Rooms);
 
 impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize, max: usize) -> Result<Self, PoolBusy> {
-        if waiting.fetch_add(1, Ordering::Relaxed) >= max {
-            waiting.fetch_sub(1, Ordering::Relaxed);
+    fn take(rooms: &'a Rooms, max: usize) -> Result<Self, PoolBusy> {
+        if rooms.waiting.fetch_add(1, Ordering::Relaxed) >= max {
+            rooms.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(PoolBusy);
         }
-        Ok(Self(waiting))
+        Ok(Self(rooms))
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        if self.0.waiting.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.idle().clear();
+        }
     }
 }
 
@@ -161,14 +192,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn keeps_memory_for_those_who_wait_and_none_beyond_the_last() {
+        let pool = pool(4);
+        let (a, b) = tokio::join!(pool.verify(None, Secret::new("x")), pool.verify(None, Secret::new("y")));
+        assert_eq!((a, b), (Ok(false), Ok(false)));
+        assert_eq!((pool.queued(), pool.rooms.idle().len()), (0, 0));
+        let place = Place::take(&pool.rooms, 4).unwrap();
+        assert_eq!(pool.verify(None, Secret::new("x")).await, Ok(false));
+        assert_eq!(pool.rooms.idle().len(), 1);
+        drop(place);
+        assert_eq!(pool.rooms.idle().len(), 0);
+    }
+
+    #[tokio::test]
     async fn refuses_at_once_what_does_not_fit_into_the_queue() {
         let pool = pool(1);
         let (release, held) = std::sync::mpsc::channel::<()>();
         let busy = tokio::spawn({
             let pool = Arc::clone(&pool);
-            async move { pool.run(move || held.recv().is_err()).await }
+            async move { pool.run(move |_| held.recv().is_err()).await }
         });
-        while pool.waiting.load(Ordering::Relaxed) == 0 {
+        while pool.rooms.waiting.load(Ordering::Relaxed) == 0 {
             tokio::task::yield_now().await;
         }
         assert_eq!(pool.verify(None, Secret::new("x")).await, Err(PoolBusy));
@@ -182,7 +226,7 @@ mod tests {
     async fn refuses_what_waits_too_long() {
         let pool = pool(2);
         let (release, held) = std::sync::mpsc::channel::<()>();
-        let busy = pool.run(move || held.recv().is_err());
+        let busy = pool.run(move |_| held.recv().is_err());
         let waiting = async {
             assert_eq!(pool.verify(None, Secret::new("x")).await, Err(PoolBusy));
             assert_eq!(pool.metrics.times_reached(ServerLimit::PasswordQueueSeconds), 1);
