@@ -85,7 +85,7 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
 
 fn sessions_route() -> MethodRouter<Arc<Doors>> {
     patch(handler(|call| Box::pin(sessions::renew(call))))
-        .merge(post(handler(|call| Box::pin(sessions::verify(call)))))
+        .merge(post(asking(|call| Box::pin(sessions::verify(call)))))
         .merge(get(handler(|call| Box::pin(sessions::get(call)))))
         .merge(delete(handler(|call| Box::pin(sessions::revoke(call)))))
 }
@@ -115,15 +115,30 @@ impl Call {
     }
 }
 
-fn handler(
-    operation: Handler,
-) -> impl Fn(State<Arc<Doors>>, Request) -> std::pin::Pin<Box<dyn Future<Output = Response> + Send>> + Clone {
-    move |State(doors), request| Box::pin(answer(doors, request, operation))
+type Served = std::pin::Pin<Box<dyn Future<Output = Response> + Send>>;
+
+/// Serves an operation that may end sessions, unless it is asked for by GET.
+fn handler(operation: Handler) -> impl Fn(State<Arc<Doors>>, Request) -> Served + Clone {
+    move |State(doors), request| {
+        Box::pin(async move {
+            let may_end = request.method() != Method::GET;
+            let response = answer(&doors, request, operation).await;
+            if may_end {
+                doors.hub.bonds_changed();
+            }
+            response
+        })
+    }
 }
 
-async fn answer(doors: Arc<Doors>, request: Request, operation: Handler) -> Response {
+/// Serves an operation that ends no session, whatever the verb.
+fn asking(operation: Handler) -> impl Fn(State<Arc<Doors>>, Request) -> Served + Clone {
+    move |State(doors), request| Box::pin(async move { answer(&doors, request, operation).await })
+}
+
+async fn answer(doors: &Arc<Doors>, request: Request, operation: Handler) -> Response {
     let (head, body) = request.into_parts();
-    let sender = match Sender::admit(&doors, &head) {
+    let sender = match Sender::admit(doors, &head) {
         Ok(sender) => sender,
         Err(refusal) => return refusal.into_response(),
     };
@@ -140,11 +155,7 @@ async fn answer(doors: Arc<Doors>, request: Request, operation: Handler) -> Resp
         Ok(Some(given)) if !given.is_empty() => printable(&given, NAME_CHARACTERS_MAX),
         _ => request.clone(),
     };
-    let answered =
-        run(&doors, (&sender, &head.headers), fields, &Ids { cid: &cid, request: &request }, operation).await;
-    if head.method != Method::GET {
-        doors.hub.bonds_changed();
-    }
+    let answered = run(doors, (&sender, &head.headers), fields, &Ids { cid: &cid, request: &request }, operation).await;
     match answered {
         Ok(Value::Object(answer)) => enveloped(StatusCode::OK, &cid, "ok", &[], answer),
         Ok(_) => enveloped(StatusCode::OK, &cid, "ok", &[], Map::new()),
