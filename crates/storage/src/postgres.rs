@@ -77,6 +77,7 @@ const MIGRATIONS: Migrations = Migrations {
             name: "key_revisions",
             sql: include_str!("../migrations/postgres/0021_key_revisions.sql"),
         },
+        Migration { version: 22, name: "values", sql: include_str!("../migrations/postgres/0022_values.sql") },
     ],
 };
 

@@ -4,6 +4,7 @@
 //! then is anybody answered.
 
 mod connection;
+mod functions;
 mod readers;
 mod writer;
 
@@ -74,6 +75,7 @@ const MIGRATIONS: Migrations = Migrations {
             name: "key_revisions",
             sql: include_str!("../migrations/sqlite/0021_key_revisions.sql"),
         },
+        Migration { version: 22, name: "values", sql: include_str!("../migrations/sqlite/0022_values.sql") },
     ],
 };
 

@@ -169,6 +169,8 @@ impl Entry for MetadataRecord {
         let Field::Metadata(field) = field else { return Held::Missing };
         match field {
             MetadataField::Key => text(self.entry.key.as_str()),
+            // What is in it is for storage to read.
+            MetadataField::Value => Held::Missing,
             MetadataField::Uuid => Held::One(Scalar::Id(self.entry.id.uuid())),
             MetadataField::Owner | MetadataField::OwnerUuid => Held::One(Scalar::Id(self.owner.uuid())),
             MetadataField::OwnerLogin => text(self.login.as_str()),
@@ -181,6 +183,7 @@ impl Entry for RosterEntry {
         let Field::Rosters(field) = field else { return Held::Missing };
         match field {
             RosterField::Name => text(self.name.as_str()),
+            RosterField::Data => Held::Missing,
             RosterField::SessionId => Held::One(Scalar::Int(i64::try_from(self.session).unwrap_or(i64::MAX))),
             RosterField::Key => text(&self.key()),
             RosterField::Created => Held::One(Scalar::Int(self.created.micros())),

@@ -17,6 +17,8 @@ pub enum Kind {
     Digest,
     /// Rules: patterns with letters.
     Rules,
+    /// A value of whatever kind, into which a path leads.
+    Json,
     /// The same text in every record.
     Constant(&'static str),
 }
@@ -157,6 +159,7 @@ collections! {
     /// What programs note of users by key.
     Metadata "metadata" MetadataField {
         Key "key" Kind::Text,
+        Value "value" Kind::Json,
         Uuid "uuid" Kind::Id,
         Owner "owner" Kind::Id,
         OwnerLogin "owner_.login" Kind::Text,
@@ -191,6 +194,7 @@ collections! {
     /// What sessions tell of themselves.
     Rosters "rosters" RosterField {
         Name "name" Kind::Text,
+        Data "data" Kind::Json,
         SessionId "session_id" Kind::Number,
         Key "key" Kind::Text,
         Created "created" Kind::Time,

@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 
 use super::fields::Field;
+use super::json::{Json, JsonTest};
 use crate::Digest;
 use crate::permission::Rule;
 use uuid::Uuid;
@@ -34,6 +35,8 @@ pub enum Held {
     One(Scalar),
     /// Rules.
     Rules(Vec<Rule>),
+    /// A value that programs have noted, read by storage.
+    Json(Json),
 }
 
 /// How two values stand to each other.
@@ -50,7 +53,7 @@ pub enum Order {
 }
 
 impl Order {
-    fn holds(self, found: Ordering) -> bool {
+    pub(super) fn holds(self, found: Ordering) -> bool {
         match self {
             Self::Less => found == Ordering::Less,
             Self::LessEqual => found != Ordering::Greater,
@@ -81,6 +84,8 @@ pub enum Test {
     },
     /// Whether this rule is among those that it holds.
     HasRule(Rule),
+    /// Something of what is within it.
+    Json(JsonTest),
 }
 
 /// A test of one field.
@@ -110,6 +115,8 @@ impl Condition {
             (Test::Contains { part, is_ascii_folded: true }, Held::One(Scalar::Text(text))) => {
                 Some(text.to_ascii_lowercase().contains(part))
             }
+            (Test::Json(test), Held::Json(json)) => test.answer(json),
+            (Test::Json(test), Held::Missing) => test.answer(&Json::Missing),
             (Test::HasRule(rule), Held::Rules(rules)) => Some(rules.contains(rule)),
             _ => None,
         }

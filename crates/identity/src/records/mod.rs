@@ -9,6 +9,7 @@ pub mod entry;
 mod fields;
 mod filter;
 mod input;
+pub mod json;
 mod parse;
 mod query;
 pub mod uri;

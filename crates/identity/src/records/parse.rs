@@ -3,6 +3,7 @@
 use super::fields::{Collection, Field, Kind, UserField};
 use super::filter::{Condition, Filter, Held, Node, Order, Scalar, Test};
 use super::input::Input;
+use super::json::{JsonAsk, JsonScalar, JsonTest};
 use super::query::{QueryError, RecordsLimit};
 use crate::permission::Rule;
 use crate::{CredentialId, Pepper, Timestamp};
@@ -122,12 +123,17 @@ impl<'a> Reader<'a> {
     }
 
     fn condition(&mut self, field: &str, operator: &str, value: &Input) -> Result<Node, QueryError> {
-        let field = field_of(self.collection, field)?;
+        RecordsLimit::FilterTextBytes.check(field.len())?;
+        let (field, path) = field_within(self.collection, field)?;
         let (read, is_negated) =
             Operator::read(operator).ok_or_else(|| QueryError::Operator(Input::Text(operator.to_owned()).shown()))?;
         self.check_values(value, 0)?;
         let unsuitable = || QueryError::Unsuitable { field: field.name(), operator: operator.to_owned() };
-        let Some((field, test)) = self.test(field, read, value).map_err(|wrong| match wrong {
+        let test = match field.kind() {
+            Kind::Json => json_test(path, read, value).map(|test| test.map(|test| (field, Test::Json(test)))),
+            _ => self.test(field, read, value),
+        };
+        let Some((field, test)) = test.map_err(|wrong| match wrong {
             Wrong::Unsuitable => unsuitable(),
             Wrong::Value(what) => QueryError::Value { field: field.name(), operator: operator.to_owned(), what },
         })?
@@ -236,6 +242,46 @@ enum Wrong {
     Value(&'static str),
 }
 
+/// What is asked of what is at the end of a path; `None`: no record can answer.
+fn json_test(path: Vec<String>, operator: Operator, value: &Input) -> Result<Option<JsonTest>, Wrong> {
+    let one_of = |values: &[Input]| {
+        let or_missing = values.contains(&Input::Null);
+        Some(JsonAsk::OneOf { values: values.iter().filter_map(json_scalar).collect(), or_missing })
+    };
+    let asks = match operator {
+        Operator::Equal => one_of(std::slice::from_ref(value)),
+        Operator::Is => match value {
+            Input::Null | Input::Truth(_) => one_of(std::slice::from_ref(value)),
+            _ => return Err(Wrong::Value("null, true or false")),
+        },
+        Operator::In => match value {
+            Input::List(values) => one_of(values),
+            _ => return Err(Wrong::Value("a list")),
+        },
+        Operator::Order(order) => json_scalar(value)
+            .filter(|with| !matches!(with, JsonScalar::Truth(_)))
+            .map(|with| JsonAsk::Compare(order, with)),
+        Operator::Has | Operator::Like => {
+            value.as_text().map(|text| JsonAsk::Contains { part: text.to_owned(), is_ascii_folded: false })
+        }
+        Operator::Ilike => {
+            value.as_text().map(|text| JsonAsk::Contains { part: text.to_ascii_lowercase(), is_ascii_folded: true })
+        }
+    };
+    Ok(asks.map(|asks| JsonTest { path, asks }))
+}
+
+fn json_scalar(value: &Input) -> Option<JsonScalar> {
+    match value {
+        Input::Truth(truth) => Some(JsonScalar::Truth(*truth)),
+        #[expect(clippy::cast_precision_loss, reason = "numbers in JSON are compared as double precision")]
+        Input::Int(number) => Some(JsonScalar::Number(*number as f64)),
+        Input::Float(number) => Some(JsonScalar::Number(*number)).filter(|_| number.is_finite()),
+        Input::Text(text) => Some(JsonScalar::Text(text.clone())),
+        Input::Null | Input::Time(_) | Input::List(_) | Input::Dict(_) | Input::Other => None,
+    }
+}
+
 /// `{uri, perms}` as it is stored.
 fn rule(value: &Input) -> Result<Rule, Wrong> {
     const WHAT: &str = "a rule: {uri, perms}";
@@ -248,6 +294,20 @@ fn rule(value: &Input) -> Result<Rule, Wrong> {
         return Err(Wrong::Value(WHAT));
     }
     Rule::parse(text("uri")?, text("perms")?).map_err(|_| Wrong::Value(WHAT))
+}
+
+/// The field of this name, and the path behind it into what it holds.
+fn field_within(collection: Collection, name: &str) -> Result<(Field, Vec<String>), QueryError> {
+    if let Some((first, path)) = name.split_once('.')
+        && let Some(field) = collection.field(first).filter(|field| field.kind() == Kind::Json)
+    {
+        return if name.contains('\0') {
+            Err(QueryError::Nul)
+        } else {
+            Ok((field, path.split('.').map(str::to_owned).collect()))
+        };
+    }
+    Ok((field_of(collection, name)?, Vec::new()))
 }
 
 /// The field of this name.

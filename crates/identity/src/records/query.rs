@@ -392,7 +392,7 @@ fn sort(collection: Collection, input: &Input) -> Result<Vec<Sort>, QueryError> 
             _ => return Err(wrong(item)),
         };
         let field = field_of(collection, field)?;
-        if field.kind() == Kind::Rules {
+        if matches!(field.kind(), Kind::Rules | Kind::Json) {
             Err(QueryError::Unsortable(field.name()))
         } else {
             Ok(Sort { field, direction })
@@ -409,7 +409,7 @@ pub fn page_of<E: Entry + Clone>(entries: &[E], query: &Query) -> (u64, Vec<E>) 
     for Sort { field, direction } in query.sort.iter().rev() {
         let key = |entry: &E| match entry.held(*field) {
             Held::One(scalar) => Some(scalar),
-            Held::Missing | Held::Rules(_) => None,
+            Held::Missing | Held::Rules(_) | Held::Json(_) => None,
         };
         match direction {
             Direction::Ascending => found.sort_by_key(|entry| key(entry)),

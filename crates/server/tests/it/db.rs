@@ -7,6 +7,7 @@ mod key_changes;
 mod keys;
 mod query;
 mod uris;
+mod values;
 
 use countersign_client::{Client, Dict, Session, Value};
 use countersign_testkit::{Door, Server};

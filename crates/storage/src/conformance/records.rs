@@ -10,6 +10,7 @@ use countersign_identity::permission::Rule;
 use countersign_identity::profile::{Email, Names, Profile};
 use countersign_identity::proof::Secrets;
 use countersign_identity::records::entry::{Entry, KeyEntry, MetadataRecord, RoleEntry, UserEntry};
+use countersign_identity::records::json::{JsonAsk, JsonScalar, JsonTest};
 use countersign_identity::records::write::{CountRecords, LocateRecords};
 use countersign_identity::records::{
     Collection, Condition, Direction, Field, Filter, FoundRecords, Gate, Held, Kind, Node, Order, Query, QueryRecords,
@@ -28,6 +29,7 @@ use countersign_identity::user::User;
 use countersign_identity::{Credential, CredentialKind, MetadataId, RosterEntryId, Secret};
 
 use crate::Store;
+use crate::ops::records::values;
 
 use super::fixture::{
     NOW, at, credential_id, digest, event, login, mint, minted, otp, people, role, rule, user, user_id,
@@ -118,10 +120,57 @@ async fn stored<R: Repository>(repository: &R, dice: &mut Dice) {
         for _ in 0..dice.below(3) {
             number += 1;
             let entry = noted(number, &format!("k{}", text(dice)));
-            repository.run(set(&name, entry)).await.unwrap();
-            repository.run(told(number, &format!("r{}", text(dice)))).await.unwrap();
+            let value = MetadataValue { json: Secret::new(document(dice, 2)), yaml: None };
+            repository.run(set(&name, MetadataEntry { value, ..entry })).await.unwrap();
+            let mut roster = told(number, &format!("r{}", text(dice)));
+            roster.entry.data = Secret::new(document(dice, 2));
+            repository.run(roster).await.unwrap();
         }
     }
+}
+
+/// A JSON text with values of all kinds under few keys, so that paths meet them.
+fn document(dice: &mut Dice, depth: u32) -> String {
+    const NUMBERS: [&str; 9] = ["0", "-0.0", "1", "1.0", "-2.5", "3", "1e300", "-7", "18446744073709551615"];
+    match dice.below(if depth == 0 { 6 } else { 12 }) {
+        0 => "null".to_owned(),
+        1 => dice.yes().to_string(),
+        2 | 3 => (*dice.one(&NUMBERS)).to_owned(),
+        4 => serde_json::Value::from(text(dice)).to_string(),
+        5 => (*dice.one(&["[1]", "\"\\u0000AA==\"", "\"\\\\u0000\"", "{}"])).to_owned(),
+        _ => {
+            let (a, b) = (document(dice, depth - 1), document(dice, depth - 1));
+            format!("{{\"a\":{a},\"%\":{b}}}")
+        }
+    }
+}
+
+fn json_test(dice: &mut Dice) -> JsonTest {
+    let path = ["", "a", "a.a", "%", "a.%", "x"][dice.index(6)];
+    let path = path.split('.').filter(|key| !key.is_empty()).map(str::to_owned).collect();
+    let scalar = |dice: &mut Dice| match dice.below(4) {
+        0 => JsonScalar::Truth(dice.yes()),
+        1 => JsonScalar::Text(text(dice)),
+        _ => JsonScalar::Number([0.0, 1.0, -2.5, 3.0, 1e300, 1.844_674_407_370_955_2e19][dice.index(6)]),
+    };
+    let asks = match dice.below(4) {
+        0 | 1 => {
+            let values = (0..dice.below(4)).map(|_| scalar(dice)).collect();
+            JsonAsk::OneOf { values, or_missing: dice.below(3) == 0 }
+        }
+        2 => {
+            let order = *dice.one(&[Order::Less, Order::LessEqual, Order::Greater, Order::GreaterEqual]);
+            let with = if dice.yes() { JsonScalar::Number(1.0) } else { JsonScalar::Text(text(dice)) };
+            JsonAsk::Compare(order, with)
+        }
+        _ => {
+            let is_ascii_folded = dice.yes();
+            let part = text(dice);
+            let part = if is_ascii_folded { part.to_ascii_lowercase() } else { part };
+            JsonAsk::Contains { part, is_ascii_folded }
+        }
+    };
+    JsonTest { path, asks }
 }
 
 fn noted(number: u32, key: &str) -> MetadataEntry {
@@ -176,6 +225,9 @@ fn test(dice: &mut Dice, field: Field, held: &[Held]) -> Option<Test> {
         let (uri, perms) = *dice.one(&[RULES[0], RULES[1], RULES[2], ("a.b", "cs")]);
         return Some(Test::HasRule(rule(uri, perms)));
     }
+    if field.kind() == Kind::Json {
+        return Some(Test::Json(json_test(dice)));
+    }
     let is_text = field.kind() == Kind::Text;
     Some(match dice.below(if is_text { 4 } else { 2 }) {
         0 => {
@@ -212,7 +264,8 @@ fn node<E: Entry>(dice: &mut Dice, fields: &[Field], entries: &[E], depth: u32) 
 fn random_query<E: Entry>(dice: &mut Dice, collection: Collection, entries: &[E]) -> Query {
     let columns: Vec<Field> =
         collection.fields().into_iter().filter(|field| !matches!(field.kind(), Kind::Constant(_))).collect();
-    let sortable: Vec<Field> = columns.iter().copied().filter(|field| field.kind() != Kind::Rules).collect();
+    let sortable: Vec<Field> =
+        columns.iter().copied().filter(|field| !matches!(field.kind(), Kind::Rules | Kind::Json)).collect();
     let direction = |dice: &mut Dice| if dice.yes() { Direction::Ascending } else { Direction::Descending };
     Query {
         collection,
@@ -285,6 +338,28 @@ fn rosters(records: Records) -> Vec<RosterEntry> {
     }
 }
 
+/// A record with its value read.
+#[derive(Debug, Clone, PartialEq)]
+struct Read<E>(E);
+
+impl Entry for Read<MetadataRecord> {
+    fn held(&self, field: Field) -> Held {
+        match field.kind() {
+            Kind::Json => Held::Json(values::read(self.0.entry.value.json.expose())),
+            _ => self.0.held(field),
+        }
+    }
+}
+
+impl Entry for Read<RosterEntry> {
+    fn held(&self, field: Field) -> Held {
+        match field.kind() {
+            Kind::Json => Held::Json(values::read(self.0.data.expose())),
+            _ => self.0.held(field),
+        }
+    }
+}
+
 /// Filters, orders and pages as a look at every record would give them; this is what keeps both engines the same.
 pub async fn finds_what_a_look_at_every_record_finds<R: Repository>(repository: Arc<R>) {
     let (repository, dice) = (&*repository, &mut Dice(4711));
@@ -293,8 +368,10 @@ pub async fn finds_what_a_look_at_every_record_finds<R: Repository>(repository: 
     agrees(repository, dice, Collection::Otps, otps).await;
     agrees(repository, dice, Collection::Roles, roles).await;
     agrees(repository, dice, Collection::ApiKeys, api_keys).await;
-    agrees(repository, dice, Collection::Metadata, metadata).await;
-    agrees(repository, dice, Collection::Rosters, rosters).await;
+    let read = |records| metadata(records).into_iter().map(Read).collect::<Vec<_>>();
+    agrees(repository, dice, Collection::Metadata, read).await;
+    let read = |records| rosters(records).into_iter().map(Read).collect::<Vec<_>>();
+    agrees(repository, dice, Collection::Rosters, read).await;
 }
 
 /// Filters, orders and pages of URIs; the newest connections stand at each.

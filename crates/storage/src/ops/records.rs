@@ -5,6 +5,7 @@
 
 mod builder;
 mod columns;
+pub mod values;
 
 use std::collections::HashMap;
 

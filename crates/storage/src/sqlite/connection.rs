@@ -9,6 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, Statement, ToSql};
 
+use super::functions;
 use crate::error::{Cause, OpenError, TxError};
 use crate::seal::Keyring;
 use crate::tx::Tx;
@@ -56,6 +57,7 @@ fn set_up(connection: &Connection, mode: Mode) -> Result<(), Cause> {
     connection.query_row(&format!("PRAGMA journal_size_limit = {LOG_BYTES_MAX}"), [], |_| Ok(()))?;
     // What is deleted or replaced is overwritten, also in pages that become free.
     connection.query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
+    functions::add(connection)?;
     connection.pragma_update(None, "query_only", mode == Mode::Read)?;
     Ok(())
 }

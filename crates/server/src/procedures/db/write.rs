@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use countersign_identity::admin::UserDraft;
+use countersign_identity::key_update::KeyChange;
 use countersign_identity::keys::KeyKind;
 use countersign_identity::metadata::MetadataOf;
 use countersign_identity::password::PasswordHash;
@@ -91,6 +92,14 @@ pub async fn update(call: Call) -> Result<Value, Failure> {
     let yaml = truth(&yaml, "yaml")?;
     let change = Change { app, hub, caller, context, long, yaml };
     let (gate, located) = change.located(uuids, Verb::Update).await?;
+    // What makes no sense is refused before anything is changed.
+    let mut checked = Vec::new();
+    for one in &located {
+        if !checked.contains(&one.collection) {
+            check(one.collection, &record)?;
+            checked.push(one.collection);
+        }
+    }
     for one in &located {
         change.update(one, gate, &record).await?;
     }
@@ -103,10 +112,29 @@ pub async fn delete(call: Call) -> Result<Value, Failure> {
     let [uuids] = arguments.bind("system.db.delete", ["uuid_list"])?;
     let change = Change { app, hub, caller, context, long, yaml: false };
     let (gate, located) = change.located(uuids, Verb::Delete).await?;
+    if located.iter().any(|one| one.collection == Collection::Rosters) {
+        return Err(Failure::argument("entries of rosters go with their sessions"));
+    }
     for one in &located {
         change.delete(one, gate).await?;
     }
     Ok(Value::Bool(true))
+}
+
+/// Whether a record can be changed so at all.
+fn check(collection: Collection, with: &Value) -> Result<(), Failure> {
+    match collection {
+        Collection::Users => UserFields::read(&input(with.clone())).map(drop)?,
+        Collection::Roles => role_fields(with.clone()).map(drop)?,
+        Collection::Metadata => noted(with.clone()).map(drop)?,
+        Collection::Otps => key_fields(KeyKind::Otp, with.clone()).map(drop)?,
+        Collection::ApiKeys => key_fields(KeyKind::ApiKey, with.clone()).map(drop)?,
+        Collection::Uris => UriFields::read(&input(with.clone())).map(drop)?,
+        Collection::Cookies | Collection::Rosters => {
+            return Err(Failure::argument(format!("{} can't be changed", collection.name())));
+        }
+    }
+    Ok(())
 }
 
 async fn admitted(change: &Change, parent: Value, collection: Value) -> Result<(Collection, Parent), Failure> {
@@ -435,14 +463,7 @@ impl Change {
 
     /// Changes a key, and what it opened goes by that at once.
     async fn update_key(&self, kind: KeyKind, record: &Located, with: Value) -> Result<(), Failure> {
-        const READ_ONLY: [&str; 3] = ["owner", "login", "plaintext_key"];
-        let with = match with {
-            Value::Dict(fields) => {
-                fields.into_iter().filter(|(field, _)| !READ_ONLY.contains(&field.as_str())).collect::<Dict>().into()
-            }
-            _ => return Err(WriteError::Record.into()),
-        };
-        let (change, id) = (key_change(kind, with)?, CredentialId::from_uuid(record.id));
+        let (change, id) = (key_fields(kind, with)?, CredentialId::from_uuid(record.id));
         if self.app.identity.update_key(kind, id, &change, self.actor(), &self.context, now()).await? {
             self.hub.bonds_changed();
         }
@@ -466,6 +487,14 @@ impl Change {
 enum Noting {
     New,
     NewOrOld,
+}
+
+/// What is said of a key; what isn't said is `None`.
+fn key_fields(kind: KeyKind, record: Value) -> Result<KeyChange, Failure> {
+    const READ_ONLY: [&str; 3] = ["owner", "login", "plaintext_key"];
+    let Value::Dict(fields) = record else { return Err(WriteError::Record.into()) };
+    let given = fields.into_iter().filter(|(field, _)| !READ_ONLY.contains(&field.as_str())).collect::<Dict>();
+    key_change(kind, given.into())
 }
 
 /// Key and value of metadata; what isn't said is `None`.

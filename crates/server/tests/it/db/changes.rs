@@ -385,6 +385,22 @@ async fn metadata_is_noted_found_and_removed_as_a_record_and_with_its_user() {
 }
 
 #[tokio::test]
+async fn what_makes_no_sense_for_one_of_several_records_changes_none() {
+    let (_server, zoe) = started("").await;
+    let bob = text(&user(&zoe, "bob").await, "uuid");
+    let role = text(&records(&query(&zoe, "roles", is("role", "=", "backend")).await.unwrap())[0], "uuid");
+    let args = |record: Dict| vec![list([bob.as_str().into(), role.as_str().into()]), record.into()];
+    let record = Dict::new().with("name", "Bob").with("role", "backend");
+    refused(call(&zoe, &format!("{LONG}.update"), args(record)).await, INVALID_ARGUMENT, "\"name\"");
+    assert_eq!(user(&zoe, "bob").await.get("name"), Some(&Value::Null));
+    call(&zoe, "system.roster.register", vec!["roster.b".into(), "here".into()]).await.unwrap();
+    let entry = text(&records(&query(&zoe, "rosters", Value::Null).await.unwrap())[0], "uuid");
+    let args = vec![list([bob.as_str().into(), entry.into()])];
+    refused(call(&zoe, &format!("{LONG}.delete"), args).await, INVALID_ARGUMENT, "rosters");
+    assert_eq!(text(&user(&zoe, "bob").await, "login"), "bob");
+}
+
+#[tokio::test]
 async fn rosters_are_shown_to_trust_and_changed_by_their_sessions_alone() {
     let (server, zoe) = started("").await;
     let kristen = sign_in(&server, "kristen98", PASSWORD).await.unwrap();

@@ -3,6 +3,7 @@
 //! A part of a text is looked for by what is left when it is taken out: `LIKE` has wildcards, and minds case in one engine
 //! only.
 
+use countersign_identity::records::json::{JsonAsk, JsonTest, TEXT_KIND};
 use countersign_identity::records::{ApiKeyField, Condition, Field, Filter, Node, Order, OtpField, Scalar, Test};
 
 use super::columns::{Column, column};
@@ -66,6 +67,9 @@ impl<'a> Builder<'a> {
         }
         let mut present: Vec<&str> = Vec::new();
         for condition in filter.root.conditions() {
+            if let Test::Json(test) = &condition.test {
+                self.needs_kind(condition.field, test);
+            }
             if let Some(Column { sql, is_nullable: true }) = column(condition.field)
                 && condition.needs_presence()
                 && !present.contains(&sql)
@@ -73,6 +77,7 @@ impl<'a> Builder<'a> {
                 present.push(sql);
             }
         }
+        // A path can end at something of another kind.
         self.all.extend(present.into_iter().map(|sql| format!("{sql} IS NOT NULL")));
         let root = self.node(&filter.root, false);
         self.all.push(root);
@@ -113,13 +118,7 @@ impl<'a> Builder<'a> {
         match &condition.test {
             Test::OneOf { values, or_missing } => self.one_of(sql, values, *or_missing, is_nullable && is_inverted),
             Test::Compare(order, with) => {
-                let operator = match order {
-                    Order::Less => "<",
-                    Order::LessEqual => "<=",
-                    Order::Greater => ">",
-                    Order::GreaterEqual => ">=",
-                };
-                format!("({sql} {operator} {})", self.bind(param(with)))
+                format!("({sql} {} {})", operator(*order), self.bind(param(with)))
             }
             // There is something, or the record is left out; and nothing is a part of everything.
             Test::Contains { part, .. } if part.is_empty() => "TRUE".to_owned(),
@@ -128,24 +127,58 @@ impl<'a> Builder<'a> {
                 let text = if *is_ascii_folded { format!("lower({sql})") } else { sql.to_owned() };
                 format!("(replace({text}, {part}, '') <> {text})")
             }
+            Test::Json(test) => self.json(sql, test, is_inverted),
             Test::HasRule(_) => "FALSE".to_owned(),
         }
     }
 
     fn one_of(&mut self, sql: &str, values: &'a [Scalar], or_missing: bool, is_null_false: bool) -> String {
         let placeholders: Vec<String> = values.iter().map(|value| self.bind(param(value))).collect();
-        let is_one = match placeholders.as_slice() {
-            [] => None,
-            [one] => Some(format!("{sql} = {one}")),
-            more => Some(format!("{sql} IN ({})", more.join(", "))),
+        is_one_of(sql, &placeholders, or_missing, is_null_false)
+    }
+
+    /// What is at the end of a path, as [`Json::sort_key`](countersign_identity::records::json::Json::sort_key): a
+    /// function that both engines have.
+    fn within(&mut self, sql: &str, path: &[String]) -> String {
+        let path = self.bind_made(serde_json::Value::from(path.to_vec()).to_string());
+        format!("record_scalar({sql}, {path})")
+    }
+
+    /// Leaves out records where a path ends at something that has no answer.
+    fn needs_kind(&mut self, field: Field, test: &JsonTest) {
+        let kind = match &test.asks {
+            JsonAsk::OneOf { .. } => return,
+            JsonAsk::Compare(_, with) => with.kind(),
+            JsonAsk::Contains { .. } => TEXT_KIND,
         };
-        match (is_one, or_missing) {
-            (None, false) => "FALSE".to_owned(),
-            (None, true) => format!("({sql} IS NULL)"),
-            (Some(is_one), true) => format!("({sql} IS NULL OR {is_one})"),
-            // Plain where it can be, so that an index serves.
-            (Some(is_one), false) if is_null_false => format!("({sql} IS NOT NULL AND {is_one})"),
-            (Some(is_one), false) => format!("({is_one})"),
+        let Some(Column { sql, .. }) = column(field) else { return };
+        let found = self.within(sql, &test.path);
+        let kind = self.bind_made(kind.to_string());
+        self.all.push(format!("substr({found}, 1, 1) = {kind}"));
+    }
+
+    fn json(&mut self, sql: &str, asked: &'a JsonTest, is_inverted: bool) -> String {
+        // A value that stands nowhere can't be bound.
+        match &asked.asks {
+            JsonAsk::OneOf { values, or_missing: false } if values.is_empty() => return "FALSE".to_owned(),
+            JsonAsk::Contains { part, .. } if part.is_empty() => return "TRUE".to_owned(),
+            _ => {}
+        }
+        let found = self.within(sql, &asked.path);
+        match &asked.asks {
+            JsonAsk::OneOf { values, or_missing } => {
+                let placeholders: Vec<String> = values.iter().map(|value| self.bind_made(value.sort_key())).collect();
+                is_one_of(&found, &placeholders, *or_missing, is_inverted)
+            }
+            JsonAsk::Compare(order, with) => {
+                format!("({found} {} {})", operator(*order), self.bind_made(with.sort_key()))
+            }
+            JsonAsk::Contains { part, is_ascii_folded } => {
+                let part = self.bind(Param::Text(part));
+                let text = format!("substr({found}, 2)");
+                let text = if *is_ascii_folded { format!("lower({text})") } else { text };
+                format!("(replace({text}, {part}, '') <> {text})")
+            }
         }
     }
 
@@ -161,6 +194,32 @@ impl<'a> Builder<'a> {
             "EXISTS (SELECT 1 FROM role_rules WHERE role_rules.role = roles.name \
              AND role_rules.pattern = {pattern} AND role_rules.rights = {rights})"
         )
+    }
+}
+
+/// Whether an expression is one of some values.
+fn is_one_of(sql: &str, placeholders: &[String], or_missing: bool, is_null_false: bool) -> String {
+    let is_one = match placeholders {
+        [] => None,
+        [one] => Some(format!("{sql} = {one}")),
+        more => Some(format!("{sql} IN ({})", more.join(", "))),
+    };
+    match (is_one, or_missing) {
+        (None, false) => "FALSE".to_owned(),
+        (None, true) => format!("({sql} IS NULL)"),
+        (Some(is_one), true) => format!("({sql} IS NULL OR {is_one})"),
+        // Plain where it can be, so that an index serves.
+        (Some(is_one), false) if is_null_false => format!("({sql} IS NOT NULL AND {is_one})"),
+        (Some(is_one), false) => format!("({is_one})"),
+    }
+}
+
+fn operator(order: Order) -> &'static str {
+    match order {
+        Order::Less => "<",
+        Order::LessEqual => "<=",
+        Order::Greater => ">",
+        Order::GreaterEqual => ">=",
     }
 }
 

@@ -81,6 +81,7 @@ pub fn column(field: Field) -> Option<Column> {
         },
         Field::Metadata(field) => match field {
             MetadataField::Key => always("metadata.key"),
+            MetadataField::Value => always("metadata.value"),
             MetadataField::Uuid => always("metadata.id"),
             MetadataField::Owner | MetadataField::OwnerUuid => always("metadata.owner"),
             MetadataField::OwnerLogin => always("(SELECT users.login FROM users WHERE users.id = metadata.owner)"),
@@ -111,6 +112,7 @@ pub fn column(field: Field) -> Option<Column> {
         },
         Field::Rosters(field) => match field {
             RosterField::Name => always("rosters.name"),
+            RosterField::Data => always("rosters.data"),
             RosterField::SessionId => always("rosters.session_id"),
             RosterField::Key => always("rosters.key"),
             RosterField::Created => always("rosters.created_at"),
