@@ -6,6 +6,7 @@ mod act_for;
 mod api;
 mod attributes;
 mod audit;
+mod bad_input;
 mod flood;
 mod linked;
 mod otp;

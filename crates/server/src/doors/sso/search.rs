@@ -32,6 +32,8 @@ struct Page {
 
 impl Page {
     fn read(fields: &Fields, config: &SearchConfig) -> Result<Self, BadField> {
+        // There is always a page, whatever is said here.
+        fields.truth("paginate")?;
         let clamped = |number: i64| u32::try_from(number.max(1)).unwrap_or(u32::MAX);
         let size = fields.number("page_size")?.map_or(config.default_page_size, clamped).min(config.max_page_size);
         Ok(Self { number: fields.number("cur_page")?.map_or(1, clamped), size })
