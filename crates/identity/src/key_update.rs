@@ -131,7 +131,7 @@ impl<R: Repository> Identity<R> {
         let rules = rules.map(|rules| parse_rules(rules.iter().map(|(uri, letters)| (uri.as_str(), letters.as_str()))));
         let permissions = rules.transpose()?.filter(|rules| *rules != seen.permissions);
         let description = change.description.clone().filter(|text| *text != seen.description);
-        if description.as_ref().is_some_and(|text| text.chars().count() > KeyRequest::DESCRIPTION_CHARACTERS_MAX) {
+        if description.as_ref().is_some_and(|text| !KeyRequest::is_description(text)) {
             return Err(KeyError::Description);
         }
         // One that may make keys would live on, or reach further, by its own hand.

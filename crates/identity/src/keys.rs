@@ -102,6 +102,11 @@ pub struct KeyRequest {
 impl KeyRequest {
     /// Longest description, in characters.
     pub const DESCRIPTION_CHARACTERS_MAX: usize = 500;
+
+    /// Whether a description can be kept: not too long, and without NUL, which PostgreSQL keeps in no text.
+    pub(crate) fn is_description(text: &str) -> bool {
+        text.chars().count() <= Self::DESCRIPTION_CHARACTERS_MAX && !text.contains('\0')
+    }
 }
 
 impl Default for KeyRequest {
@@ -154,8 +159,8 @@ pub enum KeyError {
     /// The caller's rules can't be used.
     #[error(transparent)]
     Permissions(#[from] PermissionsError),
-    /// The description is too long.
-    #[error("description has more than {} characters", KeyRequest::DESCRIPTION_CHARACTERS_MAX)]
+    /// The description is too long, or holds a NUL.
+    #[error("description has more than {} characters, or a NUL", KeyRequest::DESCRIPTION_CHARACTERS_MAX)]
     Description,
     /// There is no such user.
     #[error("there is no user {0:?}")]
@@ -362,7 +367,7 @@ impl<R: Repository> Identity<R> {
         if actor.is_key_session() && self.settings.denials.names_withheld(&permissions) {
             return Err(KeyError::HandsOn);
         }
-        if request.description.chars().count() > KeyRequest::DESCRIPTION_CHARACTERS_MAX {
+        if !KeyRequest::is_description(&request.description) {
             return Err(KeyError::Description);
         }
         let plaintext_key = generate_key(rng);

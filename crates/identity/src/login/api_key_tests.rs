@@ -193,13 +193,15 @@ fn a_user_has_so_many_live_ones_beside_one_time_passwords() {
 #[test]
 fn a_description_is_kept_up_to_its_limit() {
     let fixture = Fixture::new();
-    let mint = |characters: usize| {
-        let description = "ä".repeat(characters);
+    let mint_with = |description: String| {
         fixture.mint_api_key(&fixture.actor(KRISTEN), &KeyRequest { description, ..KeyRequest::default() })
     };
+    let mint = |characters: usize| mint_with("ä".repeat(characters));
     let minted = mint(KeyRequest::DESCRIPTION_CHARACTERS_MAX).unwrap();
     assert_eq!(minted.credential.description.chars().count(), KeyRequest::DESCRIPTION_CHARACTERS_MAX);
     assert_eq!(kind(&mint(KeyRequest::DESCRIPTION_CHARACTERS_MAX + 1).unwrap_err()), "Description");
+    // PostgreSQL keeps none in a text.
+    assert_eq!(kind(&mint_with("a\0b".into()).unwrap_err()), "Description");
 }
 
 #[test]
