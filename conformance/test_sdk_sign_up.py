@@ -33,6 +33,7 @@ def test_signup_mails_a_token_that_confirms_it_once(scene, mails):
     user.confirm_signup("cid", token, *FROM)
     found = by_name("cid", "new.one", needs_approved=False)
     assert found.sign_up_status == const.signup_status.final
+    refused(status_code.auth.sign_up_confirmed, user.confirm_signup, "cid", token, *FROM)
     refused(status_code.auth.no_such_sign_up_token, user.confirm_signup, "cid", "not a token", *FROM)
     scene.sso.user.approve_user("cid", found.user_id, scene.boss, *FROM)
     assert scene.ust("new.one")

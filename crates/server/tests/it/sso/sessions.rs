@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign_testkit::eventually;
 use serde_json::{Value, json};
 
-use super::{LOGIN, SUPER, login, refused, send, started, ust};
+use super::{LOGIN, SUPER, is_time, login, refused, send, started, ust};
 use crate::support::{PASSWORD, audit, ends, server_with, sign_in};
 
 #[tokio::test]
@@ -35,6 +35,14 @@ async fn a_list_has_every_field_but_the_token_for_its_owner_and_for_super_users(
     send(&server, "PATCH", "/user/session", json!({"ust": token})).await;
     let own = send(&server, "GET", "/user/session/list", json!({"ust": token})).await.json();
     let row = &own["result"][0];
+    let names: Vec<&str> = row.as_object().unwrap().keys().map(String::as_str).collect();
+    let whose = ["session_id", "creation_time", "expiration_time", "remote_addr", "user_agent", "current_app"];
+    assert_eq!(
+        names,
+        [&whose[..], &["auth_type", "auth_principal", "ext_session_id", "session_state_change_list"]].concat()
+    );
+    is_time(&row["creation_time"]);
+    is_time(&row["expiration_time"]);
     let fixed = ["remote_addr", "user_agent", "current_app", "auth_type", "auth_principal"];
     assert_eq!(fixed.map(|name| row[name].as_str().unwrap()), ["127.0.0.1", "", "CRM", "default", LOGIN]);
     assert!(row["ext_session_id"].is_null() && row.get("ust").is_none(), "{row}");

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::{LOGIN, SUPER, login, refused, send, started, ust};
+use super::{LOGIN, SUPER, accepted, login, refused, send, started, ust};
 use crate::http_client::{Http, Reply};
 use crate::support::{PASSWORD, audit, server_with};
 
@@ -54,11 +54,16 @@ async fn reset_totp_key_answers_a_key_only_if_it_made_it() {
     let signed_in = login(&server, LOGIN).await;
     let token = signed_in["ust"].as_str().unwrap();
     let reset = async |fields: Value| send(&server, "PATCH", "/user/totp", fields).await;
-    let made = reset(json!({"ust": token, "totp_label": "My SSO key", "cid": "my-cid"})).await.json();
-    assert_eq!(made["totp_key"].as_str().unwrap().len(), 32);
+    let label = async || {
+        send(&server, "GET", "/user", json!({"ust": token})).await.json()["totp_label"].as_str().map(str::to_owned)
+    };
+    let made = reset(json!({"ust": token, "totp_label": "My SSO key", "cid": "my-cid"})).await;
+    let made = accepted(&made, &["totp_key", "totp_uri"]);
+    assert_eq!((made["totp_key"].as_str().unwrap().len(), label().await.as_deref()), (32, Some("My SSO key")));
     assert_eq!(made["cid"], "my-cid");
-    let given = reset(json!({"ust": token, "totp_key": "KMCLCWN4YPMD2WO3", "totp_label": null})).await.json();
-    assert_eq!((&given["status"], given.get("totp_key")), (&json!("ok"), None));
+    let given = reset(json!({"ust": token, "totp_key": "KMCLCWN4YPMD2WO3", "totp_label": null})).await;
+    accepted(&given, &[]);
+    assert_eq!(label().await.as_deref(), Some(""));
     refused(&reset(json!({"ust": token, "totp_key": "not base32 !!"})).await, 403, "E008002");
     let rows = audit(&server, &["--operation", "totp.reset", "--cid", "my-cid"]).await;
     assert_eq!((rows.len(), &rows[0]["actor"], &rows[0]["outcome"]), (1, &json!(LOGIN), &json!("accepted")));
@@ -73,7 +78,11 @@ async fn only_a_super_user_resets_the_key_of_a_named_user() {
     let reset = async |ust: &str, id: &str| {
         send(&server, "PATCH", "/user/totp", json!({"ust": ust, "user_id": id, "totp_key": ""})).await
     };
-    refused(&reset(token, id).await, 403, "E008002");
+    let other = login(&server, SUPER).await["user_id"].as_str().unwrap().to_owned();
+    for id in [id, &other, "zusrpdjpsqjqa8jdv533zh0pv8tcm", "nonsense"] {
+        refused(&reset(token, id).await, 403, "E008002");
+    }
+    refused(&reset(&boss, "nonsense").await, 403, "E005001");
     refused(&reset(&boss, "zusrpdjpsqjqa8jdv533zh0pv8tcm").await, 403, "E005001");
     refused(&reset("gAAAAABalFycY50Budi...", id).await, 403, "E007001");
     assert_eq!(reset(&boss, id).await.json()["totp_key"].as_str().unwrap().len(), 32);
