@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use countersign_wamp::{
     DecodeError, Dict, Encoding, Id, Message, MessageType, Payload, Subprotocol, Value, decode, uris,
 };
@@ -65,7 +66,7 @@ pub fn run_as(
 /// Carries one connection to its end.
 ///
 /// Boxed, and no `async fn`: what waits for a connection to be ready for this, and the arguments of a function that waits,
-/// would each keep a second room for all of it as long as the connection lasts.
+/// would each keep a second room for all of it as long as the connection lasts. What can be made before is made before.
 pub fn run<S: Sink + 'static>(
     doors: Arc<Doors>,
     mut source: impl Source + 'static,
@@ -73,62 +74,73 @@ pub fn run<S: Sink + 'static>(
     encoding: Encoding,
     visitor: Visitor,
 ) -> BoxFuture<'static, ()> {
-    async move { carry(&doors, &mut source, &mut sink, encoding, visitor).await }.boxed()
-}
-
-async fn carry<S: Sink>(
-    doors: &Arc<Doors>,
-    source: &mut impl Source,
-    sink: &mut S,
-    encoding: Encoding,
-    visitor: Visitor,
-) {
-    let metrics = &doors.app.metrics;
-    let traffic = metrics.traffic();
     let outbox = Arc::new(Outbox::new(doors.outbox_limits()));
     let Visitor { peer, pass, current } = visitor;
     let via = Via { transport: S::TRANSPORT, encoding };
-    let address = peer.address;
-    let mut session = Session::new(Arc::clone(doors), peer, Arc::clone(&outbox), pass, current.clone(), via);
-    let reading = read(doors, source, encoding, &mut session, &outbox, &traffic);
+    let mut session = Session::new(Arc::clone(&doors), peer, Arc::clone(&outbox), pass, current, via);
+    let connection = async move {
+        let ended = carry(&doors, &mut source, &mut sink, encoding, &mut session, &outbox).await;
+        drop(session);
+        doors.app.metrics.ended(ended.how);
+        if ended.may_still_send {
+            linger(&doors, source.discard()).await;
+        }
+    };
+    connection.boxed()
+}
+
+/// How a connection has ended.
+struct Ended {
+    /// Its name among the metrics.
+    how: &'static str,
+    /// Whether the peer may have sent something that nobody has read.
+    may_still_send: bool,
+}
+
+async fn carry(
+    doors: &Doors,
+    source: &mut impl Source,
+    sink: &mut impl Sink,
+    encoding: Encoding,
+    session: &mut Session,
+    outbox: &Outbox,
+) -> Ended {
+    let metrics = &doors.app.metrics;
+    let traffic = metrics.traffic();
+    let (address, current) = (session.address(), session.current());
+    let reading = read(doors, source, encoding, session, outbox, &traffic);
     let patience = Duration::from_secs(doors.app.config.limits.write_seconds_max);
-    let writing = write(sink, encoding, &outbox, &traffic, patience, |unsendable| {
+    let writing = write(sink, encoding, outbox, &traffic, patience, |unsendable| {
         if let (Some(id), Some(answer)) = (current.get(), answer_for(unsendable)) {
             doors.procedures.start(&doors.hub, doors.hub.handle(id, [answer]));
         }
     });
-    let (how, may_still_send) = {
-        tokio::pin!(reading, writing);
-        tokio::select! {
-            biased;
-            // The peer went or broke the framing: say what is left to say, then go.
-            read = &mut reading => {
-                let written = tokio::time::timeout(CLOSE_SECONDS_MAX, &mut writing).await;
-                let is_lost = read == Err(ReadError::Closed);
-                (written.map_or("peer_closed", |written| if is_lost { "peer_closed" } else { written.name() }), !is_lost)
-            }
-            written = &mut writing => {
-                match written {
-                    Written::Closed(_) | Written::Lost => {}
-                    Written::TooSlow => {
-                        metrics.limit_reached(ServerLimit::WriteSeconds);
-                        tracing::info!(peer = %address, "session cut off: its peer takes nothing any more");
-                    }
-                    Written::CutOff(by) => {
-                        let limit = ServerLimit::from(by);
-                        metrics.limit_reached(limit);
-                        let session = current.get().map(Id::get);
-                        tracing::info!(peer = %address, session, limit = limit.name(), "session cut off: its peer reads too slowly");
-                    }
-                }
-                (written.name(), !matches!(written, Written::CutOff(_)))
-            }
+    tokio::pin!(reading, writing);
+    tokio::select! {
+        biased;
+        // The peer went or broke the framing: say what is left to say, then go.
+        read = &mut reading => {
+            let written = tokio::time::timeout(CLOSE_SECONDS_MAX, &mut writing).await;
+            let is_lost = read == Err(ReadError::Closed);
+            let how = written.map_or("peer_closed", |written| if is_lost { "peer_closed" } else { written.name() });
+            Ended { how, may_still_send: !is_lost }
         }
-    };
-    drop(session);
-    metrics.ended(how);
-    if may_still_send {
-        linger(doors, source.discard()).await;
+        written = &mut writing => {
+            match written {
+                Written::Closed(_) | Written::Lost => {}
+                Written::TooSlow => {
+                    metrics.limit_reached(ServerLimit::WriteSeconds);
+                    tracing::info!(peer = %address, "session cut off: its peer takes nothing any more");
+                }
+                Written::CutOff(by) => {
+                    let limit = ServerLimit::from(by);
+                    metrics.limit_reached(limit);
+                    let session = current.get().map(Id::get);
+                    tracing::info!(peer = %address, session, limit = limit.name(), "session cut off: its peer reads too slowly");
+                }
+            }
+            Ended { how: written.name(), may_still_send: !matches!(written, Written::CutOff(_)) }
+        }
     }
 }
 
@@ -276,7 +288,7 @@ async fn write(
         let sent = {
             let mut sending = pin!(async {
                 let mut early = None;
-                for one in outgoing {
+                for one in &outgoing {
                     if let ControlFlow::Break(ending) = send(sink, encoding, one, traffic, &mut unsendable).await? {
                         early = Some(ending);
                         break;
@@ -307,44 +319,61 @@ async fn write(
 }
 
 /// Sends one thing. `Break`: nothing may follow it, and the connection ends like this.
+///
+/// Takes what is sent by reference, and keeps no message while it waits: a connection that is idle keeps room for all of this.
 async fn send(
     sink: &mut impl Sink,
     encoding: Encoding,
-    outgoing: Outgoing,
+    outgoing: &Outgoing,
     traffic: &Traffic,
     unsendable: &mut impl FnMut(&Message),
 ) -> Result<ControlFlow<Ending>, WriteError> {
-    let bytes_max = sink.frame_bytes_max();
-    match outgoing {
-        Outgoing::Pong(payload) => sink.feed_pong(payload).await?,
-        Outgoing::Ping => sink.feed_ping().await?,
+    let (frame, then) = match outgoing {
+        Outgoing::Pong(payload) => {
+            sink.feed_pong(payload.clone()).await?;
+            return Ok(ControlFlow::Continue(()));
+        }
+        Outgoing::Ping => {
+            sink.feed_ping().await?;
+            return Ok(ControlFlow::Continue(()));
+        }
         Outgoing::Shared(shared) => {
             let frame = shared.frame(encoding);
             // An event that is too long for this subscriber is skipped for it.
-            if frame.len() <= bytes_max {
-                traffic.sent(shared.message_type(), frame.len());
-                sink.feed(frame).await?;
-            }
-        }
-        Outgoing::Message(message) => {
-            let encoded = frame(&message, encoding);
-            if encoded.len() <= bytes_max {
-                traffic.sent(message.message_type(), encoded.len());
-                sink.feed(encoded).await?;
+            if frame.len() > sink.frame_bytes_max() {
                 return Ok(ControlFlow::Continue(()));
             }
-            unsendable(&message);
-            if let Some(instead) = replacement(&message) {
-                let encoded = frame(&instead, encoding);
-                traffic.sent(instead.message_type(), encoded.len());
-                sink.feed(encoded).await?;
-                if matches!(message, Message::Challenge { .. } | Message::Welcome { .. }) {
-                    return Ok(ControlFlow::Break(Ending::TooLong));
-                }
-            }
+            traffic.sent(shared.message_type(), frame.len());
+            (frame, ControlFlow::Continue(()))
         }
+        Outgoing::Message(message) => match encoded(message, encoding, sink.frame_bytes_max(), traffic, unsendable) {
+            Some(encoded) => encoded,
+            None => return Ok(ControlFlow::Continue(())),
+        },
+    };
+    sink.feed(frame).await?;
+    Ok(then)
+}
+
+/// A message, or what its receiver gets in its place if it is too long; and whether anything may follow.
+fn encoded(
+    message: &Message,
+    encoding: Encoding,
+    bytes_max: usize,
+    traffic: &Traffic,
+    unsendable: &mut impl FnMut(&Message),
+) -> Option<(Bytes, ControlFlow<Ending>)> {
+    let encoded = frame(message, encoding);
+    if encoded.len() <= bytes_max {
+        traffic.sent(message.message_type(), encoded.len());
+        return Some((encoded, ControlFlow::Continue(())));
     }
-    Ok(ControlFlow::Continue(()))
+    unsendable(message);
+    let instead = replacement(message)?;
+    let encoded = frame(&instead, encoding);
+    traffic.sent(instead.message_type(), encoded.len());
+    let is_last = matches!(message, Message::Challenge { .. } | Message::Welcome { .. });
+    Some((encoded, if is_last { ControlFlow::Break(Ending::TooLong) } else { ControlFlow::Continue(()) }))
 }
 
 /// What the receiver gets in the place of a message that is too long for it, so that it doesn't

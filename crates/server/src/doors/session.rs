@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use countersign_identity::Actor;
 use countersign_identity::audit::Reason;
+use countersign_identity::{Actor, PeerAddress};
 use countersign_router::announced_roles;
 use countersign_wamp::{Dict, Id, Message, uris};
 
@@ -88,6 +88,16 @@ impl Session {
         let deadline = Some(tokio::time::Instant::now() + doors.hello_deadline());
         let (pass, state) = (Some(pass), State::Opening);
         Self { doors, peer, outbox, pass, state, attempts: 0, deadline, current, via, counted: None }
+    }
+
+    /// From where the connection comes.
+    pub fn address(&self) -> PeerAddress {
+        self.peer.address
+    }
+
+    /// What tells the session that the connection carries at the moment.
+    pub fn current(&self) -> CurrentSession {
+        self.current.clone()
     }
 
     /// Whether nothing more is taken.
