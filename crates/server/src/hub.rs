@@ -323,7 +323,7 @@ impl Hub {
             features: joining.features,
             authmethod: joining.authmethod.into(),
             authprovider: joining.authprovider.into(),
-            transport: Dict::new().with("peer", live.context.address.to_string()),
+            transport: Dict::new().with("peer", live.context.address.to_string()).shrunk(),
             ..SessionDetails::new(SessionKind::Client, joining.authid, joining.authrole)
         };
         let Inner { realm, effects, .. } = &mut *inner;

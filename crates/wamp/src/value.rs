@@ -74,6 +74,13 @@ impl Dict {
         self
     }
 
+    /// The same with no room for more entries, to be kept.
+    #[must_use]
+    pub fn shrunk(mut self) -> Self {
+        self.0.shrink_to_fit();
+        self
+    }
+
     /// The entries in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))

@@ -18,6 +18,7 @@ use super::Doors;
 use super::gate::Pass;
 use super::hello::{Abort, Hello, HelloError};
 use super::login::{self, Entry, Pending, Step};
+use super::methods::AuthMethod;
 use super::peer::Peer;
 use crate::hub::{Joining, Live};
 use crate::metrics::{OpenSession, ServerLimit, Via};
@@ -64,12 +65,14 @@ enum State {
     /// Waits for HELLO.
     Opening,
     /// Waits for AUTHENTICATE; after a refusal for another one, or for a new HELLO.
-    Challenged { pending: Pending, was_refused: bool },
+    Challenged { pending: Box<Pending>, was_refused: bool },
     /// In the realm.
     Joined {
         live: Arc<Live>,
-        /// The details of its WELCOME, but for what is the same for all.
-        details: Box<Dict>,
+        /// How it was authenticated.
+        method: AuthMethod,
+        /// WELCOME's `authextra`.
+        extra: Dict,
     },
     /// Nothing more is taken.
     Over,
@@ -185,8 +188,8 @@ impl Session {
             // The bus that this replaces answers so, and its clients' tests ask for it. The
             // ticket is not looked at: this must not become an oracle.
             Message::Authenticate { .. } => {
-                if let State::Joined { live, details } = &self.state {
-                    self.outbox.send(welcome(live.id, Dict::clone(details)));
+                if let State::Joined { live, method, extra } = &self.state {
+                    self.outbox.send(self.welcome(live.id, &live.authid, &live.role, *method, extra));
                 }
             }
             Message::Abort { .. } => {
@@ -220,7 +223,7 @@ impl Session {
                 self.hello(realm.as_str(), &details).await;
             }
             (Message::Authenticate { signature, extra }, State::Challenged { pending, .. }) => {
-                let step = Box::pin(login::authenticate(&self.doors, &self.peer, pending, &signature, &extra)).await;
+                let step = Box::pin(login::authenticate(&self.doors, &self.peer, *pending, &signature, &extra)).await;
                 self.go_on(step).await;
             }
             // ABORT is not answered, whenever it comes (basic profile, "Session Closing").
@@ -260,7 +263,7 @@ impl Session {
                     self.deadline = Some(tokio::time::Instant::now() + CODE_SECONDS_MAX);
                 }
                 self.outbox.send(Message::Challenge { method: pending.method().into(), extra });
-                self.state = State::Challenged { pending, was_refused: false };
+                self.state = State::Challenged { pending: Box::new(pending), was_refused: false };
             }
             Step::Joined(entry) => {
                 if let (Some(left), Some(browser)) = (entry.leaves, &mut self.peer.browser) {
@@ -279,7 +282,7 @@ impl Session {
             Step::Refused { abort, again, method, outcome } => {
                 self.doors.app.metrics.login(method.name(), outcome);
                 if let Some(pending) = again {
-                    self.state = State::Challenged { pending, was_refused: true };
+                    self.state = State::Challenged { pending: Box::new(pending), was_refused: true };
                 }
                 self.refuse(&abort);
             }
@@ -288,13 +291,6 @@ impl Session {
 
     /// Joins the realm; gives the entry back if its user was locked or changed meanwhile.
     fn join(&mut self, mut entry: Box<Entry>) -> Result<(), Box<Entry>> {
-        let details = Dict::new()
-            .with("realm", &*self.doors.app.config.realm.name)
-            .with("authid", &*entry.authid)
-            .with("authrole", &*entry.authrole)
-            .with("authmethod", entry.method.name())
-            .with("authprovider", entry.method.provider())
-            .with("authextra", entry.extra.clone());
         let joining = Joining {
             id: entry.id,
             actor: entry.actor.clone(),
@@ -308,7 +304,7 @@ impl Session {
             bond: entry.bond.take(),
             features: entry.features,
             login_began: entry.began,
-            welcome: welcome(entry.id, details.clone()),
+            welcome: self.welcome(entry.id, &entry.authid, &entry.authrole, entry.method, &entry.extra),
         };
         let Ok(live) = self.doors.hub.join(joining, &self.outbox) else { return Err(entry) };
         self.current.set(Some(live.id));
@@ -318,8 +314,21 @@ impl Session {
             self.attempts = 0;
         }
         self.deadline = entry.longest.map(|longest| tokio::time::Instant::now() + longest);
-        self.state = State::Joined { live, details: Box::new(details) };
+        self.state = State::Joined { live, method: entry.method, extra: entry.extra.shrunk() };
         Ok(())
+    }
+
+    fn welcome(&self, session: Id, authid: &str, authrole: &str, method: AuthMethod, extra: &Dict) -> Message {
+        let details = Dict::new()
+            .with("realm", &*self.doors.app.config.realm.name)
+            .with("authid", authid)
+            .with("authrole", authrole)
+            .with("authmethod", method.name())
+            .with("authprovider", method.provider())
+            .with("authextra", extra.clone())
+            .with("roles", announced_roles())
+            .with("agent", AGENT);
+        Message::Welcome { session, details }
     }
 
     /// ABORT, then another try, as long as there are some left.
@@ -363,11 +372,6 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.leave();
     }
-}
-
-/// WELCOME with these details, and those that every session gets.
-fn welcome(session: Id, details: Dict) -> Message {
-    Message::Welcome { session, details: details.with("roles", announced_roles()).with("agent", AGENT) }
 }
 
 fn is_about_the_session(message: &Message) -> bool {
