@@ -20,7 +20,8 @@ use crate::metric::Sample;
 use crate::target::{SUPER_USER, Target, USER_PASSWORD};
 use crate::wire::odd;
 
-/// Users who are there for it; each has three codes at a time.
+/// Users who are there for it; each has two codes at a time, that of the present step and the next one. The one before is
+/// good too, but not if the step ends before the server looks at it.
 pub const USERS: u64 = 8_000;
 /// Connections that set the keys.
 const SETTERS: u64 = 32;
@@ -86,7 +87,7 @@ async fn keep_showing(mut http: Http, token: Rc<str>, turns: Turns, tally: Rc<Ta
         let present = now.as_secs() / STEP_SECONDS;
         let turn = turns.borrow_mut().pop_front();
         let Some((user, last)) = turn else { return Err(odd("no users")) };
-        let step = (last + 1).max(present - 1);
+        let step = (last + 1).max(present);
         if step > present + 1 {
             return Err(odd("more codes than the users have"));
         }
