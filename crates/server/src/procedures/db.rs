@@ -86,7 +86,7 @@ pub const PROCEDURES: &[Procedure] = &[
         names: &["system.db.bulk_unload"],
         spellings: Spellings::Both,
         summary: "Nothing: there is no memory of records that could be emptied. For old programs.",
-        arguments: "collection",
+        arguments: "type",
         result: "`true`",
         errors: &[InvalidArgument, PermissionDenied],
         rule: "signed-in users",
@@ -158,13 +158,13 @@ async fn stats(call: Call) -> Result<Value, Failure> {
     Ok(Dict::new().with("counts", counts).into())
 }
 
-/// `system.db.bulk_unload(collection) → true`
+/// `system.db.bulk_unload(type) → true`
 fn bulk_unload(call: Call) -> Result<Value, Failure> {
-    let [collection] = call.arguments.bind("system.db.bulk_unload", ["collection"])?;
+    let [collection] = call.arguments.bind("system.db.bulk_unload", ["type"])?;
     if call.caller.actor == Actor::Anonymous {
         return Err(QueryError::Anonymous.into());
     }
-    collection_of(&text(collection, "collection")?)?;
+    collection_of(&text(collection, "type")?)?;
     Ok(Value::Bool(true))
 }
 

@@ -56,7 +56,7 @@ impl Change {
 pub async fn create(call: Call) -> Result<Value, Failure> {
     let names = ["parent_uuid", "collection", "rec", "yaml"];
     let Call { app, hub, caller, context, arguments, long, .. } = call;
-    let [parent, collection, record, yaml] = arguments.bind("system.db.create", names)?;
+    let [parent, collection, record, yaml] = arguments.bind_given("system.db.create", names, 3)?;
     let yaml = truth(&yaml, "yaml")?;
     let change = Change { app, hub, caller, context, long, yaml };
     let (collection, parent) = admitted(&change, parent, collection).await?;
@@ -67,7 +67,7 @@ pub async fn create(call: Call) -> Result<Value, Failure> {
 pub async fn upsert(call: Call) -> Result<Value, Failure> {
     let names = ["parent_uuid", "collection", "rec", "yaml"];
     let Call { app, hub, caller, context, arguments, long, .. } = call;
-    let [parent, collection, record, yaml] = arguments.bind("system.db.upsert", names)?;
+    let [parent, collection, record, yaml] = arguments.bind_given("system.db.upsert", names, 3)?;
     let yaml = truth(&yaml, "yaml")?;
     let change = Change { app, hub, caller, context, long, yaml };
     let (collection, parent) = admitted(&change, parent, collection).await?;
@@ -88,7 +88,7 @@ pub async fn upsert(call: Call) -> Result<Value, Failure> {
 /// `system.db.update([uuid], record) → true`
 pub async fn update(call: Call) -> Result<Value, Failure> {
     let Call { app, hub, caller, context, arguments, long, .. } = call;
-    let [uuids, record, yaml] = arguments.bind("system.db.update", ["uuid_list", "rec", "yaml"])?;
+    let [uuids, record, yaml] = arguments.bind_given("system.db.update", ["uuid_list", "rec", "yaml"], 2)?;
     let yaml = truth(&yaml, "yaml")?;
     let change = Change { app, hub, caller, context, long, yaml };
     let (gate, located) = change.located(uuids, Verb::Update).await?;
@@ -109,7 +109,7 @@ pub async fn update(call: Call) -> Result<Value, Failure> {
 /// `system.db.delete([uuid]) → true`
 pub async fn delete(call: Call) -> Result<Value, Failure> {
     let Call { app, hub, caller, context, arguments, long, .. } = call;
-    let [uuids] = arguments.bind("system.db.delete", ["uuid_list"])?;
+    let [uuids] = arguments.bind_given("system.db.delete", ["uuid_list"], 1)?;
     let change = Change { app, hub, caller, context, long, yaml: false };
     let (gate, located) = change.located(uuids, Verb::Delete).await?;
     if located.iter().any(|one| one.collection == Collection::Rosters) {

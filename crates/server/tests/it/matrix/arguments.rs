@@ -65,9 +65,6 @@ async fn takes_and_answers(session: &Session, uri: &str, (_, signature, args, ex
     if !args.is_empty() {
         check_refused(session, uri, args.clone(), by_name(0), &["is given twice"]).await;
     }
-    // A record without fields may be left out as well: where some are needed, the collection says which.
-    let may_lack_record = [".db.create", ".db.upsert", ".db.update"].iter().any(|name| uri.ends_with(name));
-    let required = required - usize::from(may_lack_record);
     for given in 0..required {
         // It is named, whether as missing or by what it has to be.
         let missing: Vec<&str> = parameters[given..required].iter().map(|(name, _)| *name).collect();

@@ -52,7 +52,7 @@ pub const SIGNATURES: &[Signature] = &[
     ("system.db.update", "uuid_list, rec, yaml=false", r#"[["AAAAAAAAAAAAAAAAAAAAAA"], {"name": "x"}]"#, "true"),
     ("system.db.delete", "uuid_list", r#"[["AAAAAAAAAAAAAAAAAAAAAA"]]"#, "true"),
     ("system.db.stats", "include_paths=false", "[]", "counts"),
-    ("system.db.bulk_unload", "collection", r#"["users"]"#, "true"),
+    ("system.db.bulk_unload", "type", r#"["users"]"#, "true"),
     (
         "system.roster.register",
         "name, data, visibility=null",
