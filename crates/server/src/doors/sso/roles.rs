@@ -8,6 +8,7 @@ use countersign_identity::permission::PermissionsError;
 use serde_json::{Value, json};
 
 use super::codes::Refusal;
+use super::fields::BadField;
 use super::keys::permissions;
 use super::{Call, Doors, handler};
 use crate::admin::role_json;
@@ -44,10 +45,14 @@ async fn create(call: &Call) -> Result<Value, Refusal> {
     edit_role(call, edit).await
 }
 
-/// `PUT /role`
+/// `PUT /role`: its rules have to be there; an empty list removes all.
 async fn replace(call: &Call) -> Result<Value, Refusal> {
-    let rules = rules(call)?;
-    edit_role(call, RoleEdit::Replace(rules)).await
+    // Nothing said is not the same as no rules.
+    let is_given = call.fields.any("permissions").is_some_and(|given| !given.is_null());
+    if !is_given {
+        return Err(BadField::Missing("permissions").into());
+    }
+    edit_role(call, RoleEdit::Replace(rules(call)?)).await
 }
 
 /// `PATCH /role`

@@ -92,6 +92,22 @@ async fn what_can_not_be_done_has_a_code() {
 }
 
 #[tokio::test]
+async fn a_role_keeps_its_rules_unless_others_are_named() {
+    let server = started().await;
+    let ust = token(&server, "zoe").await;
+    let rules = json!([{"uri": "a.*", "perms": "c"}]);
+    done(&server, &ust, "POST", "/role", json!({"role": "desk", "permissions": rules})).await;
+    for fields in [json!({"ust": ust, "role": "desk"}), json!({"ust": ust, "role": "desk", "permissions": null})] {
+        let reply = send(&server, "PUT", "/role", fields.clone()).await;
+        assert_eq!(reply.status, 400, "{fields}: {reply:?}");
+        let kept = done(&server, &ust, "GET", "/role", json!({"role": "desk"})).await;
+        assert_eq!(kept["result"][0]["permissions"], rules, "{fields}");
+    }
+    let emptied = done(&server, &ust, "PUT", "/role", json!({"role": "desk", "permissions": []})).await;
+    assert_eq!(emptied["permissions"], json!([]));
+}
+
+#[tokio::test]
 async fn others_may_neither_read_nor_change_them() {
     let server = started().await;
     let before = server.cli(&["role", "list", "--json"], "").await.ok();

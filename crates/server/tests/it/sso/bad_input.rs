@@ -90,6 +90,7 @@ impl Scene {
             "user_id": victim["user_id"], "username": "fresh", "password": "battery staple correct",
             "new_password": "battery staple correct", "old_password": PASSWORD, "name": "a", "value": 1,
             "email": "fresh@example.com", "role": "backend", "new_role": "other", "uri": "com.example.", "perms": "c",
+            "permissions": [],
             "auth_type": "basic_auth", "auth_username": "api", "is_totp_enabled": true, "name_op": "and",
             "sign_up_status": "final", "approval_status": "approved", "password_expiry": 1,
             "uuid": "AaIC0uvCcpGPrFysiQphEw", "session_id": "AaIC0uvCcpGPrFysiQphEw",

@@ -644,7 +644,11 @@ pub const OPERATIONS: &[Operation] = &[
         "/role",
         "Replaces all rules of a role",
         SuperUser,
-        &[UST, ROLE_NAME, may("permissions", Any, "A list of objects with uri and perms")],
+        &[
+            UST,
+            ROLE_NAME,
+            need("permissions", Any, "A list of objects with uri and perms; an empty one removes all rules"),
+        ],
         ROLE,
     ),
     patch(
