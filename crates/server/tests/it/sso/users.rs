@@ -130,6 +130,20 @@ async fn a_super_user_creates_a_user_and_reads_back_every_field() {
 }
 
 #[tokio::test]
+async fn a_super_user_makes_another_and_nobody_else_does() {
+    let server = started().await;
+    let (boss, regular) = (ust(&server, SUPER).await, ust(&server, LOGIN).await);
+    let fields = json!({
+        "username": "second", "password": PASSWORD, "is_super_user": true, "sign_up_status": "final", "auto_approve": true,
+    });
+    assert_ne!(create(&server, &regular, fields.clone()).await.status, 200);
+    assert_eq!(ok(&create(&server, &boss, fields).await)["is_super_user"], true);
+    let second = ust(&server, "second").await;
+    let own = ok(&send(&server, "GET", "/user", with(&second, json!({}))).await);
+    assert_eq!((&own["username"], &own["is_super_user"]), (&json!("second"), &json!(true)));
+}
+
+#[tokio::test]
 async fn owners_see_less_of_themselves_than_super_users_see() {
     let server = started().await;
     let signed_in = login(&server, LOGIN).await;
