@@ -21,11 +21,12 @@ def code(key: str, steps: int = 0) -> str:
 
 
 class Codes:
-    """The codes of a key. Each works once, in their order; three do at any time."""
+    """The codes of a key from the present one on. Each works once, in their order; two do for sure, since the one before the
+    present one may end on its way."""
 
     def __init__(self, key: str) -> None:
         self._key, self._next = key, -1
 
     def next(self) -> str:
         self._next += 1
-        return code(self._key, self._next - 1)
+        return code(self._key, self._next)
