@@ -40,8 +40,8 @@ static STAND_IN: LazyLock<PasswordHash> = LazyLock::new(|| hash_with_salt(&Secre
 /// How a hash begins that is made as they are now.
 static OWN: LazyLock<String> = LazyLock::new(|| format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$"));
 
-/// The memory in which a password is checked, 19 MiB once it was used. Getting it from the system, emptied, takes up to a
-/// tenth of the time of a check, so whoever has several to do keeps it from one to the next.
+/// The memory in which a password is checked, 19 MiB once it was used. Getting it from the system, emptied, takes time as
+/// well, so whoever has several to do keeps it from one to the next.
 #[derive(Default)]
 pub struct Room(Vec<Block>);
 
