@@ -100,6 +100,8 @@ pub const BOUNDS: &[Bound] = &[
     at_least("session validation by REST, 16 connections", Metric::Rate, &[], 20_000.0),
     at_most("session validation by REST, 16 connections", Metric::P99Us, &[], 2_000.0),
     at_least("session by password, 16 clients", Metric::Rate, &[("", "bare hash")], 0.9),
+    at_most("refused logins by REST, each reason in turn", Metric::SpreadPercent, &[], 5.0),
+    at_most("refused logins over WebSocket, each reason in turn", Metric::SpreadPercent, &[], 5.0),
     at_most("10,000 idle sessions, WebSocket", Metric::EachKib, &[], 8.0),
     at_most("10,000 idle sessions, WebSocket", Metric::BeforeKib, &[], 15.0 * 1024.0),
     at_most("10,000 idle sessions, RawSocket", Metric::EachKib, &[], 8.0),

@@ -31,6 +31,15 @@ impl Http {
 
     /// Sends a whole request and waits for the body of the answer; any status but 200 is an error.
     pub async fn exchange(&mut self, request: &[u8]) -> io::Result<Bytes> {
+        let (line, body) = self.exchange_any(request).await?;
+        if line.starts_with("HTTP/1.1 200 ") {
+            return Ok(body);
+        }
+        Err(odd(&format!("{line}: {}", String::from_utf8_lossy(&body))))
+    }
+
+    /// The same with any status: the first line of the answer, and its body.
+    pub async fn exchange_any(&mut self, request: &[u8]) -> io::Result<(String, Bytes)> {
         self.stream.write_all(request).await?;
         loop {
             if let Some(end) = self.inbox.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
@@ -40,11 +49,8 @@ impl Http {
                     self.fill().await?;
                 }
                 let body = self.inbox.split_to(length).freeze();
-                if head.starts_with(b"HTTP/1.1 200 ") {
-                    return Ok(body);
-                }
                 let line = String::from_utf8_lossy(&head).lines().next().unwrap_or_default().to_owned();
-                return Err(odd(&format!("{line}: {}", String::from_utf8_lossy(&body))));
+                return Ok((line, body));
             }
             if self.inbox.len() > HEAD_BYTES_MAX {
                 return Err(odd("an endless head of an answer"));

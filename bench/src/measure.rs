@@ -112,17 +112,19 @@ pub fn plain(operations: u64, elapsed: Duration, processor_time: Duration) -> Sa
     ])
 }
 
+/// The latency, in microseconds, that this share of them, in order, doesn't reach.
+pub fn quantile_us(latencies: &[Duration], share: f64) -> Option<f64> {
+    let count = float(u64::try_from(latencies.len()).unwrap_or(u64::MAX));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index below the length")]
+    let index = (share * count) as usize;
+    latencies.get(index).map(|latency| latency.as_secs_f64() * 1e6)
+}
+
 fn figures(operations: u64, elapsed: Duration, used: &Usage, latencies: &mut [Duration]) -> Sample {
     let mut sample = plain(operations, elapsed, used.processor_time);
     latencies.sort_unstable();
-    let quantile = |share: f64| {
-        let count = float(u64::try_from(latencies.len()).unwrap_or(u64::MAX));
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index below the length")]
-        let index = (share * count) as usize;
-        latencies.get(index).map(|latency| latency.as_secs_f64() * 1e6)
-    };
-    sample.extend(quantile(0.50).map(|latency| (Metric::P50Us, latency)));
-    sample.extend(quantile(0.99).map(|latency| (Metric::P99Us, latency)));
+    sample.extend(quantile_us(latencies, 0.50).map(|latency| (Metric::P50Us, latency)));
+    sample.extend(quantile_us(latencies, 0.99).map(|latency| (Metric::P99Us, latency)));
     if let Some(work) = used.storage.filter(|work| work.commits >= COMMITS_MIN) {
         let commits = float(work.commits);
         sample.insert(Metric::WritesPerCommit, float(work.writes) / commits);

@@ -23,11 +23,13 @@ pub enum Metric {
     WritesPerCommit,
     /// Flushes of the disk under the data directory for each commit, those of other processes among them.
     FlushesPerCommit,
+    /// By how much the longest of several medians exceeds the shortest, in percent.
+    SpreadPercent,
 }
 
 impl Metric {
     /// All of them, in the order of the tables.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Rate,
         Self::ServerNs,
         Self::P50Us,
@@ -37,6 +39,7 @@ impl Metric {
         Self::ReadyMs,
         Self::WritesPerCommit,
         Self::FlushesPerCommit,
+        Self::SpreadPercent,
     ];
 
     /// Its name in JSON.
@@ -51,6 +54,7 @@ impl Metric {
             Self::ReadyMs => "ready_ms",
             Self::WritesPerCommit => "writes_per_commit",
             Self::FlushesPerCommit => "flushes_per_commit",
+            Self::SpreadPercent => "median_spread_percent",
         }
     }
 
@@ -66,6 +70,7 @@ impl Metric {
             Self::ReadyMs => "ms until ready",
             Self::WritesPerCommit => "writes per commit",
             Self::FlushesPerCommit => "flushes per commit",
+            Self::SpreadPercent => "% between medians",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use countersign_wamp::Encoding;
 
+use crate::scenario::refusals::Door;
 use crate::scenario::rpc::Shape;
 use crate::scenario::sessions::{Errand, Way};
 use crate::scenario::{Speech, Transport};
@@ -87,6 +88,11 @@ pub enum Load {
     Totp {
         /// Over so many connections.
         clients: u64,
+    },
+    /// Logins that are refused for one reason or another.
+    Refused {
+        /// Where they are tried.
+        door: Door,
     },
     /// Idle sessions.
     Idle {
@@ -231,6 +237,9 @@ fn sessions() -> Vec<Scenario> {
         [("otp mint, 64 clients", Errand::Mint), ("otp mint and login, 64 clients", Errand::MintAndSpend)]
     {
         all.push(Scenario::new(name, Load::Errands { errand, clients: CLIENTS }, plain));
+    }
+    for (name, door) in [("by REST", Door::Rest), ("over WebSocket", Door::Bus)] {
+        all.push(Scenario::new(format!("refused logins {name}, each reason in turn"), Load::Refused { door }, plain));
     }
     let clients = REQUESTERS;
     all.push(Scenario::new("session validation by REST, 16 connections", Load::Validate { clients }, plain));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::metric::{Metric, Sample};
 use crate::plan::{Contender, Load, Scenario};
-use crate::scenario::{bare_hash, client, fanout, idle, rest, rpc, sessions, totp};
+use crate::scenario::{bare_hash, client, fanout, idle, refusals, rest, rpc, sessions, totp};
 use crate::target::filled::Filled;
 use crate::target::{self, Target, crossbar};
 use crate::usage;
@@ -52,6 +52,7 @@ impl Stage {
                     return on_target(scenario, &filled.target(), window).await;
                 }
                 Load::Idle { .. } => target::countersign_without_users(&self.binary).await?,
+                Load::Refused { .. } => target::countersign_that_refuses(&self.binary).await?,
                 _ => target::countersign(&self.binary).await?,
             },
         };
@@ -89,6 +90,7 @@ async fn on_target(scenario: &Scenario, target: &Target, window: Duration) -> io
         Load::Open { way, clients } => sessions::open(target, speech, way, clients, window).await,
         Load::Errands { errand, clients } => sessions::errands(target, speech, clients, errand, window).await,
         Load::Validate { clients } => rest::validate(target, clients, window).await,
+        Load::Refused { door } => refusals::run(target, door).await,
         Load::Totp { clients } => totp::run(target, clients, window).await,
         Load::Idle { sessions } => idle::run(target, speech, sessions).await,
         Load::Start => Err(io::Error::other("only servers with full storage are started again")),

@@ -4,6 +4,7 @@ pub mod bare_hash;
 pub mod client;
 pub mod fanout;
 pub mod idle;
+pub mod refusals;
 pub mod rest;
 pub mod rpc;
 pub mod sessions;

@@ -21,9 +21,13 @@ use crate::wire::{Address, odd};
 /// The realm of a server with default settings.
 const REALM: &str = "izaber";
 /// A user of a measured server.
-const USER: &str = "bench";
+pub const USER: &str = "bench";
 /// A super-user of the sign-on API.
 pub const SUPER_USER: &str = "bench-super";
+/// A user who is locked.
+pub const LOCKED_USER: &str = "bench-locked";
+/// A user whose sign-up was rejected.
+pub const REJECTED_USER: &str = "bench-rejected";
 /// The password of all users.
 pub const USER_PASSWORD: &str = "correct horse battery";
 /// Everything is as shipped, but for what one user at one address can't have there: sessions without a login, many
@@ -35,6 +39,12 @@ anonymous = true
 unauthenticated_connections_max = 20000
 [otp]
 live_max = 1000000
+";
+
+/// So many wrong passwords from one address would be slowed down.
+const WITHOUT_THROTTLE: &str = "\
+[throttle]
+exempt = [\"127.0.0.0/8\"]
 ";
 
 /// Who can log in at a target.
@@ -114,6 +124,18 @@ pub async fn countersign(binary: &Path) -> io::Result<(Running, Target)> {
     let server = server(binary).start().await;
     add_users(&server).await;
     server.cli(&["role", "allow", "public", "bench.*", "crsp"], "").await.ok();
+    let target = target_of(&server, Users::One);
+    Ok((Box::new(server), target))
+}
+
+/// The same with users who are refused for several reasons, as often as they like.
+pub async fn countersign_that_refuses(binary: &Path) -> io::Result<(Running, Target)> {
+    let server = server(binary).config([SETTINGS, WITHOUT_THROTTLE].concat()).start().await;
+    add_users(&server).await;
+    for (login, verb) in [(LOCKED_USER, "lock"), (REJECTED_USER, "reject")] {
+        server.add_user(login, "frontend", USER_PASSWORD).await;
+        server.cli(&["user", verb, login], "").await.ok();
+    }
     let target = target_of(&server, Users::One);
     Ok((Box::new(server), target))
 }
