@@ -18,8 +18,8 @@ use crate::wire::{Address, odd};
 pub const MINT_OTP: &str = "com.izaber.wamp.my.otp.create";
 /// Makes an API key for the caller.
 const MINT_API_KEY: &str = "com.izaber.wamp.my.apikeys.create";
-/// How long one-time passwords are made ahead, for the time in which they are spent. All of them are one user's, and
-/// making one counts those that the user has; so it takes longer than spending one.
+/// How long one-time passwords are made ahead, for the time in which they are spent. Making one counts those that its user
+/// has, so with many of them it takes longer than spending one.
 const MAKING_TIMES: u32 = 4;
 /// Sessions that make them.
 const MINTERS: u64 = 64;

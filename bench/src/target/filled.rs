@@ -26,7 +26,7 @@ impl Filled {
     pub async fn make(binary: &Path, rows: u64) -> io::Result<Self> {
         let mut server = server(binary).start().await;
         add_users(&server).await;
-        let target = target_of(&server, Users::One);
+        let target = target_of(&server, Users::Few);
         // One row of each kind to be copied.
         log_in(&target, USER, USER_PASSWORD).await?;
         let realm = target.realm.ok_or_else(|| odd("no realm"))?;

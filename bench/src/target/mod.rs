@@ -24,6 +24,9 @@ const REALM: &str = "izaber";
 pub const USER: &str = "bench";
 /// A super-user of the sign-on API.
 pub const SUPER_USER: &str = "bench-super";
+/// How many users there are by default: one with all the one-time passwords would take longer to make each next one, because
+/// those that a user has are counted.
+const FEW: u64 = 8;
 /// A user who is locked.
 pub const LOCKED_USER: &str = "bench-locked";
 /// A user whose sign-up was rejected.
@@ -52,9 +55,11 @@ exempt = [\"127.0.0.0/8\"]
 pub enum Users {
     /// Nobody.
     None,
-    /// One user.
+    /// [`USER`].
     One,
-    /// So many, beside that one.
+    /// [`USER`] and a few more.
+    Few,
+    /// So many, beside those.
     Filled(u64),
 }
 
@@ -84,7 +89,8 @@ impl Target {
     pub fn password_login(&self, number: u64) -> io::Result<Login> {
         let login = match self.users {
             Users::None => return Err(odd("nobody can log in there")),
-            Users::One => USER.to_owned(),
+            Users::One => few(0),
+            Users::Few => few(number % FEW),
             Users::Filled(count) => {
                 // A large prime, so that neighbours are far from each other.
                 fill::login(number.wrapping_mul(1_000_003) % count.max(1))
@@ -114,8 +120,15 @@ fn target_of(server: &Server, users: Users) -> Target {
     }
 }
 
+/// The login of one of the few users.
+fn few(number: u64) -> String {
+    if number == 0 { USER.to_owned() } else { format!("{USER}-{number}") }
+}
+
 async fn add_users(server: &Server) {
-    server.add_user(USER, "frontend", USER_PASSWORD).await;
+    for number in 0..FEW {
+        server.add_user(&few(number), "frontend", USER_PASSWORD).await;
+    }
     server.add_user(SUPER_USER, "trust", USER_PASSWORD).await;
 }
 
@@ -124,7 +137,7 @@ pub async fn countersign(binary: &Path) -> io::Result<(Running, Target)> {
     let server = server(binary).start().await;
     add_users(&server).await;
     server.cli(&["role", "allow", "public", "bench.*", "crsp"], "").await.ok();
-    let target = target_of(&server, Users::One);
+    let target = target_of(&server, Users::Few);
     Ok((Box::new(server), target))
 }
 
@@ -136,7 +149,7 @@ pub async fn countersign_that_refuses(binary: &Path) -> io::Result<(Running, Tar
         server.add_user(login, "frontend", USER_PASSWORD).await;
         server.cli(&["user", verb, login], "").await.ok();
     }
-    let target = target_of(&server, Users::One);
+    let target = target_of(&server, Users::Few);
     Ok((Box::new(server), target))
 }
 
