@@ -6,17 +6,18 @@ use std::pin::{Pin, pin};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use countersign_identity::repository::{FindUser, ListRoles, Operation, RepositoryError, Run};
+use countersign_identity::audit::Operation as Audited;
+use countersign_identity::repository::{FindUser, ListRoles, Operation, RecordAudit, RepositoryError, Run};
 use futures_util::FutureExt;
 use rusqlite::StatementStatus;
 
 use super::connection::{self, Mode};
 use super::create_private_file;
-use crate::conformance::fixture::{login, people, race, user};
+use crate::conformance::fixture::{event, login, people, race, user};
 use crate::error::TxError;
 use crate::tests::database::{Kind, Sql, TestDatabase, with_database};
 use crate::tx::{Execute, Tx};
-use crate::{OpenError, SqliteSettings, Store};
+use crate::{OpenError, SqliteSettings, Store, StoreStats};
 
 /// Holds the thread that writes, so that others gather behind it.
 struct Gate {
@@ -98,6 +99,25 @@ async fn undoes_only_the_operation_that_fails() {
         b.await.unwrap_err();
         c.await.unwrap();
         assert_eq!(roles(&store).await, ["a", "c"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn leaves_nothing_twice_where_another_of_the_group_fails() {
+    with_store(512, async |store, _| {
+        let opener = hold(&store);
+        let row = RecordAudit { event: event(Audited::Login) };
+        let (mut before, mut fails, mut after) = (pin!(store.run(row)), pin!(store.run(FAILS)), pin!(store.run(C)));
+        start(before.as_mut());
+        start(fails.as_mut());
+        start(after.as_mut());
+        opener.open();
+        before.await.unwrap();
+        fails.await.unwrap_err();
+        after.await.unwrap();
+        let StoreStats { failures, audit_rows, .. } = store.stats();
+        assert_eq!((failures, audit_rows), (1, 1));
     })
     .await;
 }

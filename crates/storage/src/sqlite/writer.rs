@@ -1,8 +1,9 @@
 //! The thread that writes: takes all operations that wait, executes them in one transaction,
 //! commits, and answers.
 //!
-//! One sync of the disk serves the whole group. An operation that fails is undone alone. The rows of the audit trail are
-//! stored behind all operations of the group, so that the chain's head is read and written once.
+//! One sync of the disk serves the whole group. An operation that fails is undone alone: if there is one, which is rare, the
+//! whole group is rolled back and executed again with a mark before each. The rows of the audit trail are stored behind all
+//! operations of the group, so that the chain's head is read and written once.
 //!
 //! The log holds pages as they were, with what was replaced and deleted since. It is emptied behind a group when that hasn't been
 //! done for a while; the server writes something every minute.
@@ -78,7 +79,7 @@ struct GroupFailed(#[source] Arc<TxError>);
 
 /// An operation in the queue, whatever its kind.
 trait Job: Send {
-    /// Executes it; whether its writes shall be kept.
+    /// Executes it, maybe not for the first time; whether its writes shall be kept.
     fn execute(&mut self, tx: &mut SqliteTx<'_>) -> bool;
     /// Tells the caller.
     fn answer(self: Box<Self>, group: Result<(), GroupFailed>);
@@ -141,21 +142,33 @@ fn commit(
     keyring: &Keyring,
     counts: &Counts,
 ) -> Result<(), TxError> {
-    let mut tx = SqliteTx::begin(connection, keyring)?;
     let operations = group.len();
-    let executed = group.iter_mut().try_for_each(|job| {
-        tx.mark()?;
-        // If the failure has rolled back the whole transaction (a full disk), this fails too.
-        if job.execute(&mut tx) {
-            return tx.keep();
-        }
-        counts.failed();
-        tx.undo()
-    });
+    let mut tx = SqliteTx::begin(connection, keyring)?;
+    // Without marks: behind one SQLite keeps a copy of every page that changes, which takes longer than most operations do.
+    let executed = if group.iter_mut().all(|job| job.execute(&mut tx)) {
+        Ok(())
+    } else {
+        tx.end(false)?;
+        tx = SqliteTx::begin(connection, keyring)?;
+        execute_marked(&mut tx, group, counts)
+    };
     let appended = tx.take_appended();
     let executed = executed.and_then(|()| super::finish(append_linked(&mut tx, &appended)));
     let ended = tx.end(executed.is_ok());
     executed.and(ended)?;
     counts.committed(operations, appended.len());
     Ok(())
+}
+
+/// Executes each operation, and undoes those that fail.
+fn execute_marked(tx: &mut SqliteTx<'_>, group: &mut [Box<dyn Job>], counts: &Counts) -> Result<(), TxError> {
+    group.iter_mut().try_for_each(|job| {
+        tx.mark()?;
+        // If the failure has rolled back the whole transaction (a full disk), this fails too.
+        if job.execute(tx) {
+            return tx.keep();
+        }
+        counts.failed();
+        tx.undo()
+    })
 }
