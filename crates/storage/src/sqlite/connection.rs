@@ -20,6 +20,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements that a connection keeps; more than the operations have, but for rare
 /// combinations of search filters.
 const STATEMENTS_MAX: usize = 128;
+/// Pages that the connection that writes keeps in memory, in KiB. A commit touches pages all over the indexes.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
+/// Pages in the log with which they are brought into the database file: 8 MiB. A page that changes several times before that
+/// is written there once.
+const LOG_PAGES: i64 = 2_000;
 /// What the log is cut to after a burst, in bytes.
 const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
@@ -57,6 +62,10 @@ fn set_up(connection: &Connection, mode: Mode) -> Result<(), Cause> {
     connection.query_row(&format!("PRAGMA journal_size_limit = {LOG_BYTES_MAX}"), [], |_| Ok(()))?;
     // What is deleted or replaced is overwritten, also in pages that become free.
     connection.query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
+    if mode == Mode::Write {
+        connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    }
     functions::add(connection)?;
     connection.pragma_update(None, "query_only", mode == Mode::Read)?;
     Ok(())
