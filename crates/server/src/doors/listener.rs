@@ -133,7 +133,6 @@ impl Socket {
         match self {
             Self::Tcp(listener) => {
                 let (stream, from) = listener.accept().await?;
-                set_up(&stream);
                 Ok(Accepted::Tcp(stream, PeerAddress::Ip(from.ip().to_canonical())))
             }
             Self::Unix(bound) => {
@@ -147,6 +146,7 @@ impl Socket {
 
 async fn tcp(authority: &str, url: impl Fn(String) -> ListenUrl) -> io::Result<(Socket, ListenUrl)> {
     let listener = TcpListener::bind(authority).await?;
+    set_up(&listener);
     let at = listener.local_addr()?.to_string();
     Ok((Socket::Tcp(listener), url(at)))
 }
@@ -158,12 +158,37 @@ fn unix(path: &Path) -> io::Result<(Socket, ListenUrl)> {
 }
 
 /// Small answers don't wait for the acknowledgement of the last one, and a peer that is gone
-/// without a word is noticed. Where the system can't, the connection works all the same.
-fn set_up(stream: &TcpStream) {
-    let _ = stream.set_nodelay(true);
-    let socket = SockRef::from(stream);
+/// without a word is noticed. Where the system can't, connections work all the same.
+///
+/// Accepted sockets have the options of the listening one, so that they cost no calls of each connection.
+fn set_up(listener: &TcpListener) {
+    let socket = SockRef::from(listener);
+    let _ = socket.set_tcp_nodelay(true);
     let keepalive =
         TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL).with_retries(KEEPALIVE_PROBES);
     let _ = socket.set_tcp_keepalive(&keepalive);
     let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED_MAX));
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_are_set_up_as_their_listener() {
+        let (socket, url) = tcp("127.0.0.1:0", ListenUrl::Http).await.unwrap();
+        let ListenUrl::Http(address) = url else { panic!("another door: {url}") };
+        let (accepted, connected) = tokio::join!(socket.accept(), TcpStream::connect(address));
+        connected.unwrap();
+        let Accepted::Tcp(stream, _) = accepted.unwrap() else { panic!("no TCP") };
+        let socket = SockRef::from(&stream);
+        assert!(socket.tcp_nodelay().unwrap());
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_IDLE);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_INTERVAL);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEPALIVE_PROBES);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED_MAX));
+    }
 }
