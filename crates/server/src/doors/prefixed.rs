@@ -1,31 +1,36 @@
-//! A stream of which the first byte was looked at.
+//! A stream of which the first bytes were read, to be looked at.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Gives the byte again, then the rest of the stream.
+/// Gives these bytes again, then the rest of the stream.
 #[derive(Debug)]
 pub struct Prefixed<S> {
-    first: Option<u8>,
+    first: Bytes,
     stream: S,
 }
 
 impl<S> Prefixed<S> {
     /// `stream`, of which `first` was read.
-    pub fn new(first: u8, stream: S) -> Self {
-        Self { first: Some(first), stream }
+    pub fn new(first: Bytes, stream: S) -> Self {
+        Self { first, stream }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Prefixed<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if buffer.remaining() > 0
-            && let Some(first) = self.first.take()
-        {
-            buffer.put_slice(&[first]);
+        if buffer.remaining() > 0 && !self.first.is_empty() {
+            let length = self.first.len().min(buffer.remaining());
+            let given = self.first.split_to(length);
+            buffer.put_slice(&given);
+            if self.first.is_empty() {
+                // Else it would hold its memory as long as the connection lasts.
+                self.first = Bytes::new();
+            }
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_read(cx, buffer)
@@ -65,11 +70,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn gives_the_first_byte_once_and_writes_through() {
+    async fn gives_the_first_bytes_once_and_writes_through() {
         let (ours, mut theirs) = tokio::io::duplex(64);
-        let mut stream = Prefixed::new(b'a', ours);
+        let mut stream = Prefixed::new(Bytes::from_static(b"123a"), ours);
         theirs.write_all(b"bc").await.unwrap();
         assert_eq!(stream.read(&mut []).await.unwrap(), 0);
+        let mut three = [0; 3];
+        stream.read_exact(&mut three).await.unwrap();
+        assert_eq!(&three, b"123");
         stream.write_all(b"xyz").await.unwrap();
         stream.shutdown().await.unwrap();
         let mut heard = String::new();

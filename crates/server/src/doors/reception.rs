@@ -7,13 +7,15 @@
 //! **Invariant:** what a peer says of its address is believed only if the transport's own peer is
 //! a trusted proxy.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 
 use axum::Router;
+use bytes::Bytes;
 use countersign_identity::PeerAddress;
 use countersign_wamp::rawsocket::MAGIC;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
@@ -21,6 +23,7 @@ use super::connection::Visitor;
 use super::gate::Pass;
 use super::peer::{Peer, Tls};
 use super::prefixed::Prefixed;
+use super::scratch;
 use super::status::TransportPeer;
 use super::{Doors, http, proxy_protocol, rawsocket};
 
@@ -97,11 +100,11 @@ impl Reception {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let first = self.in_time(deadline, "silent", stream.read_u8()).await?;
+        let (magic, first) = self.in_time(deadline, "silent", first_bytes(&mut stream)).await?;
         let stream = Prefixed::new(first, stream);
         let doors = Arc::clone(&self.doors);
         // In a task of its own: what it took to come here is more than an idle session takes.
-        if first == MAGIC {
+        if magic == MAGIC {
             self.doors.tasks.spawn(rawsocket::serve(doors, stream, Visitor::new(peer, pass)));
         } else {
             let transport = TransportPeer { address: transport, is_proxying: transport != peer.address };
@@ -136,4 +139,11 @@ impl Reception {
             TurnAway::Silently => {}
         }
     }
+}
+
+/// What comes first, as much as is there: the first byte, and all of it.
+async fn first_bytes(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(u8, Bytes)> {
+    let bytes = poll_fn(|cx| scratch::poll_read(stream, cx, Bytes::copy_from_slice)).await?;
+    let first = bytes.first().copied().ok_or(io::ErrorKind::UnexpectedEof)?;
+    Ok((first, bytes))
 }
