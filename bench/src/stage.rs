@@ -78,10 +78,12 @@ async fn on_target(scenario: &Scenario, target: &Target, window: Duration) -> io
     let speech = scenario.speech;
     match scenario.load {
         Load::Rpc { shape, is_pinned: true } => {
+            let cores = usage::cores(std::process::id())?;
             usage::pin(target.pid, "0")?;
             usage::pin(std::process::id(), "0")?;
             let sample = rpc::run(target, speech, shape, window).await;
-            usage::pin(std::process::id(), &usage::all_cores())?;
+            // The loads that follow, and the servers that are started for them, use all of them.
+            usage::pin(std::process::id(), &cores)?;
             sample
         }
         Load::Rpc { shape, is_pinned: false } => rpc::run(target, speech, shape, window).await,

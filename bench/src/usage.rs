@@ -120,10 +120,11 @@ pub fn resident_bytes(pid: u32) -> io::Result<u64> {
     kibibytes.map(|kibibytes| kibibytes * 1024).ok_or_else(|| odd("no VmRSS for the process"))
 }
 
-/// Cores of this machine, as `taskset` names them.
-pub fn all_cores() -> String {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("0-{}", cores.saturating_sub(1))
+/// Cores that a process may use, as `taskset` names them.
+pub fn cores(pid: u32) -> io::Result<String> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let cores = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    cores.map(|cores| cores.trim().to_owned()).ok_or_else(|| odd("the system doesn't say which cores there are"))
 }
 
 /// Binds all threads of a process to these cores.
@@ -134,6 +135,10 @@ pub fn pin(pid: u32, cores: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::process::Stdio;
+
     use super::*;
 
     #[test]
@@ -142,5 +147,17 @@ mod tests {
         check("a_total", Some(7));
         check("a_total_2", Some(8));
         check("a", None);
+    }
+
+    #[test]
+    fn whoever_was_bound_to_one_core_can_have_all_of_them_again() {
+        let mut waiting = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let before = cores(waiting.id()).unwrap();
+        pin(waiting.id(), "0").unwrap();
+        assert_eq!(cores(waiting.id()).unwrap(), "0");
+        pin(waiting.id(), &before).unwrap();
+        assert_eq!(cores(waiting.id()).unwrap(), before);
+        drop(waiting.stdin.take());
+        waiting.wait().unwrap();
     }
 }
