@@ -128,6 +128,7 @@ impl Scenario {
         match self.load {
             _ if self.name.starts_with(FULL_STORAGE) => vec![Tenth, Full],
             Load::Start => vec![Tenth, Full],
+            _ if speech.transport == Transport::WebSocketTls => vec![Countersign],
             Load::Rpc { shape, .. } if speech.active == speech.passive && speech.transport == Transport::WebSocket => {
                 let mut all = Vec::new();
                 if shape.callers_each == 1 {
@@ -196,6 +197,8 @@ fn calls() -> Vec<Scenario> {
             all.push(rpc(&name, sixteen, false, Speech { transport, active, passive, ..plain }));
         }
     }
+    let under_tls = Speech { transport: Transport::WebSocketTls, ..plain };
+    all.push(rpc("8 pairs, depth 16, WebSocket under TLS", sixteen, false, under_tls));
     for (name, shape) in [("1 pair, depth 1", one), ("8 pairs, depth 16", sixteen)] {
         all.push(Scenario::new(format!("rpc through the Rust client, {name}"), Load::Client { shape }, plain));
     }
@@ -233,6 +236,9 @@ fn sessions() -> Vec<Scenario> {
     ] {
         all.push(Scenario::new(name, Load::Open { way, clients }, plain));
     }
+    let under_tls = Speech { transport: Transport::WebSocketTls, ..plain };
+    let anonymous = Load::Open { way: Way::Anonymous, clients: 64 };
+    all.push(Scenario::new("session, anonymous, WebSocket under TLS, 64 clients", anonymous, under_tls));
     for (name, errand) in
         [("otp mint, 64 clients", Errand::Mint), ("otp mint and login, 64 clients", Errand::MintAndSpend)]
     {

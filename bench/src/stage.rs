@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::metric::{Metric, Sample};
 use crate::plan::{Contender, Load, Scenario};
-use crate::scenario::{bare_hash, client, fanout, idle, refusals, rest, rpc, sessions, totp};
+use crate::scenario::{Transport, bare_hash, client, fanout, idle, refusals, rest, rpc, sessions, totp};
 use crate::target::filled::Filled;
 use crate::target::{self, Target, crossbar};
 use crate::usage;
@@ -50,6 +50,9 @@ impl Stage {
                 Load::Totp { .. } => {
                     let filled = Filled::make(&self.binary, totp::USERS).await?;
                     return on_target(scenario, &filled.target(), window).await;
+                }
+                _ if scenario.speech.transport == Transport::WebSocketTls => {
+                    target::countersign_with_tls(&self.binary).await?
                 }
                 Load::Idle { .. } => target::countersign_without_users(&self.binary).await?,
                 Load::Refused { .. } => target::countersign_that_refuses(&self.binary).await?,

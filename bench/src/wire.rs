@@ -4,15 +4,22 @@
 //! that has arrived is read at once, and nothing is copied out of the read buffer. The WebSocket side masks with the
 //! key 0, which RFC 6455 allows and which changes no byte.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use countersign_wamp::Encoding;
 use countersign_wamp::rawsocket::{FrameLimit, HANDSHAKE_BYTES, HEADER_BYTES, Handshake};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// Room that a read asks for, in bytes.
 const READ_BYTES: usize = 64 * 1024;
@@ -24,10 +31,12 @@ const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const RAWSOCKET_PONG: u32 = 0x0200_0000;
 
 /// Where a server listens, and what it speaks there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Address {
     /// WebSocket at this path.
     WebSocket(SocketAddr, String),
+    /// WebSocket at this path, under TLS.
+    WebSocketTls(SocketAddr, String, Tls),
     /// RawSocket on TCP.
     RawTcp(SocketAddr),
     /// RawSocket on a Unix socket.
@@ -39,9 +48,35 @@ impl Address {
     pub fn url(&self) -> String {
         match self {
             Self::WebSocket(address, path) => format!("ws://{address}{path}"),
+            Self::WebSocketTls(address, path, _) => format!("wss://{address}{path}"),
             Self::RawTcp(address) => format!("tcp://{address}"),
             Self::RawUnix(path) => format!("unix:{}", path.display()),
         }
+    }
+}
+
+/// How to speak TLS with a server whose certificate is known.
+#[derive(Clone)]
+pub struct Tls(TlsConnector);
+
+impl Tls {
+    /// Believes this certificate, in a file, and no other.
+    pub fn of(certificate: &Path) -> io::Result<Self> {
+        let certificate = CertificateDer::from_pem_file(certificate).map_err(io::Error::other)?;
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).map_err(io::Error::other)?;
+        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        Ok(Self(TlsConnector::from(Arc::new(config))))
+    }
+
+    async fn connect(&self, address: SocketAddr) -> io::Result<TlsStream<TcpStream>> {
+        self.0.connect(address.ip().into(), tcp(address).await?).await
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls")
     }
 }
 
@@ -67,17 +102,18 @@ pub struct Wire {
 impl Wire {
     /// Connects, and shakes hands for frames of `encoding`.
     pub async fn connect(address: &Address, encoding: Encoding) -> io::Result<Self> {
+        let websocket = Framing::WebSocket { opcode: if encoding.is_text() { 1 } else { 2 } };
         let (stream, framing): (Box<dyn Duplex>, _) = match address {
-            Address::WebSocket(address, _) => {
-                let opcode = if encoding.is_text() { 1 } else { 2 };
-                (Box::new(tcp(*address).await?), Framing::WebSocket { opcode })
-            }
+            Address::WebSocket(address, _) => (Box::new(tcp(*address).await?), websocket),
+            Address::WebSocketTls(address, _, tls) => (Box::new(tls.connect(*address).await?), websocket),
             Address::RawTcp(address) => (Box::new(tcp(*address).await?), Framing::RawSocket),
             Address::RawUnix(path) => (Box::new(UnixStream::connect(path).await?), Framing::RawSocket),
         };
         let mut wire = Self { stream, framing, encoding, inbox: BytesMut::new(), outbox: BytesMut::new() };
         match address {
-            Address::WebSocket(address, path) => wire.upgrade(*address, path).await?,
+            Address::WebSocket(address, path) | Address::WebSocketTls(address, path, _) => {
+                wire.upgrade(*address, path).await?;
+            }
             Address::RawTcp(_) | Address::RawUnix(_) => wire.shake_hands().await?,
         }
         Ok(wire)

@@ -23,6 +23,8 @@ pub type Part = std::pin::Pin<Box<dyn Future<Output = std::io::Result<()>>>>;
 pub enum Transport {
     /// WebSocket on TCP.
     WebSocket,
+    /// The same under TLS.
+    WebSocketTls,
     /// RawSocket on TCP.
     RawSocket,
     /// RawSocket on a Unix socket.
@@ -34,6 +36,7 @@ impl Transport {
     pub fn name(self) -> &'static str {
         match self {
             Self::WebSocket => "WebSocket",
+            Self::WebSocketTls => "WebSocket under TLS",
             Self::RawSocket => "RawSocket",
             Self::Unix => "Unix socket",
         }
@@ -43,6 +46,7 @@ impl Transport {
     pub fn of(self, target: &Target) -> Option<&Address> {
         match self {
             Self::WebSocket => Some(&target.websocket),
+            Self::WebSocketTls => target.websocket_tls.as_ref(),
             Self::RawSocket => target.rawsocket.as_ref(),
             Self::Unix => target.unix.as_ref(),
         }

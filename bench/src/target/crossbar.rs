@@ -68,6 +68,7 @@ pub async fn start(program: &Path) -> io::Result<(Running, Target)> {
         pid: worker,
         realm: Some(REALM),
         websocket: Address::WebSocket(websocket, "/ws".into()),
+        websocket_tls: None,
         rawsocket: Some(Address::RawTcp(rawsocket)),
         unix: None,
         http: None,

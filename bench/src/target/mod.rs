@@ -16,7 +16,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 use crate::session::Login;
-use crate::wire::{Address, odd};
+use crate::wire::{Address, Tls, odd};
 
 /// The realm of a server with default settings.
 const REALM: &str = "izaber";
@@ -72,6 +72,8 @@ pub struct Target {
     pub realm: Option<&'static str>,
     /// Where WebSocket is spoken.
     pub websocket: Address,
+    /// Where WebSocket is spoken under TLS, if it is.
+    pub websocket_tls: Option<Address>,
     /// Where RawSocket is spoken, if it is.
     pub rawsocket: Option<Address>,
     /// Where RawSocket is spoken on a Unix socket, if it is.
@@ -112,6 +114,7 @@ fn target_of(server: &Server, users: Users) -> Target {
         pid: server.pid(),
         realm: Some(REALM),
         websocket: Address::WebSocket(server.address(Door::Http), "/ws".into()),
+        websocket_tls: None,
         rawsocket: Some(Address::RawTcp(server.address(Door::Tcp))),
         unix: Some(Address::RawUnix(server.unix_socket().to_owned())),
         http: Some(server.address(Door::Http)),
@@ -138,6 +141,16 @@ pub async fn countersign(binary: &Path) -> io::Result<(Running, Target)> {
     add_users(&server).await;
     server.cli(&["role", "allow", "public", "bench.*", "crsp"], "").await.ok();
     let target = target_of(&server, Users::Few);
+    Ok((Box::new(server), target))
+}
+
+/// The same with a door under TLS, which makes its own certificate.
+pub async fn countersign_with_tls(binary: &Path) -> io::Result<(Running, Target)> {
+    let server = server(binary).listen(Door::ALL).start().await;
+    server.cli(&["role", "allow", "public", "bench.*", "crsp"], "").await.ok();
+    let tls = Tls::of(&server.data().join("tls-cert.pem"))?;
+    let address = Address::WebSocketTls(server.address(Door::Https), "/ws".into(), tls);
+    let target = Target { websocket_tls: Some(address), ..target_of(&server, Users::None) };
     Ok((Box::new(server), target))
 }
 
@@ -170,7 +183,16 @@ pub async fn relay() -> io::Result<(Running, Target)> {
     let address = line.strip_prefix("listening on ").and_then(|address| address.parse().ok());
     let address = address.ok_or_else(|| odd("the relay doesn't say where it listens"))?;
     let websocket = Address::WebSocket(address, "/".into());
-    let target =
-        Target { pid, realm: None, websocket, rawsocket: None, unix: None, http: None, data: None, users: Users::None };
+    let target = Target {
+        pid,
+        realm: None,
+        websocket,
+        websocket_tls: None,
+        rawsocket: None,
+        unix: None,
+        http: None,
+        data: None,
+        users: Users::None,
+    };
     Ok((Box::new(child), target))
 }
