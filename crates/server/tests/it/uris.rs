@@ -7,6 +7,8 @@ mod documents;
 mod lists;
 mod tracking;
 
+pub use tracking::FIELDS;
+
 use std::time::Duration;
 
 use countersign_client::{CallError, Dict, InvokePolicy, MatchPolicy, RegisterOptions, Registration, Session, Value};

@@ -6,7 +6,7 @@ use super::*;
 use crate::support::metric;
 
 /// The fields of the bus that this replaces, in its order, behind what names the record.
-const FIELDS: [&str; 24] = [
+pub const FIELDS: [&str; 24] = [
     "key",
     "uuid",
     "uri",
