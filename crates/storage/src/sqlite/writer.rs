@@ -144,7 +144,7 @@ fn commit(
 ) -> Result<(), TxError> {
     let operations = group.len();
     let mut tx = SqliteTx::begin(connection, keyring)?;
-    // Without marks: behind one SQLite keeps a copy of every page that changes, which takes longer than most operations do.
+    // Without marks: behind one SQLite keeps a copy of every page that changes.
     let executed = if group.iter_mut().all(|job| job.execute(&mut tx)) {
         Ok(())
     } else {
