@@ -33,6 +33,7 @@ const TABLE: &[Row] = &[
         tests_use: &[],
         pure_core: false,
     },
+    Row { name: "countersign-memory", uses: &[], tests_use: &[], pure_core: false },
     Row {
         name: "countersign-server",
         uses: &[
@@ -42,6 +43,7 @@ const TABLE: &[Row] = &[
             "countersign-router",
             "countersign-identity",
             "countersign-storage",
+            "countersign-memory",
         ],
         tests_use: &["countersign-testkit"],
         pure_core: false,

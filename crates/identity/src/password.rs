@@ -10,8 +10,9 @@ use std::fmt;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+pub use argon2::Block;
 use argon2::password_hash::{PasswordHasher as _, phc};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::{Algorithm, Argon2, Params, Version};
 use rand_core::CryptoRng;
 use subtle::ConstantTimeEq as _;
 
@@ -40,23 +41,9 @@ static STAND_IN: LazyLock<PasswordHash> = LazyLock::new(|| hash_with_salt(&Secre
 /// How a hash begins that is made as they are now.
 static OWN: LazyLock<String> = LazyLock::new(|| format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$"));
 
-/// The memory in which a password is checked, 19 MiB once it was used. Getting it from the system, emptied, takes time as
-/// well, so whoever has several to do keeps it from one to the next.
-#[derive(Default)]
-pub struct Room(Vec<Block>);
-
-impl Room {
-    fn blocks(&mut self, argon2: &Argon2<'_>) -> &mut [Block] {
-        self.0.resize(argon2.params().block_count(), Block::default());
-        &mut self.0
-    }
-}
-
-impl fmt::Debug for Room {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Room({} KiB)", self.0.len())
-    }
-}
+/// How many [`Block`]s of memory a check takes: 19 MiB. Getting them from the system, emptied, takes time as well, so whoever
+/// has several to do keeps them from one to the next.
+pub const BLOCKS: usize = MEMORY_KIB as usize;
 
 /// A password hash as a PHC string.
 #[derive(Clone, PartialEq, Eq)]
@@ -206,8 +193,8 @@ impl NewPassword {
 }
 
 /// Whether `password` is the one behind `hash`. Costs about as much as hashing, also where
-/// there is no hash, so that the time doesn't tell whether a user exists.
-pub fn verify(hash: Option<&PasswordHash>, password: &Secret, room: &mut Room) -> bool {
+/// there is no hash, so that the time doesn't tell whether a user exists. `room` is [`BLOCKS`] long, with anything in it.
+pub fn verify(hash: Option<&PasswordHash>, password: &Secret, room: &mut impl AsMut<[Block]>) -> bool {
     // The work, not the result, is what counts where there is none; and it is the very same work.
     let checked = hash.unwrap_or(&STAND_IN);
     let fits = if checked.is_own() {
@@ -224,13 +211,13 @@ pub fn verify(hash: Option<&PasswordHash>, password: &Secret, room: &mut Room) -
 }
 
 /// The same for a hash that is made as they are now; `None` for a broken one.
-fn verify_own(hash: &PasswordHash, password: &Secret, room: &mut Room) -> Option<bool> {
+fn verify_own(hash: &PasswordHash, password: &Secret, room: &mut impl AsMut<[Block]>) -> Option<bool> {
     let parts = phc::PasswordHash::new(hash.as_stored()).ok()?;
     let (salt, stored) = (parts.salt?, parts.hash?);
     let mut found = [0; phc::Output::MAX_LENGTH];
     let found = found.get_mut(..stored.len())?;
     let argon2 = argon2();
-    argon2.hash_password_into_with_memory(password.expose().as_bytes(), &salt, found, room.blocks(&argon2)).ok()?;
+    argon2.hash_password_into_with_memory(password.expose().as_bytes(), &salt, found, room.as_mut()).ok()?;
     Some(found.ct_eq(stored.as_bytes()).into())
 }
 
@@ -250,10 +237,10 @@ fn hash_with_salt(password: &Secret, salt: &[u8; SALT_BYTES]) -> PasswordHash {
 mod tests {
     use super::*;
     use crate::proof::scram::Kdf;
-    use crate::testing::{NOW, TestRng};
+    use crate::testing::{NOW, TestRng, room};
 
     fn fits(hash: Option<&PasswordHash>, password: &Secret) -> bool {
-        verify(hash, password, &mut Room::default())
+        verify(hash, password, &mut room())
     }
 
     fn new(text: &str) -> Result<NewPassword, PasswordRefused> {
@@ -289,7 +276,7 @@ mod tests {
     #[test]
     fn what_was_checked_before_in_the_same_room_changes_nothing() {
         let hashes = ["correct horse", "battery staple"].map(|password| new(password).unwrap().hash(&mut TestRng(1)));
-        let mut room = Room::default();
+        let mut room = room();
         for _ in 0..2 {
             let mut check = |hash: &PasswordHash, password: &str| verify(Some(hash), &Secret::new(password), &mut room);
             assert!(check(&hashes[0], "correct horse") && check(&hashes[1], "battery staple"));

@@ -61,10 +61,10 @@ mod tests {
     use crate::audit::Reason;
     use crate::login::LoginError;
     use crate::password::foreign::ForeignHashError;
-    use crate::password::{Room, verify};
+    use crate::password::verify;
     use crate::repository::UserChange;
     use crate::sign_on::password_reset::PasswordResetSettings;
-    use crate::testing::{Fixture, KRISTEN, LOCKED, NOW, TestRng, context, password_of, ready, secrets};
+    use crate::testing::{Fixture, KRISTEN, LOCKED, NOW, TestRng, context, password_of, ready, room, secrets};
     use crate::user_update::{Field, UserUpdate};
     use crate::{Actor, Secret};
 
@@ -85,7 +85,7 @@ mod tests {
     fn a_mark_is_no_hash() {
         let mark = PasswordHash::in_directory(&LoginName::parse("Ann").unwrap());
         assert_eq!(mark.directory_login(), Some("ann"));
-        assert!(!verify(Some(&mark), &Secret::new(mark.as_stored()), &mut Room::default()));
+        assert!(!verify(Some(&mark), &Secret::new(mark.as_stored()), &mut room()));
         assert!(mark.is_current(), "no login puts a hash in its place");
         let foreign = PasswordHash::from_foreign(mark.as_stored().to_owned());
         assert_eq!(foreign, Err(ForeignHashError::Unreadable), "no import makes one");

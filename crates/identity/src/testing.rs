@@ -14,6 +14,8 @@ use rand_core::{TryCryptoRng, TryRng};
 pub use fixture::{CURRENT, Fixture, KRISTEN, LOCKED, NOW, TRUST, ZOE, context, password_of, secrets};
 pub use memory::{Fault, Memory};
 
+use crate::password::{BLOCKS, Block};
+
 /// The outcome of a future that never waits.
 #[track_caller]
 pub fn ready<T>(future: impl Future<Output = T>) -> T {
@@ -21,6 +23,11 @@ pub fn ready<T>(future: impl Future<Output = T>) -> T {
         Poll::Ready(outcome) => outcome,
         Poll::Pending => panic!("nothing here has anything to wait for"),
     }
+}
+
+/// What a password is checked in.
+pub fn room() -> Vec<Block> {
+    vec![Block::default(); BLOCKS]
 }
 
 /// Deterministic "randomness" (`SplitMix64`).

@@ -4,15 +4,17 @@
 //! many as it likes: what doesn't fit into the queue, or waits too long in it, is refused at
 //! once, while everything that needs no password goes on.
 
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use countersign_identity::login::{PasswordPool, PoolBusy};
 use countersign_identity::old_digest::OldDigest;
-use countersign_identity::password::{self, NewPassword, PasswordHash, PasswordSecrets, Room};
+use countersign_identity::password::{self, BLOCKS, Block, NewPassword, PasswordHash, PasswordSecrets};
 use countersign_identity::proof::SecretSettings;
 use countersign_identity::{LoginName, Secret};
+use countersign_memory::HugeSlice;
 use tokio::sync::Semaphore;
 
 use crate::clock::random;
@@ -113,6 +115,22 @@ impl PasswordPool for HashingPool {
     async fn derive(&self, password: NewPassword) -> Result<PasswordSecrets, PoolBusy> {
         let settings = self.secrets;
         self.run(move |_| password.derive(settings, &mut random())).await
+    }
+}
+
+/// The memory in which one password after the other is checked; none before the first.
+#[derive(Default)]
+struct Room(Option<HugeSlice<Block>>);
+
+impl AsMut<[Block]> for Room {
+    fn as_mut(&mut self) -> &mut [Block] {
+        self.0.get_or_insert_with(|| HugeSlice::filled(Block::default(), BLOCKS))
+    }
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Room(redacted)")
     }
 }
 

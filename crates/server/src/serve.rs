@@ -34,6 +34,8 @@ use crate::waiting::WaitingLimits;
 
 /// Where the server listens unless told otherwise, besides its Unix socket.
 const LISTEN_DEFAULT: [&str; 2] = ["http://127.0.0.1:8282", "tcp://127.0.0.1:18081"];
+/// By when the tasks that run as long as the server have done what they do at first.
+const START_SETTLES: Duration = Duration::from_secs(1);
 /// How long connections get for their last words when the server stops.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
@@ -105,6 +107,9 @@ impl From<ConfigError> for ServeFailed {
 ///
 /// [`ServeFailed`], which says what to do.
 pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
+    if !countersign_memory::huge_pages_where_asked_for() {
+        tracing::debug!("passwords are checked in small pages: the system has no huge ones, or not on demand");
+    }
     let data = open_data(options.data)?;
     let mut config = load_config(options.config, data.path())?;
     config.auth.anonymous |= options.demo;
@@ -163,6 +168,13 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
         text.push_str(&demo::what_to_try(&demo_users, &bound, &app.config.realm));
     }
     say(&text)?;
+    release_code();
+    let settled = stop.clone();
+    tasks.spawn(async move {
+        if settled.run_until_cancelled(tokio::time::sleep(START_SETTLES)).await.is_some() {
+            release_code();
+        }
+    });
 
     let result = tokio::select! {
         _ = terminate.recv() => Ok(()),
@@ -188,6 +200,13 @@ pub async fn serve(options: &ServeOptions<'_>) -> Result<(), ServeFailed> {
     tracker.finish().await;
     trail::report(app.checkpoint_audit().await);
     result
+}
+
+/// Takes the code of the start out of memory: most of it isn't needed again.
+fn release_code() {
+    if let Err(error) = countersign_memory::release_code() {
+        tracing::debug!(%error, "the code of the start stays in memory");
+    }
 }
 
 async fn bind(

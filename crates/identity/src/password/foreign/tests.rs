@@ -3,7 +3,8 @@
 use super::ForeignHashError::{TooCostly, Unreadable};
 use super::*;
 use crate::Secret;
-use crate::password::{PasswordHash, Room, verify};
+use crate::password::{PasswordHash, verify};
+use crate::testing::room;
 
 const HORSE: &str = "correct horse";
 
@@ -11,16 +12,16 @@ const HORSE: &str = "correct horse";
 fn fits(hash: &str, password: &str) {
     let hash = PasswordHash::from_stored(hash.to_owned());
     assert!(!hash.is_current());
-    assert!(verify(Some(&hash), &Secret::new(password), &mut Room::default()), "{}", hash.as_stored());
+    assert!(verify(Some(&hash), &Secret::new(password), &mut room()), "{}", hash.as_stored());
     for other in ["", "correct horsf", &format!("y{password}")] {
-        assert!(!verify(Some(&hash), &Secret::new(other), &mut Room::default()), "{} and {other:?}", hash.as_stored());
+        assert!(!verify(Some(&hash), &Secret::new(other), &mut room()), "{} and {other:?}", hash.as_stored());
     }
 }
 
 #[track_caller]
 fn refused(hash: &str, want: ForeignHashError) {
     assert_eq!(ForeignHash::parse(hash).map(|_| ()), Err(want), "{hash}");
-    assert!(!verify(Some(&PasswordHash::from_stored(hash.to_owned())), &Secret::new(HORSE), &mut Room::default()));
+    assert!(!verify(Some(&PasswordHash::from_stored(hash.to_owned())), &Secret::new(HORSE), &mut room()));
 }
 
 #[test]
