@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::close::{CLOSE_REASON_BYTES_MAX, CloseFrame};
-use crate::frame::{CONTROL_BYTES_MAX, Header, Kind, OpCode};
+use crate::frame::{CONTROL_BYTES_MAX, HEADER_BYTES_MAX, Header, Kind, OpCode};
 use crate::mask::{self, MaskKey};
 
 /// Longest payload that is copied behind its header. Up to here a copy is cheaper than one more piece for the system.
@@ -29,6 +29,12 @@ impl Output {
     /// Appends a message in one frame.
     pub fn message(&mut self, kind: Kind, payload: Bytes, mask: Option<MaskKey>) {
         self.frame(OpCode::Data(kind), false, payload, mask);
+    }
+
+    /// The same with a short message, by copying it.
+    pub fn copied(&mut self, kind: Kind, payload: &[u8], mask: Option<MaskKey>) {
+        self.head(OpCode::Data(kind), false, payload.len(), mask);
+        self.append(payload, mask);
     }
 
     /// Appends a message that [`crate::deflate::Deflater::compress`] has made shorter.
@@ -63,19 +69,37 @@ impl Output {
     }
 
     fn frame(&mut self, opcode: OpCode, is_compressed: bool, payload: Bytes, mask: Option<MaskKey>) {
-        let length = u64::try_from(payload.len()).unwrap_or(u64::MAX);
-        Header { is_final: true, is_compressed, opcode, length, mask }.write(&mut self.tail);
+        self.head(opcode, is_compressed, payload.len(), mask);
         if mask.is_none() && payload.len() > COPY_BYTES_MAX {
             let head = self.tail.split().freeze();
             self.ready_bytes += head.len() + payload.len();
             self.ready.extend([head, payload]);
             return;
         }
+        self.append(&payload, mask);
+    }
+
+    fn head(&mut self, opcode: OpCode, is_compressed: bool, length: usize, mask: Option<MaskKey>) {
+        if length <= COPY_BYTES_MAX {
+            self.tail.reserve(HEADER_BYTES_MAX + length);
+        }
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        Header { is_final: true, is_compressed, opcode, length, mask }.write(&mut self.tail);
+    }
+
+    fn append(&mut self, payload: &[u8], mask: Option<MaskKey>) {
         let start = self.tail.len();
-        self.tail.extend_from_slice(&payload);
+        self.tail.extend_from_slice(payload);
         if let (Some(key), Some(fresh)) = (mask, self.tail.get_mut(start..)) {
             mask::apply(key, 0, fresh);
         }
+    }
+}
+
+impl Output {
+    /// Whether all that waits is one piece.
+    pub fn is_in_one_piece(&self) -> bool {
+        self.ready.is_empty() || self.ready.len() == 1 && self.tail.is_empty()
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use bytes::{Bytes, BytesMut};
 use countersign_wamp::Encoding;
 use countersign_wamp::batch::{self, Batch, JsonEnd};
+use futures_util::FutureExt as _;
 use tokio::task::coop::consume_budget;
 
 use super::transport::{Incoming, ReadError, Sink, Source, WriteError};
@@ -32,23 +33,53 @@ pub struct BatchedSource<A> {
     json_end: Arc<AtomicU8>,
 }
 
+impl<A> BatchedSource<A> {
+    /// The next message of the batch.
+    fn unpacked(&mut self) -> Option<Result<Incoming, ReadError>> {
+        self.batch.next().map(|message| message.map(Incoming::Frame).map_err(|_| ReadError::Malformed))
+    }
+
+    /// Takes what came; `Some` if it is no batch.
+    fn unpack(&mut self, came: Incoming) -> Option<Result<Incoming, ReadError>> {
+        let Incoming::Frame(frame) = came else { return Some(Ok(came)) };
+        let Ok(batch) = Batch::new(self.encoding, frame) else { return Some(Err(ReadError::Malformed)) };
+        self.batch = batch;
+        if let Some(end) = self.batch.json_end() {
+            // The peer hears its own.
+            self.json_end.store(end.byte(), Ordering::Relaxed);
+        }
+        None
+    }
+}
+
 impl<A: Source> Source for BatchedSource<A> {
     async fn next(&mut self) -> Result<Incoming, ReadError> {
         loop {
             // A long batch has its messages ready at once; the connection's writer gets its turn.
             consume_budget().await;
-            if let Some(message) = self.batch.next() {
-                return message.map(Incoming::Frame).map_err(|_| ReadError::Malformed);
+            if let Some(incoming) = self.unpacked() {
+                return incoming;
             }
-            match self.source.next().await? {
-                Incoming::Frame(frame) => {
-                    self.batch = Batch::new(self.encoding, frame).map_err(|_| ReadError::Malformed)?;
-                    if let Some(end) = self.batch.json_end() {
-                        // The peer hears its own.
-                        self.json_end.store(end.byte(), Ordering::Relaxed);
+            let came = self.source.next().await?;
+            if let Some(incoming) = self.unpack(came) {
+                return incoming;
+            }
+        }
+    }
+
+    fn buffered(&mut self) -> Option<Result<Incoming, ReadError>> {
+        loop {
+            consume_budget().now_or_never()?;
+            if let Some(incoming) = self.unpacked() {
+                return Some(incoming);
+            }
+            match self.source.buffered()? {
+                Ok(came) => {
+                    if let Some(incoming) = self.unpack(came) {
+                        return Some(incoming);
                     }
                 }
-                other @ (Incoming::Ping(_) | Incoming::Silence) => return Ok(other),
+                Err(error) => return Some(Err(error)),
             }
         }
     }
@@ -85,6 +116,11 @@ impl<B: Sink> Sink for BatchedSink<B> {
         }
         let end = JsonEnd::from_byte(self.json_end.load(Ordering::Relaxed)).unwrap_or_default();
         if batch::append(self.encoding, end, &message, &mut self.packed) { Ok(()) } else { Err(WriteError) }
+    }
+
+    fn copy(&mut self, message: &[u8]) -> bool {
+        let end = JsonEnd::from_byte(self.json_end.load(Ordering::Relaxed)).unwrap_or_default();
+        self.packed.len() + message.len() <= FRAME_BYTES && batch::append(self.encoding, end, message, &mut self.packed)
     }
 
     async fn feed_pong(&mut self, payload: Bytes) -> Result<(), WriteError> {
@@ -184,11 +220,36 @@ mod tests {
 
     #[tokio::test]
     async fn a_long_batch_lets_others_have_their_turn() {
-        use futures_util::FutureExt as _;
         let (mut source, _) = layer(&[], Encoding::Json);
         source.batch = Batch::new(Encoding::Json, b"[]\x1e".repeat(10_000).into()).unwrap();
         let ready = std::iter::from_fn(|| source.next().now_or_never()).count();
         assert!((64..10_000).contains(&ready), "{ready}");
+    }
+
+    #[tokio::test]
+    async fn what_is_buffered_is_the_rest_of_the_batch() {
+        let (mut source, _) = layer(&[b"[1]\x1e[2]\x1e[3]\x1e", b"[4]\x1e"], Encoding::Json);
+        assert!(source.buffered().is_none());
+        source.next().await.unwrap();
+        let rest: Vec<Bytes> = std::iter::from_fn(|| source.buffered())
+            .map(|came| match came {
+                Ok(Incoming::Frame(message)) => message,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(rest, ["[2]", "[3]"]);
+        assert_eq!(all(&mut source).await.0, ["[4]"]);
+    }
+
+    #[tokio::test]
+    async fn copied_messages_keep_their_place_and_the_frame_its_size() {
+        let (_, mut sink) = layer(&[], Encoding::Json);
+        assert!(sink.copy(b"[1]"));
+        sink.feed("[2]".into()).await.unwrap();
+        assert!(sink.copy(b"[3]"));
+        assert!(!sink.copy(&vec![b'x'; FRAME_BYTES]));
+        sink.flush().await.unwrap();
+        assert_eq!(sink.sink.sent, ["[1]\x1e[2]\x1e[3]\x1e"]);
     }
 
     #[tokio::test]

@@ -1,13 +1,14 @@
 //! One connection: frames in, messages to its session; messages out, frames to the peer.
 
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use countersign_wamp::{
-    DecodeError, Dict, Encoding, Id, Message, MessageType, Payload, Subprotocol, Value, decode, uris,
+    DecodeError, Dict, Encoding, Id, Message, MessageType, Payload, Subprotocol, Value, decode, encode, uris,
 };
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -20,14 +21,21 @@ use super::peer::Peer;
 use super::session::{CurrentSession, Session};
 use super::transport::{Incoming, ReadError, Sink, Source, WriteError};
 use crate::metrics::{ServerLimit, Traffic, Via};
-use crate::outbox::{Batch, CutBy, Ending, Outbox, Outgoing, frame};
+use crate::outbox::{CutBy, Ending, Outbox, Outgoing, frame};
 
 /// Most messages that are handed to the realm under one lock.
 const BATCH_MESSAGES_MAX: usize = 64;
+/// Longest message that is copied into what is written, in bytes of [`Message::len_hint`].
+const SHORT_BYTES_MAX: usize = 1024;
 /// Longest time that the last words may take.
 const CLOSE_SECONDS_MAX: Duration = Duration::from_secs(5);
 /// Longest time for the peer to close its side after we have closed ours.
 const LINGER_SECONDS_MAX: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// Where short messages are encoded, for all connections of one thread.
+    static SHORT: RefCell<BytesMut> = RefCell::default();
+}
 
 /// Who comes over a new connection.
 pub struct Visitor {
@@ -205,8 +213,8 @@ async fn read(
                 }
             }
             if messages.len() < BATCH_MESSAGES_MAX && session.is_joined() {
-                // What has arrived already goes under the same lock.
-                incoming = source.next().now_or_never();
+                // What has been read already goes under the same lock.
+                incoming = source.buffered();
             }
         }
         session.handle(&mut messages).await;
@@ -281,14 +289,14 @@ async fn write(
     mut unsendable: impl FnMut(&Message),
 ) -> Written {
     loop {
-        let Batch { outgoing, ending } = match outbox.take().await {
+        let batch = match outbox.take().await {
             Ok(batch) => batch,
             Err(by) => return Written::CutOff(by),
         };
         let sent = {
             let mut sending = pin!(async {
                 let mut early = None;
-                for one in &outgoing {
+                for one in &batch.outgoing {
                     if let ControlFlow::Break(ending) = send(sink, encoding, one, traffic, &mut unsendable).await? {
                         early = Some(ending);
                         break;
@@ -311,7 +319,7 @@ async fn write(
             }
         };
         let Ok(early) = sent else { return Written::Lost };
-        if let Some(ending) = early.or(ending) {
+        if let Some(ending) = early.or(batch.ending) {
             let _ = tokio::time::timeout(CLOSE_SECONDS_MAX, sink.close(ending)).await;
             return Written::Closed(ending);
         }
@@ -346,13 +354,31 @@ async fn send(
             traffic.sent(shared.message_type(), frame.len());
             (frame, ControlFlow::Continue(()))
         }
-        Outgoing::Message(message) => match encoded(message, encoding, sink.frame_bytes_max(), traffic, unsendable) {
-            Some(encoded) => encoded,
-            None => return Ok(ControlFlow::Continue(())),
-        },
+        Outgoing::Message(message) => {
+            if let Some(length) = copy(sink, encoding, message) {
+                traffic.sent(message.message_type(), length);
+                return Ok(ControlFlow::Continue(()));
+            }
+            match encoded(message, encoding, sink.frame_bytes_max(), traffic, unsendable) {
+                Some(encoded) => encoded,
+                None => return Ok(ControlFlow::Continue(())),
+            }
+        }
     };
     sink.feed(frame).await?;
     Ok(then)
+}
+
+/// Sends a short message, without an allocation of its own; its length as a frame. `None`: it goes the way of all others.
+fn copy(sink: &mut impl Sink, encoding: Encoding, message: &Message) -> Option<usize> {
+    if message.len_hint() > SHORT_BYTES_MAX {
+        return None;
+    }
+    SHORT.with_borrow_mut(|frame| {
+        frame.clear();
+        encode(encoding, message, frame);
+        (frame.len() <= sink.frame_bytes_max() && sink.copy(frame)).then_some(frame.len())
+    })
 }
 
 /// A message, or what its receiver gets in its place if it is too long; and whether anything may follow.

@@ -26,6 +26,7 @@ mod reception;
 mod request;
 mod scratch;
 mod session;
+mod split;
 mod sso;
 mod status;
 mod tls;

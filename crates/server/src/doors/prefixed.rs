@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::split::Split;
+
 /// Gives these bytes again, then the rest of the stream.
 #[derive(Debug)]
 pub struct Prefixed<S> {
@@ -18,6 +20,23 @@ impl<S> Prefixed<S> {
     /// `stream`, of which `first` was read.
     pub fn new(first: Bytes, stream: S) -> Self {
         Self { first, stream }
+    }
+
+    /// The same with `bytes` before all else.
+    #[must_use]
+    pub fn preceded_by(self, bytes: Bytes) -> Self {
+        let first = if self.first.is_empty() { bytes } else { [bytes, self.first].concat().into() };
+        Self { first, stream: self.stream }
+    }
+}
+
+impl<S: Split> Split for Prefixed<S> {
+    type Reading = Prefixed<S::Reading>;
+    type Writing = S::Writing;
+
+    fn halves(self) -> (Self::Reading, Self::Writing) {
+        let (reading, writing) = self.stream.halves();
+        (Prefixed::new(self.first, reading), writing)
     }
 }
 
@@ -86,5 +105,16 @@ mod tests {
         let mut read = String::new();
         stream.read_to_string(&mut read).await.unwrap();
         assert_eq!((read.as_str(), heard.as_str()), ("abc", "xyz"));
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_out_comes_before_what_was_read_first() {
+        for first in ["", "3"] {
+            let (ours, _theirs) = tokio::io::duplex(64);
+            let mut stream = Prefixed::new(Bytes::from_static(first.as_bytes()), ours).preceded_by("12".into());
+            let mut read = vec![0; 2 + first.len()];
+            stream.read_exact(&mut read).await.unwrap();
+            assert_eq!(read, format!("12{first}").as_bytes());
+        }
     }
 }

@@ -8,11 +8,12 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
 use countersign_wamp::rawsocket::{self, Frame, FrameKind, FrameLimit, Handshake, HandshakeError};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::connection::Visitor;
 use super::scratch::{discard, poll_read};
 use super::session::CurrentSession;
+use super::split::Split;
 use super::transport::{Incoming, ReadError, Sink, Source, WriteError};
 use super::{Doors, connection};
 use crate::outbox::Ending;
@@ -21,8 +22,8 @@ use crate::outbox::Ending;
 const WRITE_BYTES_MAX: usize = 16 * 1024;
 
 /// Carries one RawSocket connection to its end.
-pub async fn serve(doors: Arc<Doors>, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, visitor: Visitor) {
-    let (mut reader, mut writer) = tokio::io::split(stream);
+pub async fn serve(doors: Arc<Doors>, stream: impl Split, visitor: Visitor) {
+    let (mut reader, mut writer) = stream.halves();
     let limit = FrameLimit::at_most(doors.app.config.limits.message_bytes_max);
     let shaking = tokio::time::timeout(doors.hello_deadline(), shake_hands(&mut reader, &mut writer, limit));
     let theirs = match doors.stop.run_until_cancelled(shaking).await {
@@ -49,9 +50,9 @@ pub async fn turn_away(mut stream: impl AsyncWrite + Unpin) {
 }
 
 /// Answers the client's handshake; `None` if there is no going on.
-async fn shake_hands<S: AsyncRead + AsyncWrite>(
-    reader: &mut ReadHalf<S>,
-    writer: &mut WriteHalf<S>,
+async fn shake_hands(
+    reader: &mut (impl AsyncRead + Unpin),
+    writer: &mut (impl AsyncWrite + Unpin),
     limit: FrameLimit,
 ) -> Option<Handshake> {
     let mut request = [0; rawsocket::HANDSHAKE_BYTES];
@@ -73,22 +74,37 @@ async fn shake_hands<S: AsyncRead + AsyncWrite>(
     }
 }
 
-struct RawSource<S> {
-    reader: ReadHalf<S>,
+struct RawSource<R> {
+    reader: R,
     buffer: BytesMut,
     bytes_max: usize,
     login_bytes_max: usize,
     current: CurrentSession,
 }
 
-impl<S> RawSource<S> {
+impl<R> RawSource<R> {
     /// Longest frame that is taken at the moment.
     fn bytes_max(&self) -> usize {
         if self.current.get().is_some() { self.bytes_max } else { self.bytes_max.min(self.login_bytes_max) }
     }
+
+    /// What of the bytes that were read is whole.
+    fn whole(&mut self) -> Option<Result<Incoming, ReadError>> {
+        let bytes_max = self.bytes_max();
+        loop {
+            return Some(match rawsocket::next_frame(&mut self.buffer, bytes_max) {
+                Ok(Some(Frame { kind: FrameKind::Message, content })) => Ok(Incoming::Frame(content)),
+                Ok(Some(Frame { kind: FrameKind::Ping, content })) => Ok(Incoming::Ping(content)),
+                Ok(Some(Frame { kind: FrameKind::Pong, .. })) => continue,
+                Ok(None) => return None,
+                Err(rawsocket::FrameError::TooLong { .. }) => Err(ReadError::TooLong),
+                Err(_) => Err(ReadError::Malformed),
+            });
+        }
+    }
 }
 
-impl<S: AsyncRead + Unpin> RawSource<S> {
+impl<R: AsyncRead + Unpin> RawSource<R> {
     /// Reads once; how many bytes came.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
         // Frames that were cut out of it may still hold what was allocated; nothing of it is the next's.
@@ -103,22 +119,20 @@ impl<S: AsyncRead + Unpin> RawSource<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Source for RawSource<S> {
+impl<R: AsyncRead + Send + Unpin> Source for RawSource<R> {
     async fn next(&mut self) -> Result<Incoming, ReadError> {
         loop {
-            let bytes_max = self.bytes_max();
-            match rawsocket::next_frame(&mut self.buffer, bytes_max) {
-                Ok(Some(Frame { kind: FrameKind::Message, content })) => return Ok(Incoming::Frame(content)),
-                Ok(Some(Frame { kind: FrameKind::Ping, content })) => return Ok(Incoming::Ping(content)),
-                Ok(Some(Frame { kind: FrameKind::Pong, .. })) => {}
-                Ok(None) => match poll_fn(|cx| self.poll_fill(cx)).await {
-                    Ok(0) | Err(_) => return Err(ReadError::Closed),
-                    Ok(_) => {}
-                },
-                Err(rawsocket::FrameError::TooLong { .. }) => return Err(ReadError::TooLong),
-                Err(_) => return Err(ReadError::Malformed),
+            if let Some(incoming) = self.whole() {
+                return incoming;
+            }
+            if let Ok(0) | Err(_) = poll_fn(|cx| self.poll_fill(cx)).await {
+                return Err(ReadError::Closed);
             }
         }
+    }
+
+    fn buffered(&mut self) -> Option<Result<Incoming, ReadError>> {
+        self.whole()
     }
 
     async fn discard(&mut self) {
@@ -127,13 +141,13 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Source for RawSource<S> {
     }
 }
 
-struct RawSink<S> {
-    writer: WriteHalf<S>,
+struct RawSink<W> {
+    writer: W,
     gathered: Vec<u8>,
     limit: FrameLimit,
 }
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> RawSink<S> {
+impl<W: AsyncWrite + Send + Unpin> RawSink<W> {
     async fn write(&mut self, kind: FrameKind, content: &[u8]) -> Result<(), WriteError> {
         let header = rawsocket::header(kind, content.len(), self.limit).map_err(|_| WriteError)?;
         if self.gathered.len() + header.len() + content.len() > WRITE_BYTES_MAX {
@@ -156,7 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> RawSink<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Sink for RawSink<S> {
+impl<W: AsyncWrite + Send + Unpin> Sink for RawSink<W> {
     const TRANSPORT: &'static str = "rawsocket";
 
     fn frame_bytes_max(&self) -> usize {
@@ -165,6 +179,17 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Sink for RawSink<S> {
 
     async fn feed(&mut self, frame: Bytes) -> Result<(), WriteError> {
         self.write(FrameKind::Message, &frame).await
+    }
+
+    fn copy(&mut self, frame: &[u8]) -> bool {
+        let Ok(header) = rawsocket::header(FrameKind::Message, frame.len(), self.limit) else { return false };
+        if self.gathered.len() + header.len() + frame.len() > WRITE_BYTES_MAX {
+            return false;
+        }
+        self.gathered.reserve(header.len() + frame.len());
+        self.gathered.extend_from_slice(&header);
+        self.gathered.extend_from_slice(frame);
+        true
     }
 
     async fn feed_pong(&mut self, payload: Bytes) -> Result<(), WriteError> {
@@ -180,5 +205,32 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Sink for RawSink<S> {
         // Where the peer is gone, there is nothing more to do than to end the stream.
         let _ = self.write_gathered().await;
         self.writer.shutdown().await.map_err(|_| WriteError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn copied_frames_are_as_fed_ones_and_those_that_do_not_fit_are_left() {
+        let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+        let limit = FrameLimit::at_most(16 * 1024);
+        let mut sink = RawSink { writer: ours, gathered: Vec::new(), limit };
+        assert!(sink.copy(b"one"));
+        sink.feed("two".into()).await.unwrap();
+        let room = WRITE_BYTES_MAX - sink.gathered.len() - rawsocket::HANDSHAKE_BYTES;
+        assert!(!sink.copy(&vec![b'x'; room + 1]), "one more than is gathered");
+        assert!(sink.copy(&vec![b'x'; room]));
+        assert!(!sink.copy(b""));
+        sink.flush().await.unwrap();
+        assert!(!sink.copy(&vec![b'x'; limit.bytes() + 1]), "longer than the peer takes");
+        sink.close(Ending::Normal).await.unwrap();
+        let mut sent = Vec::new();
+        theirs.read_to_end(&mut sent).await.unwrap();
+        let mut sent = BytesMut::from(&sent[..]);
+        let next = |sent: &mut BytesMut| rawsocket::next_frame(sent, limit.bytes()).unwrap().map(|frame| frame.content);
+        assert_eq!([next(&mut sent), next(&mut sent)], [Some("one".into()), Some("two".into())]);
+        assert_eq!((next(&mut sent).unwrap().len(), next(&mut sent)), (room, None));
     }
 }

@@ -24,6 +24,7 @@ use super::gate::Pass;
 use super::peer::{Peer, Tls};
 use super::prefixed::Prefixed;
 use super::scratch;
+use super::split::Split;
 use super::status::TransportPeer;
 use super::{Doors, http, proxy_protocol, rawsocket};
 
@@ -53,7 +54,7 @@ impl Reception {
     }
 
     /// Leads one connection to the one who serves it. `transport` is the address at its other end.
-    pub async fn receive(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, transport: PeerAddress) {
+    pub async fn receive(&self, stream: impl Split, transport: PeerAddress) {
         if let Err(error) = self.admit(stream, transport).await {
             tracing::debug!(%error, peer = %transport, "a connection ended before its first word");
         }
@@ -61,7 +62,7 @@ impl Reception {
 
     async fn admit<S>(&self, mut stream: S, transport: PeerAddress) -> io::Result<()>
     where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        S: Split,
     {
         let deadline = Instant::now() + self.doors.hello_deadline();
         // Until the proxy has said for whom it connects, the connection is the proxy's own.
@@ -98,7 +99,7 @@ impl Reception {
         pass: Pass,
     ) -> io::Result<()>
     where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        S: Split,
     {
         let (magic, first) = self.in_time(deadline, "silent", first_bytes(&mut stream)).await?;
         let stream = Prefixed::new(first, stream);

@@ -48,6 +48,11 @@ pub trait Source: Send {
     /// The next frame. May be dropped at any await point without losing bytes.
     fn next(&mut self) -> impl Future<Output = Result<Incoming, ReadError>> + Send;
 
+    /// The next frame, if all of it has come already: what may be there beyond what was read is not asked for.
+    fn buffered(&mut self) -> Option<Result<Incoming, ReadError>> {
+        None
+    }
+
     /// Reads on without looking, until the peer has closed its side. Closing a socket with
     /// unread bytes resets it, and the peer might lose the last words that were sent to it.
     fn discard(&mut self) -> impl Future<Output = ()> + Send;
@@ -63,6 +68,13 @@ pub trait Sink: Send {
 
     /// Takes a frame; it may wait in a buffer.
     fn feed(&mut self, frame: Bytes) -> impl Future<Output = Result<(), WriteError>> + Send;
+
+    /// Takes a short frame by copying it, as [`Sink::feed`] does otherwise. `false`: it can't at the moment, and has taken
+    /// nothing.
+    fn copy(&mut self, frame: &[u8]) -> bool {
+        let _ = frame;
+        false
+    }
 
     /// Takes the answer to a ping.
     fn feed_pong(&mut self, payload: Bytes) -> impl Future<Output = Result<(), WriteError>> + Send;

@@ -20,18 +20,19 @@ use countersign_websocket::{CloseCode, CloseFrame, Event, Kind, Limits};
 use futures_util::future::BoxFuture;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
 pub use self::echo::serve as serve_echo;
 use self::reader::Reader;
 use self::writer::{Compression, Writer};
 use super::connection::Visitor;
+use super::prefixed::Prefixed;
 use super::session::CurrentSession;
+use super::split::Split;
 use super::transport::{Incoming, ReadError, Sink, Source, WriteError};
 use super::{Doors, connection};
 use crate::outbox::Ending;
-
-type Stream = TokioIo<Upgraded>;
 
 /// How the peer's side of a connection has ended, for the writer to answer.
 type PeersEnd = Arc<OnceLock<HowItEnded>>;
@@ -53,7 +54,24 @@ pub fn serve(
     agreement: Option<Agreement>,
     visitor: Visitor,
 ) -> BoxFuture<'static, ()> {
-    let (reader, writer) = halves(&doors, upgraded, agreement);
+    // Without TLS the socket itself: every layer above it is passed several times for each message.
+    match upgraded.downcast::<TokioIo<Prefixed<TcpStream>>>() {
+        Ok(parts) => {
+            let stream = parts.io.into_inner().preceded_by(parts.read_buf);
+            carry(doors, stream, subprotocol, agreement, visitor)
+        }
+        Err(upgraded) => carry(doors, TokioIo::new(upgraded), subprotocol, agreement, visitor),
+    }
+}
+
+fn carry(
+    doors: Arc<Doors>,
+    stream: impl Split,
+    subprotocol: Subprotocol,
+    agreement: Option<Agreement>,
+    visitor: Visitor,
+) -> BoxFuture<'static, ()> {
+    let (reader, writer) = halves(&doors, stream, agreement);
     let limits = &doors.app.config.limits;
     let source = WsSource {
         reader,
@@ -68,13 +86,13 @@ pub fn serve(
 }
 
 /// Both halves of a connection, which at first takes what a login may have.
-fn halves(
+fn halves<S: Split>(
     doors: &Doors,
-    upgraded: Upgraded,
+    stream: S,
     agreement: Option<Agreement>,
-) -> (Reader<ReadHalf<Stream>>, Writer<WriteHalf<Stream>>) {
+) -> (Reader<S::Reading>, Writer<S::Writing>) {
     let config = &doors.app.config;
-    let (reading, writing) = tokio::io::split(TokioIo::new(upgraded));
+    let (reading, writing) = stream.halves();
     let peers_end = PeersEnd::default();
     let limits = Limits::message_bytes(config.limits.login_bytes_max.min(config.limits.message_bytes_max));
     let ping_interval = Duration::from_secs(config.websocket.ping_seconds);
@@ -84,33 +102,60 @@ fn halves(
     (reader, Writer::new(writing, compression, peers_end))
 }
 
-struct WsSource {
-    reader: Reader<ReadHalf<Stream>>,
+struct WsSource<R> {
+    reader: Reader<R>,
     current: CurrentSession,
     login_limits: Limits,
     session_limits: Limits,
     is_raised: bool,
 }
 
-impl Source for WsSource {
+impl<R> WsSource<R> {
+    /// Messages of full length are taken as long as there is a session.
+    fn adjust_limits(&mut self)
+    where
+        R: AsyncRead + Unpin,
+    {
+        let has_session = self.current.get().is_some();
+        if self.is_raised != has_session {
+            self.is_raised = has_session;
+            self.reader.set_limits(if has_session { self.session_limits } else { self.login_limits });
+        }
+    }
+}
+
+/// What an event is for the connection; `None`: nothing.
+fn incoming(event: Event) -> Option<Result<Incoming, ReadError>> {
+    match event {
+        // A client that sends JSON in binary frames, or the other way round, is understood all the same; it is answered in
+        // the right kind.
+        Event::Message { payload, .. } => Some(Ok(Incoming::Frame(payload))),
+        Event::Ping(content) => Some(Ok(Incoming::Ping(content))),
+        Event::Pong(_) => None,
+        Event::Close(_) => Some(Err(ReadError::Closed)),
+    }
+}
+
+impl<R: AsyncRead + Send + Unpin> Source for WsSource<R> {
     async fn next(&mut self) -> Result<Incoming, ReadError> {
         loop {
-            // Messages of full length as long as there is a session.
-            let has_session = self.current.get().is_some();
-            if self.is_raised != has_session {
-                self.is_raised = has_session;
-                self.reader.set_limits(if has_session { self.session_limits } else { self.login_limits });
-            }
-            match self.reader.next().await? {
-                // A client that sends JSON in binary frames, or the other way round, is
-                // understood all the same; it is answered in the right kind.
-                Some(Event::Message { payload, .. }) => return Ok(Incoming::Frame(payload)),
-                Some(Event::Ping(content)) => return Ok(Incoming::Ping(content)),
-                Some(Event::Pong(_)) => {}
-                Some(Event::Close(_)) => return Err(ReadError::Closed),
-                None => return Ok(Incoming::Silence),
+            self.adjust_limits();
+            let Some(event) = self.reader.next().await? else { return Ok(Incoming::Silence) };
+            if let Some(incoming) = incoming(event) {
+                return incoming;
             }
         }
+    }
+
+    fn buffered(&mut self) -> Option<Result<Incoming, ReadError>> {
+        self.adjust_limits();
+        while let Some(event) = self.reader.buffered() {
+            let incoming = event.map_or_else(|error| Some(Err(error)), incoming);
+            if incoming.is_some() {
+                return incoming;
+            }
+        }
+        None
     }
 
     async fn discard(&mut self) {
@@ -118,13 +163,13 @@ impl Source for WsSource {
     }
 }
 
-struct WsSink {
-    writer: Writer<WriteHalf<Stream>>,
+struct WsSink<W> {
+    writer: Writer<W>,
     kind: Kind,
     current: CurrentSession,
 }
 
-impl Sink for WsSink {
+impl<W: AsyncWrite + Send + Unpin> Sink for WsSink<W> {
     const TRANSPORT: &'static str = "websocket";
 
     fn frame_bytes_max(&self) -> usize {
@@ -136,6 +181,11 @@ impl Sink for WsSink {
         // A login is never compressed: its length would tell of what is in it.
         let may_compress = self.current.get().is_some();
         self.writer.message(self.kind, frame, may_compress).await
+    }
+
+    fn copy(&mut self, frame: &[u8]) -> bool {
+        let may_compress = self.current.get().is_some();
+        self.writer.copy(self.kind, frame, may_compress)
     }
 
     async fn feed_pong(&mut self, payload: Bytes) -> Result<(), WriteError> {

@@ -38,6 +38,34 @@ fn frames_are_as_if_made_by_hand() {
 }
 
 #[test]
+fn a_copied_message_is_the_same_as_one_that_was_given() {
+    for length in [0, 1, 125, 126, 4_096, 4_097, 65_536] {
+        for mask in [None, Some(MASK)] {
+            let payload = vec![b'x'; length];
+            let mut output = Output::default();
+            output.copied(Kind::Text, &payload, mask);
+            output.copied(Kind::Binary, &payload, mask);
+            let want = [frame(FINAL | TEXT, &payload, mask), frame(FINAL | BINARY, &payload, mask)].concat();
+            assert!(output.is_in_one_piece() && output.chunk() == want, "{length} {mask:?}");
+            assert!(drain(&mut output, usize::MAX) == want);
+        }
+    }
+}
+
+#[test]
+fn only_what_stands_in_one_buffer_is_in_one_piece() {
+    let long = Bytes::from(vec![1; 5_000]);
+    let mut output = Output::default();
+    assert!(output.is_in_one_piece());
+    output.message(Kind::Binary, long.clone(), None);
+    assert!(!output.is_in_one_piece());
+    output.advance(4);
+    assert!(output.is_in_one_piece() && output.chunk() == long);
+    output.copied(Kind::Binary, b"x", None);
+    assert!(!output.is_in_one_piece());
+}
+
+#[test]
 fn a_long_payload_is_not_copied() {
     let payload = Bytes::from(vec![1; 100_000]);
     let mut output = Output::default();

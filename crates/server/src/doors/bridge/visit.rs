@@ -25,7 +25,7 @@ use crate::doors::methods::AuthMethod;
 use crate::doors::peer::Peer;
 use crate::hub::{Joining, Live};
 use crate::metrics::{OpenSession, Via};
-use crate::outbox::{Batch, Outbox, Outgoing};
+use crate::outbox::{Outbox, Outgoing};
 
 /// A session that is in the realm; leaves it on drop.
 pub struct Visit {
@@ -106,7 +106,7 @@ impl Visit {
         let Doors { hub, procedures, .. } = &*self.doors;
         procedures.start(hub, hub.handle(self.live.id, [message]));
         loop {
-            let Batch { outgoing, ending } = match self.outbox.take().await {
+            let mut batch = match self.outbox.take().await {
                 Ok(batch) => batch,
                 // Longer than what may wait for any session.
                 Err(by) => {
@@ -114,13 +114,13 @@ impl Visit {
                     return error(uris::error::PAYLOAD_SIZE_EXCEEDED, "the answer is too long");
                 }
             };
-            let answer = outgoing.into_iter().find_map(|one| match one {
+            let answer = batch.outgoing.drain(..).find_map(|one| match one {
                 Outgoing::Message(message) => answer(message),
                 Outgoing::Shared(_) | Outgoing::Ping | Outgoing::Pong(_) => None,
             });
             match answer {
                 Some(answer) => return answer,
-                None if ending.is_some() => return error(uris::error::CANCELED, "the session has ended"),
+                None if batch.ending.is_some() => return error(uris::error::CANCELED, "the session has ended"),
                 None => {}
             }
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use countersign_websocket::deflate::Agreement;
 use countersign_websocket::{Event, Limits};
-use futures_util::FutureExt as _;
 use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Reader, Writer, close_code, halves};
@@ -22,7 +22,7 @@ const CLOSE_SECONDS_MAX: Duration = Duration::from_secs(5);
 
 /// Carries one connection to its end, which counts as one without a session.
 pub async fn serve(doors: Arc<Doors>, upgraded: Upgraded, agreement: Option<Agreement>, _pass: Pass) {
-    let (mut reader, mut writer) = halves(&doors, upgraded, agreement);
+    let (mut reader, mut writer) = halves(&doors, TokioIo::new(upgraded), agreement);
     reader.set_limits(Limits::message_bytes(doors.app.config.limits.message_bytes_max));
     let ending = match doors.stop.run_until_cancelled(repeat(&mut reader, &mut writer)).await {
         Some(Ok(error)) => ending_for(error),
@@ -49,8 +49,8 @@ where
             Ok(None) => writer.ping().await?,
             Err(error) => return Ok(error),
         }
-        next = if let Some(next) = reader.next().now_or_never() {
-            next
+        next = if let Some(next) = reader.buffered() {
+            next.map(Some)
         } else {
             writer.flush().await?;
             reader.next().await

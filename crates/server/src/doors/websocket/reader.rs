@@ -62,6 +62,23 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         .await
     }
 
+    /// The next event, if all of it has been read already: the stream is not asked.
+    pub fn buffered(&mut self) -> Option<Result<Event, ReadError>> {
+        while !self.rest.is_empty() {
+            let mut bytes = &self.rest[..];
+            let event = self.decoder.next(&mut bytes);
+            let taken = self.rest.len() - bytes.len();
+            self.rest.advance(taken);
+            if self.rest.is_empty() {
+                self.rest = Bytes::new();
+            }
+            if let Some(event) = self.judged(event) {
+                return Some(event);
+            }
+        }
+        None
+    }
+
     /// Reads on without looking, until the peer has closed its side.
     pub async fn discard(&mut self) {
         discard(&mut self.stream).await;
@@ -69,43 +86,36 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, ReadError>> {
         loop {
-            let event = if self.rest.is_empty() {
-                let (decoder, rest) = (&mut self.decoder, &mut self.rest);
-                let read = poll_read(&mut self.stream, cx, |mut bytes| {
-                    if bytes.is_empty() {
-                        return None;
-                    }
-                    let event = decoder.next(&mut bytes);
-                    *rest = Bytes::copy_from_slice(bytes);
-                    Some(event)
-                });
-                let Ok(Some(event)) = ready!(read) else {
-                    let _ = self.peers_end.set(HowItEnded::Gone);
-                    return Poll::Ready(Err(ReadError::Closed));
-                };
-                self.silence.was_heard = true;
-                event
-            } else {
-                let mut bytes = &self.rest[..];
-                let event = self.decoder.next(&mut bytes);
-                let taken = self.rest.len() - bytes.len();
-                self.rest.advance(taken);
-                if self.rest.is_empty() {
-                    self.rest = Bytes::new();
+            if let Some(event) = self.buffered() {
+                return Poll::Ready(event);
+            }
+            let (decoder, rest) = (&mut self.decoder, &mut self.rest);
+            let read = poll_read(&mut self.stream, cx, |mut bytes| {
+                if bytes.is_empty() {
+                    return None;
                 }
-                event
+                let event = decoder.next(&mut bytes);
+                *rest = Bytes::copy_from_slice(bytes);
+                Some(event)
+            });
+            let Ok(Some(event)) = ready!(read) else {
+                let _ = self.peers_end.set(HowItEnded::Gone);
+                return Poll::Ready(Err(ReadError::Closed));
             };
-            match event {
-                Ok(Some(event)) => {
-                    if let Event::Close(close) = &event {
-                        let _ = self.peers_end.set(HowItEnded::Closed(close.clone()));
-                    }
-                    return Poll::Ready(Ok(event));
-                }
-                Ok(None) => {}
-                Err(violation) => return Poll::Ready(Err(read_error(violation))),
+            self.silence.was_heard = true;
+            if let Some(event) = self.judged(event) {
+                return Poll::Ready(event);
             }
         }
+    }
+
+    /// What the decoder has found; `None` if it needs more.
+    fn judged(&self, found: Result<Option<Event>, Violation>) -> Option<Result<Event, ReadError>> {
+        let event = found.map_err(read_error).transpose()?;
+        if let Ok(Event::Close(close)) = &event {
+            let _ = self.peers_end.set(HowItEnded::Closed(close.clone()));
+        }
+        Some(event)
     }
 }
 

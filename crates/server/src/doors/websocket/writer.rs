@@ -69,6 +69,16 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         self.write_much().await
     }
 
+    /// Takes a short message by copying it; `false` if it is to be compressed, or if much waits already.
+    pub fn copy(&mut self, kind: Kind, payload: &[u8], may_compress: bool) -> bool {
+        let is_plain = !may_compress || self.compression.is_none_or(|agreed| payload.len() < agreed.bytes_min);
+        let has_room = self.output.remaining() + payload.len() <= WRITE_BYTES_MAX;
+        if is_plain && has_room {
+            self.output.copied(kind, payload, None);
+        }
+        is_plain && has_room
+    }
+
     pub async fn ping(&mut self) -> Result<(), WriteError> {
         self.output.ping(Bytes::new(), None);
         self.write_much().await
@@ -81,7 +91,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 
     /// Sends what waits.
     pub async fn flush(&mut self) -> Result<(), WriteError> {
-        self.stream.write_all_buf(&mut self.output).await.map_err(|_| WriteError)?;
+        self.write().await?;
         self.stream.flush().await.map_err(|_| WriteError)
     }
 
@@ -101,9 +111,17 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
 
     /// Writes if much waits, so that memory and delay stay small.
     async fn write_much(&mut self) -> Result<(), WriteError> {
-        if self.output.remaining() > WRITE_BYTES_MAX {
-            self.stream.write_all_buf(&mut self.output).await.map_err(|_| WriteError)?;
+        if self.output.remaining() > WRITE_BYTES_MAX { self.write().await } else { Ok(()) }
+    }
+
+    /// Writes all that waits. Nearly always it is one piece, for which the system's simpler call will do.
+    async fn write(&mut self) -> Result<(), WriteError> {
+        while self.output.is_in_one_piece() && self.output.has_remaining() {
+            match self.stream.write(self.output.chunk()).await {
+                Ok(0) | Err(_) => return Err(WriteError),
+                Ok(written) => self.output.advance(written),
+            }
         }
-        Ok(())
+        self.stream.write_all_buf(&mut self.output).await.map_err(|_| WriteError)
     }
 }
