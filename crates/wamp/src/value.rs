@@ -3,6 +3,10 @@
 //! Used for message options and details, and for payloads that the server itself reads or
 //! writes. Payloads that are only passed on never become values.
 
+use std::fmt;
+
+use crate::SharedEntries;
+
 /// One value. Dictionaries keep the order in which the sender wrote them.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -47,24 +51,33 @@ pub enum Time {
 /// A dictionary with text keys, in the order of insertion.
 ///
 /// Options and details have a handful of entries, so a linear search beats hashing; an empty
-/// dictionary does not allocate.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Dict(Vec<(String, Value)>);
+/// dictionary does not allocate. The first entries may be shared with other dictionaries; nobody sees a difference.
+#[derive(Clone, Default)]
+pub struct Dict {
+    /// Never empty ones: those would have no bytes to separate from what follows.
+    shared: Option<SharedEntries>,
+    own: Vec<(String, Value)>,
+}
 
 impl Dict {
     /// An empty dictionary.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self { shared: None, own: Vec::new() }
+    }
+
+    /// A dictionary that begins with these entries.
+    pub fn starting_with(entries: SharedEntries) -> Self {
+        Self { shared: Some(entries).filter(|entries| !entries.as_slice().is_empty()), own: Vec::new() }
     }
 
     /// The value under `key`. Of repeated keys the last one counts.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
+        self.iter().rev().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
     /// Adds an entry at the end.
     pub fn push(&mut self, key: impl Into<String>, value: impl Into<Value>) {
-        self.0.push((key.into(), value.into()));
+        self.own.push((key.into(), value.into()));
     }
 
     /// Like [`Dict::push`], for building in one expression.
@@ -77,34 +90,58 @@ impl Dict {
     /// The same with no room for more entries, to be kept.
     #[must_use]
     pub fn shrunk(mut self) -> Self {
-        self.0.shrink_to_fit();
+        self.own.shrink_to_fit();
         self
     }
 
     /// The entries in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value))
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &Value)> {
+        let shared = self.shared.as_ref().map(SharedEntries::as_slice).unwrap_or_default();
+        shared.iter().chain(&self.own).map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// The entries with which it begins, if they are shared.
+    pub(crate) fn shared(&self) -> Option<&SharedEntries> {
+        self.shared.as_ref()
+    }
+
+    /// The entries behind those that are shared.
+    pub(crate) fn own(&self) -> &[(String, Value)] {
+        &self.own
     }
 
     /// Number of entries.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.shared.as_ref().map_or(0, |shared| shared.as_slice().len()) + self.own.len()
     }
 
     /// About how many bytes this takes, for limits on what waits in queues.
     pub fn len_hint(&self) -> usize {
-        self.0.iter().map(|(key, value)| key.len() + value.len_hint()).sum()
+        let own: usize = self.own.iter().map(|(key, value)| key.len() + value.len_hint()).sum();
+        self.shared.as_ref().map_or(0, SharedEntries::len_hint) + own
     }
 
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.shared.is_none() && self.own.is_empty()
+    }
+}
+
+impl PartialEq for Dict {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl fmt::Debug for Dict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 
 impl FromIterator<(String, Value)> for Dict {
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(entries: I) -> Self {
-        Self(entries.into_iter().collect())
+        Self { shared: None, own: entries.into_iter().collect() }
     }
 }
 
@@ -113,7 +150,10 @@ impl IntoIterator for Dict {
     type IntoIter = std::vec::IntoIter<(String, Value)>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        let Some(shared) = self.shared else { return self.own.into_iter() };
+        let mut entries = shared.as_slice().to_vec();
+        entries.extend(self.own);
+        entries.into_iter()
     }
 }
 
@@ -266,6 +306,32 @@ mod tests {
         for wrong in ["", "{", "1 2", "[1]]"] {
             assert!(Value::from_json(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_dict_with_a_shared_part_equals_the_same_written_out() {
+        let entries = || Dict::new().with("a", 1_u32).with("b", "x");
+        let shared = SharedEntries::from(entries());
+        let dict = Dict::starting_with(shared.clone()).with("a", Dict::new().with("c", 2_u32));
+        let plain = entries().with("a", Dict::new().with("c", 2_u32));
+        assert_eq!(dict, plain);
+        assert_ne!(dict, entries());
+        assert_eq!(format!("{dict:?}"), format!("{plain:?}"));
+        assert_eq!((dict.len(), dict.len_hint(), dict.is_empty()), (3, plain.len_hint(), false));
+        assert_eq!(dict.get("a"), plain.get("a"), "the last of repeated keys");
+        assert_eq!(dict.get("b"), Some(&Value::from("x")));
+        assert_eq!(dict.iter().map(|(key, _)| key).collect::<Vec<_>>(), ["a", "b", "a"]);
+        assert_eq!(Value::from(dict.clone()).depth(), 2);
+        assert_eq!(dict.clone().shrunk(), plain);
+        assert!(dict.into_iter().eq(plain));
+        assert_eq!(Dict::starting_with(shared), entries(), "what is shared does not change");
+    }
+
+    #[test]
+    fn a_dict_that_starts_with_nothing_is_empty() {
+        let dict = Dict::starting_with(Dict::new().into());
+        assert!(dict.is_empty());
+        assert_eq!(dict, Dict::new());
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(super) trait Writer: Sized {
     fn text(&mut self, text: &str);
     fn bytes(&mut self, bytes: &[u8]);
     fn time(&mut self, time: &Time);
-    /// One value that is encoded in this format already.
+    /// One value, or some entries of a dictionary, that are encoded in this format already.
     fn raw(&mut self, encoded: &[u8]);
 }
 
@@ -76,9 +76,20 @@ pub(super) fn write_list<W: Writer>(items: &[Value], out: &mut W) {
 
 pub(super) fn write_dict<W: Writer>(dict: &Dict, out: &mut W) {
     out.dict_begin(dict.len());
-    for (key, value) in dict.iter() {
+    if let Some(shared) = dict.shared() {
+        out.raw(shared.encoded(W::ENCODING, |entries| {
+            let mut alone = W::new(BytesMut::new());
+            write_entries(entries, &mut alone);
+            alone.into_inner().to_vec().into()
+        }));
+    }
+    write_entries(dict.own(), out);
+    out.dict_end();
+}
+
+fn write_entries<W: Writer>(entries: &[(String, Value)], out: &mut W) {
+    for (key, value) in entries {
         out.key(key);
         write_value(value, out);
     }
-    out.dict_end();
 }

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::{payload_of, read, written, yielding};
-use crate::{Dict, Encoding, Id, Message, MessageType, Payload, Signature, Time, Value};
+use crate::{Dict, Encoding, Id, Message, MessageType, Payload, SharedEntries, Signature, Time, Value};
 
 /// Any value; `with_time` also those that JSON and UBJSON have only text for.
 fn value(with_time: bool) -> impl Strategy<Value = Value> {
@@ -131,6 +131,18 @@ proptest! {
         for encoding in [Encoding::MsgPack, Encoding::Cbor] {
             let frame = written(encoding, &message);
             prop_assert_eq!(read(encoding, &frame), Ok(message.clone()));
+        }
+    }
+
+    #[test]
+    fn a_shared_part_of_a_dict_is_written_as_its_own_would_be(first in dict(true), second in dict(true), id in id()) {
+        let whole: Dict = first.clone().into_iter().chain(second.clone()).collect();
+        let shared = SharedEntries::from(first);
+        for encoding in Encoding::ALL.repeat(2) {
+            let mut dict = Dict::starting_with(shared.clone());
+            second.clone().into_iter().for_each(|(key, value)| dict.push(key, value));
+            let frame = |options| written(encoding, &Message::Cancel { request: id, options });
+            prop_assert_eq!(frame(dict), frame(whole.clone()));
         }
     }
 
