@@ -21,7 +21,7 @@ use crate::clock::WallTime;
 use crate::meta::MetaEvent;
 use crate::options;
 use crate::refusal::{Gate, Refusal};
-use crate::session::{PUBLISHER, SessionDetails, Sessions, introduce};
+use crate::session::{Disclosure, Part, SessionDetails, Sessions};
 use crate::{Action, Effect, Limit, RealmSettings, Receivers, SubscriptionInfo, Target};
 use history::History;
 use receivers::ReceiverRules;
@@ -61,6 +61,7 @@ impl Publish {
 pub(crate) struct Publisher<'a> {
     pub id: Id,
     pub details: &'a SessionDetails,
+    pub disclosure: &'a Disclosure,
 }
 
 /// Who gets an event, by subscription.
@@ -149,7 +150,8 @@ impl Broker {
             return Ok(());
         }
         let restrictions = if is_retained || is_past { receivers::restrictions(&options) } else { Dict::new() };
-        let mut details = if is_meta { Dict::new() } else { introduce(&PUBLISHER, from.id, from.details) };
+        let mut details =
+            if is_meta { Dict::new() } else { from.disclosure.of(Part::Publisher, from.id, from.details) };
         options::forward(options, &mut details);
         let kept = || KeptEvent {
             publication,

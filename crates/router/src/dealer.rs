@@ -26,7 +26,7 @@ use smallvec::SmallVec;
 use crate::call_table::{Invocation, InvocationKey};
 use crate::meta::{OwnCall, Procedure};
 use crate::refusal::{Gate, Refusal, error_effect};
-use crate::session::{CALLER, Session, Sessions, introduce};
+use crate::session::{Part, Session, Sessions};
 use crate::shard::ResourceKey;
 use crate::{Action, ClientFeatures, Effect, Feature, Target, options};
 use cancel::Mode;
@@ -118,8 +118,6 @@ impl Dealer {
         let caller = sessions.get(&from).ok_or_else(Refusal::unknown_session)?;
         gate.check(from, &caller.details, Action::Call, Target::Uri(&procedure))?;
         caller.check_pending_calls(gate.settings)?;
-        let mut details = introduce(&CALLER, from, &caller.details);
-
         let found = self.registrations.find(&procedure, &gate.settings.reserved);
         let Some((registration, found)) = found else {
             if let Some(procedure) = Procedure::from_uri(text) {
@@ -131,6 +129,7 @@ impl Dealer {
                 format!("no callee registered for procedure <{procedure}>"),
             ));
         };
+        let mut details = caller.disclosed(Part::Caller, from);
         if found.procedure.policy() != MatchPolicy::Exact {
             details.push("procedure", procedure.as_str());
         }

@@ -97,6 +97,7 @@ impl Realm {
     pub(crate) fn depart(&mut self, now: Instant, id: Id, departure: Departure<'_>, out: &mut Vec<Effect>) {
         let Some(mut left) = self.sessions.remove(&id) else { return };
         let details = left.details.clone();
+        let disclosure = std::mem::take(&mut left.disclosure);
         let testaments = left.testaments.take();
         self.broker.forget(id, left.subscriptions.ids());
         self.dealer.forget(&mut self.sessions, id, left, out);
@@ -104,7 +105,7 @@ impl Realm {
         let Self { settings, clock, random, sessions, broker, .. } = self;
         let gate = Gate { settings, at: clock.at(now), authorizer };
         for testament in testaments.into_iter().flat_map(|testaments| testaments.into_publications()) {
-            let publisher = Publisher { id, details: &details };
+            let publisher = Publisher { id, details: &details, disclosure: &disclosure };
             // Nobody is left to read a refusal.
             let _ = broker.publish(sessions, &gate, publisher, random.id(), testament, out);
         }

@@ -1,9 +1,10 @@
 //! Who a session is, and what it holds in the realm.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use countersign_wamp::{Dict, Id, MatchPolicy};
+use countersign_wamp::{Dict, Id, MatchPolicy, SharedEntries};
 
 use crate::call_table::CallTable;
 use crate::hash::FastHash;
@@ -71,6 +72,7 @@ impl SessionDetails {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub details: SessionDetails,
+    pub disclosure: Disclosure,
     pub subscriptions: Holdings,
     pub registrations: Holdings,
     pub calls: CallTable,
@@ -83,6 +85,7 @@ impl Session {
     pub fn new(details: SessionDetails) -> Self {
         Self {
             details,
+            disclosure: Disclosure::default(),
             subscriptions: Holdings::default(),
             registrations: Holdings::default(),
             calls: CallTable::default(),
@@ -93,6 +96,11 @@ impl Session {
 }
 
 impl Session {
+    /// Details for others that begin with who this is; `id` is its own.
+    pub fn disclosed(&self, part: Part, id: Id) -> Dict {
+        self.disclosure.of(part, id, &self.details)
+    }
+
     /// Refuses one more subscription or registration above a limit.
     pub fn check_holdings(&self, settings: &RealmSettings, policy: MatchPolicy) -> Result<(), Refusal> {
         let max = settings.subscriptions_and_registrations_max;
@@ -119,25 +127,62 @@ impl Session {
     }
 }
 
-/// Names under which a session is disclosed: its id, authid and authrole.
-pub(crate) type DisclosedNames = [&'static str; 3];
-pub(crate) const CALLER: DisclosedNames = ["caller", "caller_authid", "caller_authrole"];
-pub(crate) const CALLEE: DisclosedNames = ["callee", "callee_authid", "callee_authrole"];
-pub(crate) const PUBLISHER: DisclosedNames = ["publisher", "publisher_authid", "publisher_authrole"];
-
-/// Details that say who a session is.
-pub(crate) fn disclose(names: &DisclosedNames, id: Id, details: &SessionDetails) -> Dict {
-    let &[id_name, authid_name, authrole_name] = names;
-    Dict::new().with(id_name, id).with(authid_name, &*details.authid).with(authrole_name, &*details.authrole)
+/// As what a session is disclosed to others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    Caller,
+    Callee,
+    Publisher,
 }
 
-/// As [`disclose`], with how far the session is to be trusted.
-pub(crate) fn introduce(names: &DisclosedNames, id: Id, details: &SessionDetails) -> Dict {
-    let mut dict = disclose(names, id, details);
-    if let Some(level) = details.trustlevel {
-        dict.push("trustlevel", level);
+impl Part {
+    /// The names of its id, authid and authrole.
+    fn names(self) -> [&'static str; 3] {
+        match self {
+            Self::Caller => ["caller", "caller_authid", "caller_authrole"],
+            Self::Callee => ["callee", "callee_authid", "callee_authrole"],
+            Self::Publisher => ["publisher", "publisher_authid", "publisher_authrole"],
+        }
     }
-    dict
+
+    /// Details that say who a session is, and of callers and publishers how far they are to be trusted.
+    fn disclose(self, id: Id, details: &SessionDetails) -> Dict {
+        let [id_name, authid_name, authrole_name] = self.names();
+        let mut dict =
+            Dict::new().with(id_name, id).with(authid_name, &*details.authid).with(authrole_name, &*details.authrole);
+        match (self, details.trustlevel) {
+            (Self::Caller | Self::Publisher, Some(level)) => dict.push("trustlevel", level),
+            (Self::Callee, _) | (_, None) => {}
+        }
+        dict
+    }
+}
+
+/// What [`Part::disclose`] made of one session, at its first message in each part. One pointer until then: most sessions
+/// are idle.
+///
+/// **Invariant:** id and details of a session stay what they were when it joined.
+#[derive(Debug, Default)]
+pub(crate) struct Disclosure(OnceCell<Box<Disclosed>>);
+
+#[derive(Debug, Default)]
+struct Disclosed {
+    caller: OnceCell<SharedEntries>,
+    callee: OnceCell<SharedEntries>,
+    publisher: OnceCell<SharedEntries>,
+}
+
+impl Disclosure {
+    /// Details that begin with who the session is.
+    pub fn of(&self, part: Part, id: Id, details: &SessionDetails) -> Dict {
+        let disclosed = self.0.get_or_init(Box::default);
+        let made = match part {
+            Part::Caller => &disclosed.caller,
+            Part::Callee => &disclosed.callee,
+            Part::Publisher => &disclosed.publisher,
+        };
+        Dict::starting_with(made.get_or_init(|| part.disclose(id, details).into()).clone())
+    }
 }
 
 /// All sessions of a realm.

@@ -8,7 +8,7 @@ use super::Dealer;
 use super::cancel::Mode;
 use crate::call_table::{Invocation, InvocationKey};
 use crate::refusal::Violation;
-use crate::session::{CALLEE, Session, Sessions, disclose};
+use crate::session::{Part, Session, Sessions};
 use crate::{Effect, Feature, options};
 
 /// A YIELD, or an ERROR without its URI.
@@ -54,7 +54,7 @@ impl Dealer {
             // Results of two callees must not be mixed.
             invocation.retry = None;
         }
-        let mut details = disclose(&CALLEE, from, &callee.details);
+        let mut details = callee.disclosed(Part::Callee, from);
         let understands = |caller: &Session| caller.details.features.has(Feature::PassthruAsCaller);
         if is_passthru && !sessions.get(&to).is_some_and(understands) {
             let mode = if is_progress { Mode::KillNoWait } else { Mode::Skip };
@@ -84,7 +84,7 @@ impl Dealer {
         let Some(callee) = sessions.get(&from) else { return Ok(()) };
         let Answer { request, options, payload } = answer;
         let is_forgiven = is_forgiven(callee, request);
-        let mut details = disclose(&CALLEE, from, &callee.details);
+        let mut details = callee.disclosed(Part::Callee, from);
         let key = InvocationKey { callee: from, request };
         let Some(invocation) = self.take_answered(sessions, key) else {
             return late("ERROR", is_forgiven, request);

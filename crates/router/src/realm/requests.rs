@@ -68,7 +68,7 @@ impl Realm {
         self.check_request(from, request)?;
         let Self { settings, clock, random, sessions, broker, limits, .. } = self;
         let Some(publisher) = sessions.get(&from) else { return Ok(()) };
-        let publisher = Publisher { id: from, details: &publisher.details };
+        let publisher = Publisher { id: from, details: &publisher.details, disclosure: &publisher.disclosure };
         if options::is_passthru(&publish.options) && !publisher.details.features.has(Feature::PassthruAsPublisher) {
             return Err(Violation::passthru("PUBLISH", request));
         }

@@ -187,3 +187,20 @@ fn the_server_s_trust_in_a_session_reaches_callees_and_subscribers() {
     assert_eq!(world.say(9, call(7, none(), "app.add")), ["2 < INVOCATION 1 1 {trustlevel: 3}"]);
     assert_eq!(world.say(9, publish(8, none(), "app.news")), ["2 < EVENT 1 P0 {trustlevel: 3}"]);
 }
+
+#[test]
+fn a_session_under_the_id_of_one_that_left_is_disclosed_as_itself() {
+    let mut world = World::of_five();
+    world.register(2, "app.add");
+    for authid in ["joe", "ann"] {
+        let details = SessionDetails::new(SessionKind::Client, authid, "user");
+        world.realm.join(world.now, id(9), details, &mut Vec::new());
+        for request in 1..=2 {
+            let effects = world.effects(9, call(request, none(), "app.add"));
+            let [Effect::Send { message: Message::Invocation { details, .. }, .. }] = effects.as_slice() else {
+                panic!("{effects:?}")
+            };
+            assert_eq!(*details, with("caller", 9_u64).with("caller_authid", authid).with("caller_authrole", "user"));
+        }
+    }
+}
