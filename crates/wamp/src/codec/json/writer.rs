@@ -58,17 +58,18 @@ impl Writer for JsonWriter {
     }
 
     fn int(&mut self, number: i64) {
-        self.display(format_args!("{number}"));
+        self.raw(itoa::Buffer::new().format(number).as_bytes());
     }
 
     fn uint(&mut self, number: u64) {
-        self.display(format_args!("{number}"));
+        self.raw(itoa::Buffer::new().format(number).as_bytes());
     }
 
     fn float(&mut self, number: f64) {
         if number.is_finite() {
             // The debug form keeps a fraction or an exponent, so it comes back as a float.
-            self.display(format_args!("{number:?}"));
+            self.separate();
+            self.append(format_args!("{number:?}"));
         } else {
             self.null();
         }
@@ -126,11 +127,6 @@ impl JsonWriter {
     fn finish(&mut self, close: u8) {
         self.out.put_u8(close);
         self.comma = true;
-    }
-
-    fn display(&mut self, text: std::fmt::Arguments<'_>) {
-        self.separate();
-        self.append(text);
     }
 
     fn append(&mut self, text: std::fmt::Arguments<'_>) {
