@@ -236,25 +236,27 @@ fn check(text: &str, rules: UriRules, empty: EmptyComponents) -> Result<(), UriE
     if text.is_empty() {
         return if empty == EmptyComponents::Refused { Err(UriError::Empty) } else { Ok(()) };
     }
-    let mut components = text.split('.').peekable();
-    while let Some(component) = components.next() {
-        let is_last = components.peek().is_none();
-        let may_be_empty = match empty {
-            EmptyComponents::Refused => false,
-            EmptyComponents::LastOnly => is_last,
-            EmptyComponents::Anywhere => true,
-        };
-        if component.is_empty() && !may_be_empty {
-            return Err(UriError::EmptyComponent);
-        }
-        let refused = |c: char| {
-            if rules.strict { !matches!(c, '0'..='9' | 'a'..='z' | '_') } else { c.is_whitespace() || c == '#' }
-        };
-        if let Some(found) = component.chars().find(|&c| refused(c)) {
-            return Err(UriError::Character(found));
+    let is_refused = |c: char| {
+        if rules.strict { !matches!(c, '0'..='9' | 'a'..='z' | '_') } else { c.is_whitespace() || c == '#' }
+    };
+    let mut is_component_empty = true;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'.' if is_component_empty && empty != EmptyComponents::Anywhere => return Err(UriError::EmptyComponent),
+            b'.' => is_component_empty = true,
+            // What every rule allows, and most URIs are made of, is not looked at as characters.
+            b'0'..=b'9' | b'a'..=b'z' | b'_' => is_component_empty = false,
+            _ => {
+                is_component_empty = false;
+                // Inside of a character nothing starts.
+                let found = text.get(at..).and_then(|rest| rest.chars().next());
+                if let Some(found) = found.filter(|found| is_refused(*found)) {
+                    return Err(UriError::Character(found));
+                }
+            }
         }
     }
-    Ok(())
+    if is_component_empty && empty == EmptyComponents::Refused { Err(UriError::EmptyComponent) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -275,6 +277,10 @@ mod tests {
         check("com.", Some(UriError::EmptyComponent));
         check("com.my app", Some(UriError::Character(' ')));
         check("com.my#app", Some(UriError::Character('#')));
+        check("com.ü\u{a0}.b", Some(UriError::Character('\u{a0}')));
+        check("\u{85}", Some(UriError::Character('\u{85}')));
+        check("a#..b", Some(UriError::Character('#')));
+        check("a..#b", Some(UriError::EmptyComponent));
         check("aaaaaaaaaaaaaaaaaaaa", None);
         check("aaaaaaaaaaaaaaaaaaaaa", Some(UriError::TooLong { bytes_max: 20 }));
     }
@@ -285,6 +291,7 @@ mod tests {
         check("com.my_app.9", None);
         check("com.My", Some(UriError::Character('M')));
         check("com.my-app", Some(UriError::Character('-')));
+        check("com.ü", Some(UriError::Character('ü')));
     }
 
     #[test]
