@@ -96,6 +96,15 @@ impl<'a> Reader<'a> for JsonReader<'a> {
     }
 
     fn uint(&mut self) -> Result<Option<u64>, DecodeError> {
+        /// No number of so many digits is too large.
+        const DIGITS_MAX: usize = 19;
+        let rest = self.rest();
+        let digits = rest.iter().take(DIGITS_MAX).map_while(|byte| byte.checked_sub(b'0').filter(|digit| *digit < 10));
+        let (len, number) = digits.fold((0, 0), |(len, number), digit| (len + 1, number * 10 + u64::from(digit)));
+        if let ([b'1'..=b'9', ..], Some(b',' | b']')) = (rest, rest.get(len)) {
+            self.position += len;
+            return Ok(Some(number));
+        }
         let number = self.number()?;
         Ok(if number.is_whole { number.raw.parse().ok() } else { None })
     }
@@ -143,9 +152,9 @@ impl<'a> JsonReader<'a> {
         self.text.as_bytes().get(self.position..).unwrap_or_default()
     }
 
-    /// The text from `start` to the cursor. Both stand beside ASCII characters.
-    fn since(&self, start: usize) -> &'a str {
-        self.text.get(start..self.position).unwrap_or_default()
+    /// The text between two places. Both stand beside ASCII characters.
+    fn between(&self, start: usize, end: usize) -> &'a str {
+        self.text.get(start..end).unwrap_or_default()
     }
 
     fn skip_space(&mut self) {
@@ -224,9 +233,16 @@ impl<'a> JsonReader<'a> {
         sink.scalar(|| value)
     }
 
+    // What was gone over is cut out in functions that become part of the walk: one that keeps nothing does not do it.
+    #[inline]
     fn number(&mut self) -> Result<Number<'a>, DecodeError> {
         let start = self.position;
-        let mut is_whole = true;
+        let is_whole = self.skip_number()?;
+        Ok(Number { raw: self.between(start, self.position), is_whole })
+    }
+
+    /// Whether it has neither a fraction nor an exponent.
+    fn skip_number(&mut self) -> Result<bool, DecodeError> {
         if self.peek() == Some(b'-') {
             self.position += 1;
         }
@@ -235,40 +251,49 @@ impl<'a> JsonReader<'a> {
         } else {
             self.digits()?;
         }
+        if !matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
+            return Ok(true);
+        }
         if self.peek() == Some(b'.') {
-            is_whole = false;
             self.position += 1;
             self.digits()?;
         }
         if matches!(self.peek(), Some(b'e' | b'E')) {
-            is_whole = false;
             self.position += 1;
             if matches!(self.peek(), Some(b'+' | b'-')) {
                 self.position += 1;
             }
             self.digits()?;
         }
-        Ok(Number { raw: self.since(start), is_whole })
+        Ok(false)
     }
 
     /// At least one digit.
     fn digits(&mut self) -> Result<(), DecodeError> {
-        let digits = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
-        self.position += digits;
-        if digits == 0 { Err(malformed("a number lacks a digit")) } else { Ok(()) }
+        let start = self.position;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.position += 1;
+        }
+        if self.position == start { Err(malformed("a number lacks a digit")) } else { Ok(()) }
     }
 
+    #[inline]
     fn quoted(&mut self) -> Result<Quoted<'a>, DecodeError> {
-        self.expect(b'"', "expected text")?;
         let start = self.position;
+        let has_escapes = self.skip_quoted()?;
+        Ok(Quoted { raw: self.between(start + 1, self.position - 1), has_escapes })
+    }
+
+    /// Whether it has escapes.
+    fn skip_quoted(&mut self) -> Result<bool, DecodeError> {
+        self.expect(b'"', "expected text")?;
         let mut has_escapes = false;
         loop {
             self.position += plain_len(self.rest());
             match self.peek() {
                 Some(b'"') => {
-                    let raw = self.since(start);
                     self.position += 1;
-                    return Ok(Quoted { raw, has_escapes });
+                    return Ok(has_escapes);
                 }
                 Some(b'\\') => {
                     has_escapes = true;
@@ -314,22 +339,56 @@ fn hex_unit(digits: [u8; 4]) -> Option<u32> {
 
 /// How many bytes at the start of `bytes` stand for themselves between quotes.
 fn plain_len(bytes: &[u8]) -> usize {
+    /// Most texts end within so many bytes; only behind them do wider steps pay.
+    const SHORT: usize = 32;
+    let (short, long) = bytes.split_at_checked(SHORT).unwrap_or((bytes, &[]));
+    let plain = plain_len_by_words(short);
+    if plain < short.len() {
+        return plain;
+    }
+    let is_plain = |chunk: &&[u8; 64]| chunk.iter().fold(true, |is_plain, byte| is_plain & !is_special(*byte));
+    let wide = 64 * long.as_chunks().0.iter().take_while(is_plain).count();
+    plain + wide + plain_len_by_words(long.get(wide..).unwrap_or_default())
+}
+
+/// As [`plain_len`], eight bytes at a time.
+fn plain_len_by_words(bytes: &[u8]) -> usize {
+    let (chunks, rest) = bytes.as_chunks();
+    for (chunk, at) in chunks.iter().zip((0..).step_by(8)) {
+        let special = specials(*chunk);
+        if special != 0 {
+            return at + first(special);
+        }
+    }
+    let plain = bytes.len() - rest.len();
+    match bytes.last_chunk() {
+        // What it has of those before is plain.
+        Some(last) if !rest.is_empty() => {
+            let special = specials(*last);
+            if special == 0 { bytes.len() } else { bytes.len() - 8 + first(special) }
+        }
+        _ => plain + rest.iter().take_while(|byte| !is_special(**byte)).count(),
+    }
+}
+
+/// Whether a byte has to be escaped between quotes, or ends what they hold.
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// The high bit of each of these bytes that [`is_special`]. A borrow can mark others as well, but only behind one that is.
+fn specials(bytes: [u8; 8]) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
-    // The high bit of each byte of `word ^ pattern` that is zero, or below `bound`; a borrow can
-    // only mark too many, and those bytes are looked at one by one below.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
-    let mut plain = 0;
-    for chunk in bytes.as_chunks().0 {
-        let word = u64::from_le_bytes(*chunk);
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-        if control | zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\'))) != 0 {
-            break;
-        }
-        plain += 8;
-    }
-    let rest = bytes.get(plain..).unwrap_or_default();
-    plain + rest.iter().take_while(|byte| !matches!(byte, 0..0x20 | b'"' | b'\\')).count()
+    let word = u64::from_le_bytes(bytes);
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (control | zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')))) & HIGHS
+}
+
+/// The place of the first byte that is marked.
+fn first(marked: u64) -> usize {
+    marked.trailing_zeros() as usize / 8
 }
 
 impl<'a> Quoted<'a> {
@@ -414,5 +473,29 @@ impl<'a> Number<'a> {
         }
         let signed = self.raw.parse().map(Value::Int);
         signed.or_else(|_| self.raw.parse().map(Value::UInt)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_ends_at_the_first_byte_that_stands_for_another() {
+        const LEN_MAX: usize = 200;
+        for len in 0..=LEN_MAX {
+            let plain: Vec<u8> =
+                (0..len).map(|at| [b' ', b'!', b'#', b'[', b']', 0x7F, 0x80, 0xA2, 0xFF][at % 9]).collect();
+            assert_eq!(plain_len(&plain), len);
+            for at in 0..len {
+                for special in [0, 0x1F, b'"', b'\\'] {
+                    let mut bytes = plain.clone();
+                    bytes[at] = special;
+                    // What comes behind it has no say, be it special or one off.
+                    bytes[at + 1..].iter_mut().for_each(|byte| *byte ^= 1);
+                    assert_eq!(plain_len(&bytes), at, "{bytes:?}");
+                }
+            }
+        }
     }
 }
