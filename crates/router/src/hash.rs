@@ -1,4 +1,4 @@
-//! The hasher of the realm's tables.
+//! The hasher of the tables that are asked for every message.
 
-/// Fast and seeded per process. The order of a table never reaches the wire.
-pub(crate) type FastHash = foldhash::fast::RandomState;
+/// Fast, and seeded at random for each table. No table's order reaches the wire.
+pub type FastHash = foldhash::fast::RandomState;

@@ -37,6 +37,7 @@ pub use broker::{KeptEvent, PastEvent};
 pub use clock::WallTime;
 pub use effect::{Effect, Histories, Receivers, RegistrationChange};
 pub use features::{ClientFeatures, Feature, announced_roles};
+pub use hash::FastHash;
 pub use limit::Limit;
 pub use realm::{Realm, RegistrationInfo, SubscriptionInfo};
 pub use refusal::LIMIT_EXCEEDED;

@@ -19,8 +19,8 @@ use countersign_identity::permission::{self, Refusal, SessionRights, UriMatch};
 use countersign_identity::repository::WhichCookies;
 use countersign_identity::{self as identity, Actor, CredentialId, LoginName, PeerAddress, RequestContext, UserId};
 use countersign_router::{
-    Action, Authorizer, ClientFeatures, Decision, Effect, Limit, PastEvent, Realm, RealmSettings, SessionDetails,
-    SessionKind, Target,
+    Action, Authorizer, ClientFeatures, Decision, Effect, FastHash, Limit, PastEvent, Realm, RealmSettings,
+    SessionDetails, SessionKind, Target,
 };
 use countersign_wamp::{Dict, Id, Message, uris};
 use rand_core::Rng as _;
@@ -192,10 +192,13 @@ pub struct Hub {
     elevation: Duration,
 }
 
+/// The live sessions. Their ids are drawn here, by nobody else, so that no one has a say in how they are hashed.
+type Sessions = HashMap<Id, Arc<Live>, FastHash>;
+
 #[derive(Debug)]
 struct Inner {
     realm: Realm,
-    sessions: HashMap<Id, Arc<Live>>,
+    sessions: Sessions,
     revoked: HashMap<UserId, Instant>,
     ended_cookies: EndedCookies,
     effects: Vec<Effect>,
@@ -230,7 +233,7 @@ impl Hub {
         let departures = Arc::new(Departures::default());
         let inner = Inner {
             realm,
-            sessions: HashMap::new(),
+            sessions: Sessions::default(),
             revoked: HashMap::new(),
             ended_cookies: EndedCookies::default(),
             effects: Vec::new(),
@@ -574,14 +577,14 @@ fn caller_of(message: &Message) -> Option<Id> {
 
 /// Answers the realm's questions from the sessions' rights.
 struct Rights<'a> {
-    sessions: &'a HashMap<Id, Arc<Live>>,
+    sessions: &'a Sessions,
     documents: &'a DocumentedUris,
     /// Whether `+` asks for an elevated session.
     asks_elevation: bool,
 }
 
 impl<'a> Rights<'a> {
-    fn of(sessions: &'a HashMap<Id, Arc<Live>>, documents: &'a DocumentedUris) -> Self {
+    fn of(sessions: &'a Sessions, documents: &'a DocumentedUris) -> Self {
         Self { sessions, documents, asks_elevation: true }
     }
 }

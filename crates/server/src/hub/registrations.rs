@@ -1,6 +1,5 @@
 //! What is registered and subscribed to, read without holding the realm for long; and what the server itself publishes.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,7 +7,7 @@ use countersign_identity::{PeerAddress, Timestamp};
 use countersign_router::{RegistrationChange, RegistrationInfo, SubscriptionInfo};
 use countersign_wamp::{Dict, Id, Message, Payload};
 
-use super::{Hub, Inner, Live, Rights};
+use super::{Hub, Inner, Live, Rights, Sessions};
 use crate::clock::now;
 use crate::uris::ChangedRegistration;
 
@@ -127,7 +126,7 @@ fn count(listed: &mut usize, more: usize) -> Result<(), TooManyListed> {
 
 /// A change of a registration, with who it is.
 pub(super) fn changed(
-    sessions: &HashMap<Id, Arc<Live>>,
+    sessions: &Sessions,
     change: RegistrationChange,
     at: Timestamp,
     service: Id,
