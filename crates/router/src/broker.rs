@@ -222,6 +222,11 @@ impl Broker {
         self.history.restore(place, events);
     }
 
+    /// Whether there is anything for [`Self::take_events`] to take.
+    pub fn has_news(&self) -> bool {
+        !self.subscriptions.events.is_empty()
+    }
+
     /// The meta events since the last time.
     pub fn take_events(&mut self) -> Vec<MetaEvent> {
         std::mem::take(&mut self.subscriptions.events)

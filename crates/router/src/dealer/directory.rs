@@ -9,6 +9,11 @@ use crate::pattern_map::list_by_policy;
 use crate::{RegistrationChange, RegistrationInfo, ReservedUris};
 
 impl Dealer {
+    /// Whether there is anything to take for [`Self::take_events`] or [`Self::take_changes`].
+    pub fn has_news(&self) -> bool {
+        !self.registrations.events.is_empty() || !self.registrations.changes.is_empty()
+    }
+
     /// The meta events since the last time.
     pub fn take_events(&mut self) -> Vec<MetaEvent> {
         std::mem::take(&mut self.registrations.events)

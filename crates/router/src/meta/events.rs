@@ -93,6 +93,10 @@ impl Realm {
     /// Tells what became of registrations, and publishes the meta events of the step that ends here.
     pub(crate) fn publish_meta(&mut self, out: &mut Vec<Effect>) {
         let Self { random, sessions, dealer, broker, .. } = self;
+        // As after most messages.
+        if !dealer.has_news() && !broker.has_news() {
+            return;
+        }
         out.extend(dealer.take_changes().into_iter().map(Effect::Registration));
         let of_dealer = dealer.take_events();
         let of_broker = broker.take_events();

@@ -34,11 +34,17 @@ impl WildcardTree {
     /// Where two matching patterns first differ, one names a component and the other has a
     /// wildcard: the one that names it has the longer portion there. So the named child goes first.
     pub fn best(&self, uri: &str) -> Option<Id> {
+        if self.root.is_bare() {
+            return None;
+        }
         self.root.best(uri.split('.'))
     }
 
     /// All patterns that match.
     pub fn each(&self, uri: &str, mut found: impl FnMut(Id)) {
+        if self.root.is_bare() {
+            return;
+        }
         self.root.each(uri.split('.'), &mut found);
     }
 

@@ -7,7 +7,7 @@ use countersign_identity::{PeerAddress, Timestamp};
 use countersign_router::{RegistrationChange, RegistrationInfo, SubscriptionInfo};
 use countersign_wamp::{Dict, Id, Message, Payload};
 
-use super::{Hub, Inner, Live, Rights, Sessions};
+use super::{Hub, Inner, Rights, Sessions};
 use crate::clock::now;
 use crate::uris::ChangedRegistration;
 
