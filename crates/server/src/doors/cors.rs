@@ -15,15 +15,29 @@ use super::Doors;
 /// How long a browser may remember the permission, in seconds.
 const REMEMBERED_SECONDS: &str = "600";
 
+/// What the layer of one door has to know.
+#[derive(Debug, Clone)]
+pub struct Cors {
+    doors: Arc<Doors>,
+    methods: &'static str,
+}
+
+impl Cors {
+    /// For a door whose routes have these methods, as in the header `Allow`.
+    pub fn new(doors: &Arc<Doors>, methods: &'static str) -> Self {
+        Self { doors: Arc::clone(doors), methods }
+    }
+}
+
 /// Answers a browser's question beforehand, and marks answers as readable by listed origins.
-pub async fn cors(State(doors): State<Arc<Doors>>, request: Request, next: Next) -> Response {
+pub async fn cors(State(Cors { doors, methods }): State<Cors>, request: Request, next: Next) -> Response {
     let origin = allowed(request.headers(), &doors.app.config.http.origins);
     let is_question =
         request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = match &origin {
         Some(_) if is_question => {
             let fixed = [
-                (header::ACCESS_CONTROL_ALLOW_METHODS, "POST"),
+                (header::ACCESS_CONTROL_ALLOW_METHODS, methods),
                 (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, x-totp-code"),
                 (header::ACCESS_CONTROL_MAX_AGE, REMEMBERED_SECONDS),
             ];

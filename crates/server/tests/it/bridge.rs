@@ -449,6 +449,7 @@ async fn pages_of_other_origins_may_use_the_bridge_only_where_they_are_listed() 
     for path in ["/call", "/publish"] {
         let reply = ask(&server, "OPTIONS", path, asks, b"").await;
         assert_eq!((reply.status, reply.header("access-control-allow-origin")), (204, "https://app.example"));
+        assert_eq!(reply.header("access-control-allow-methods"), "post");
     }
     let from_page = json_with(&format!("{}Origin: https://app.example\r\n", basic(LOGIN, "wrong")));
     let reply = ask(&server, "POST", "/call", &from_page, b"{}").await;

@@ -25,7 +25,7 @@ use axum::routing::post;
 use countersign_wamp::{DecodeLimits, Message, Payload, uris};
 
 use super::Doors;
-use super::cors::cors;
+use super::cors::{Cors, cors};
 use super::credentials::Credentials;
 use super::http::text;
 use super::request::{Sender, private, read_body};
@@ -42,7 +42,7 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
     Router::new()
         .route("/call", post(|doors, request| answer(doors, request, json::call)))
         .route("/publish", post(|doors, request| answer(doors, request, json::publish)))
-        .layer(from_fn_with_state(Arc::clone(doors), cors))
+        .layer(from_fn_with_state(Cors::new(doors, "POST"), cors))
         .with_state(Arc::clone(doors))
 }
 

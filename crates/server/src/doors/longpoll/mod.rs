@@ -28,7 +28,7 @@ use countersign_wamp::{Encoding, Subprotocol};
 use serde::{Deserialize, Serialize};
 
 use super::connection::{self, Visitor};
-use super::cors::cors;
+use super::cors::{Cors, cors};
 use super::request::{BodyError, NotAdmitted, Sender, private, read_body};
 use super::{Doors, gate};
 use crate::metrics::ServerLimit;
@@ -48,7 +48,7 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
         .route("/lp/{transport}/receive", post(receive))
         .route("/lp/{transport}/send", post(send))
         .route("/lp/{transport}/close", post(close))
-        .layer(from_fn_with_state(Arc::clone(doors), cors))
+        .layer(from_fn_with_state(Cors::new(doors, "POST"), cors))
         .with_state(Arc::clone(doors))
 }
 

@@ -42,7 +42,7 @@ use self::codes::Refusal;
 use self::fields::Fields;
 use self::peer::Ids;
 use super::Doors;
-use super::cors::cors;
+use super::cors::{Cors, cors};
 use super::request::{Sender, private, read_body};
 use crate::app::App;
 use crate::cid;
@@ -55,6 +55,9 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 const BODY_SECONDS_MAX: Duration = Duration::from_secs(10);
 /// Longest correlation id and application name that are kept, in characters.
 const NAME_CHARACTERS_MAX: usize = 128;
+
+/// The methods that there are, for pages of other origins. Which of them a path has it says itself.
+const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 
 /// The routes.
 pub fn routes(doors: &Arc<Doors>) -> Router {
@@ -79,7 +82,7 @@ pub fn routes(doors: &Arc<Doors>) -> Router {
         .merge(api::routes())
         .nest("/sso", api.clone())
         .nest("/zato/sso", api)
-        .layer(from_fn_with_state(Arc::clone(doors), cors))
+        .layer(from_fn_with_state(Cors::new(doors, METHODS), cors))
         .with_state(Arc::clone(doors))
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::started;
 use crate::http_client::ask;
+use crate::support::server_with;
 
 const VERBS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -48,4 +49,20 @@ async fn the_page_shows_every_operation_and_loads_nothing() {
         }
     }
     assert!(!page.contains("src=") && !page.contains("<script"));
+}
+
+#[tokio::test]
+async fn a_listed_page_may_use_every_operation() {
+    let server = server_with("[http]\norigins = [\"https://app.example\"]").start().await;
+    let document = document(&server).await;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for verb in operations.as_object().unwrap().keys().map(|verb| verb.to_uppercase()) {
+            let asks = format!("Origin: https://app.example\r\nAccess-Control-Request-Method: {verb}\r\n");
+            let reply = ask(&server, "OPTIONS", path, &asks, b"").await;
+            assert_eq!((reply.status, reply.header("access-control-allow-origin")), (204, "https://app.example"));
+            let allowed = reply.header("access-control-allow-methods");
+            // The client of these tests has headers in lower case.
+            assert!(allowed.split(", ").any(|one| one == verb.to_lowercase()), "{verb} {path}: {allowed}");
+        }
+    }
 }
