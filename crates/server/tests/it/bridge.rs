@@ -422,6 +422,26 @@ async fn who_guesses_too_often_is_told_to_come_later() {
 }
 
 #[tokio::test]
+async fn who_gives_too_many_wrong_codes_is_told_to_come_later_and_only_with_the_right_password() {
+    let server = started("").await;
+    server.cli(&["user", "totp", "reset", LOGIN], "").await.ok();
+    server.cli(&["user", "totp", "enable", LOGIN], "").await.ok();
+    let guess = async |password: &str, code: &str| {
+        let headers = json_with(&format!("{}X-TOTP-Code: {code}\r\n", basic(LOGIN, password)));
+        ask(&server, "POST", "/call", &headers, whoami().to_string().as_bytes()).await
+    };
+    for _ in 0..5 {
+        assert_eq!(guess(PASSWORD, "000000").await.status, 401);
+    }
+    let reply = guess(PASSWORD, "000000").await;
+    assert_eq!((reply.status, reply.header("retry-after")), (429, "900"), "{reply:?}");
+    let reply = guess("wrong", "000000").await;
+    assert_eq!((reply.status, reply.header("retry-after")), (401, ""), "{reply:?}");
+    let rows = audit(&server, &["--operation", "login", "--outcome", "refused"]).await;
+    assert_eq!(rows.iter().filter(|row| row["reason"] == "code_throttled").count(), 1);
+}
+
+#[tokio::test]
 async fn requests_count_at_the_gate_until_they_are_logged_in() {
     let server = started("[limits]\nunauthenticated_connections_max = 2").await;
     let mut silent = Silent::start(&server).await;

@@ -109,6 +109,10 @@ fn refused(doors: &Doors, not_in: NotIn) -> Response {
             let wait = doors.app.config.throttle().delay_max.as_secs().max(1);
             later(problem(StatusCode::TOO_MANY_REQUESTS, &errors.permission_denied, text), wait)
         }
+        NotIn::CodesThrottled => {
+            let wait = doors.app.identity.settings().sign_on.factor.throttle.window.as_secs();
+            later(problem(StatusCode::TOO_MANY_REQUESTS, &errors.permission_denied, "too many wrong codes"), wait)
+        }
         NotIn::Busy => {
             let response = problem(StatusCode::SERVICE_UNAVAILABLE, &errors.unavailable, "too many logins at once");
             later(response, BUSY_RETRY_SECONDS)

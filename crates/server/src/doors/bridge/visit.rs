@@ -43,6 +43,8 @@ pub enum NotIn {
     Denied,
     /// Its address tries too often.
     Throttled,
+    /// Its address has given too many wrong codes for this user; this one was not looked at.
+    CodesThrottled,
     /// Too many passwords are being checked.
     Busy,
     /// Our own fault; the log has the cause under this reference.
@@ -173,6 +175,8 @@ fn not_in(context: &RequestContext, error: LoginError) -> NotIn {
     match error {
         LoginError::Refused(Reason::Throttled) => NotIn::Throttled,
         LoginError::Refused(Reason::Busy) => NotIn::Busy,
+        // Says that the password was right. So does the sign-on API, and the second challenge of a WAMP session.
+        LoginError::Refused(Reason::CodeThrottled) => NotIn::CodesThrottled,
         LoginError::Refused(_) | LoginError::CodeNeeded(_) => NotIn::Denied,
         LoginError::Storage(fault) => failed(context, &fault),
     }
