@@ -643,10 +643,11 @@ impl Config {
         self.zone().map(|_| ())
     }
 
-    /// What has to be a number from 1 to a highest one.
-    fn counts(&self) -> [(&'static str, u64, u64); 27] {
+    /// What has to be a number from 1 to a highest one. Limits of what can be done without are not among them: there 0 says
+    /// that there is to be none of it, as of testaments and retained events.
+    fn counts(&self) -> [(&'static str, u64, u64); 33] {
         let (otp, limits, throttle, password) = (&self.otp, &self.limits, &self.throttle, &self.password);
-        let http = &self.http;
+        let (http, signup) = (&self.http, &self.signup);
         let message_bytes_max = count(FrameLimit::LARGEST.bytes());
         [
             ("otp.lifetime_seconds", otp.lifetime_seconds, SECONDS_MAX),
@@ -657,6 +658,8 @@ impl Config {
             ("otp.session_seconds_max", otp.session_seconds_max, SECONDS_MAX),
             ("auth.elevation_seconds", self.auth.elevation_seconds, SECONDS_MAX),
             ("auth.cookie.max_age_seconds", self.auth.cookie.max_age_seconds, SECONDS_MAX),
+            ("throttle.address_failures_max", throttle.address_failures_max.unwrap_or(1).into(), COUNT_MAX),
+            ("throttle.pair_failures_max", throttle.pair_failures_max.unwrap_or(1).into(), COUNT_MAX),
             ("throttle.forget_seconds", throttle.forget_seconds.unwrap_or(1), SECONDS_MAX),
             ("password.workers", count(password.workers.unwrap_or(1)), COUNT_MAX),
             ("password.queue_max", count(password.queue_max.unwrap_or(1)), COUNT_MAX),
@@ -672,10 +675,18 @@ impl Config {
             ("limits.uri_bytes_max", count(limits.uri_bytes_max), URI_BYTES_MAX),
             ("limits.outbound_messages_max", count(limits.outbound_messages_max), COUNT_MAX),
             ("limits.outbound_bytes_max", count(limits.outbound_bytes_max), u64::MAX),
+            (
+                "limits.subscriptions_and_registrations_max",
+                count(limits.subscriptions_and_registrations_max),
+                COUNT_MAX,
+            ),
+            ("limits.pending_calls_max", count(limits.pending_calls_max), COUNT_MAX),
             ("limits.hello_seconds_max", limits.hello_seconds_max, SECONDS_MAX),
             ("limits.write_seconds_max", limits.write_seconds_max, SECONDS_MAX),
             ("limits.unauthenticated_connections_max", count(limits.unauthenticated_connections_max), COUNT_MAX),
             ("limits.login_attempts_max", limits.login_attempts_max.into(), COUNT_MAX),
+            ("signup.max_length_username", count(signup.max_length_username), COUNT_MAX),
+            ("signup.max_length_email", count(signup.max_length_email), COUNT_MAX),
         ]
     }
 

@@ -183,3 +183,15 @@ fn what_may_not_be_published_or_subscribed_is_not_retained_or_told() {
         ["2 < ERROR PUBLISH 1 wamp.error.invalid_argument"]
     );
 }
+
+#[test]
+fn where_none_may_be_retained_events_are_delivered_and_forgotten() {
+    let mut world = World::with(|settings| settings.retained_events_max = 0);
+    world.join(1, all_features());
+    world.join(2, all_features());
+    world.join(3, all_features());
+    world.subscribe(2, "app.news");
+    assert_eq!(world.say(1, publish(1, retain(), "app.news")), ["2 < EVENT 1 P0"]);
+    assert_eq!(world.kept(3, none(), "app.news"), [""; 0]);
+    assert_eq!(world.realm.retained_event_count(), 0);
+}

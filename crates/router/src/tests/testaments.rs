@@ -141,3 +141,18 @@ fn testaments_are_limited_in_number_and_size() {
     }
     assert_eq!(world.ask(1, ADD, long(), none()), refused);
 }
+
+#[test]
+fn where_none_may_be_every_testament_is_refused_and_nothing_is_published() {
+    let mut world = World::with(|settings| settings.testaments_max = 0);
+    world.join(1, all_features());
+    world.join(2, all_features());
+    world.subscribe_with(2, with("match", "prefix"), "app.");
+    let refused = ("countersign.error.limit_exceeded".to_owned(), vec![]);
+    let testament = || args(["app.a".into(), Value::List(vec!["gone".into()]), none().into()]);
+    for scope in ["destroyed", "detached"] {
+        assert_eq!(world.ask(1, ADD, testament(), with("scope", scope)), refused);
+    }
+    world.ask(1, FLUSH, vec![], none());
+    assert_eq!(world.left(1), [""; 0]);
+}

@@ -79,6 +79,27 @@ fn values_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn what_nothing_works_without_can_not_be_limited_to_none() {
+    let check = |section: &str, key: &str| {
+        let error = parse(&format!("[{section}]\n{key} = 0")).unwrap_err();
+        assert!(error.contains(&format!("{section}.{key}: has to be from 1 to ")), "{error}");
+    };
+    check("limits", "subscriptions_and_registrations_max");
+    check("limits", "pending_calls_max");
+    check("throttle", "address_failures_max");
+    check("throttle", "pair_failures_max");
+    check("signup", "max_length_username");
+    check("signup", "max_length_email");
+}
+
+#[test]
+fn what_can_be_done_without_can_be_limited_to_none() {
+    for key in ["wildcards_max", "testaments_max", "testament_bytes_max", "retained_events_max", "retained_bytes_max"] {
+        assert!(parse(&format!("[limits]\n{key} = 0")).is_ok(), "{key}");
+    }
+}
+
+#[test]
 fn origins_are_what_browsers_send() {
     let origins = "['https://app.example', 'http://localhost:3000', 'https://[::1]:8443']";
     assert_eq!(parse(&format!("[http]\norigins = {origins}")).unwrap().http.origins.len(), 3);
