@@ -36,6 +36,11 @@ impl DataDir {
         Ok(Self(path.canonicalize()?))
     }
 
+    /// The directory of this name, be it there or not.
+    pub fn named(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.0
@@ -99,13 +104,22 @@ impl DataDir {
         Ok(NodeId(id))
     }
 
+    /// Whether there is a lock, so that another process may hold it.
+    pub fn has_lock(&self) -> bool {
+        self.lock().exists()
+    }
+
+    fn lock(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
     /// Takes the lock; `None` while another process holds it.
     ///
     /// # Errors
     ///
     /// Those of the file system.
     pub fn try_lock(&self) -> io::Result<Option<DataLock>> {
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(self.0.join("lock"))?;
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(self.lock())?;
         match file.try_lock() {
             Ok(()) => Ok(Some(DataLock { _file: file })),
             Err(fs::TryLockError::WouldBlock) => Ok(None),

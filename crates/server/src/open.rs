@@ -1,12 +1,16 @@
-//! Opening an installation: data directory, keyring, storage, rules, first-start rows.
+//! Opening an installation: data directory, keyring, storage, rules, first-start rows. Or only looking at one.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use countersign_identity::keys::MintedKey;
 use countersign_identity::repository::RepositoryError;
-use countersign_identity::{Identity, PeerAddress, RequestContext};
+use countersign_identity::roster::NodeId;
+use countersign_identity::{Identity, PeerAddress, Pepper, RequestContext};
 use countersign_storage::{Keyring, KeyringError as UnlockError, OpenError, PostgresSettings, SqliteSettings, Store};
+use rand_core::Rng as _;
+use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::cid;
@@ -52,6 +56,9 @@ pub enum OpenFailed {
     /// The database can't be written.
     #[error("can't prepare the database")]
     Bootstrap(#[from] RepositoryError),
+    /// There is no room for an installation to compare with.
+    #[error("can't make a temporary directory")]
+    Temporary(#[source] std::io::Error),
 }
 
 /// An open installation.
@@ -61,6 +68,16 @@ pub struct Installation {
     pub app: App,
     /// The one-time password of the first user, if this was the first start.
     pub first: Option<MintedKey>,
+}
+
+/// An installation for rules that look. Where there is none, it is a new one in a temporary directory.
+#[derive(Debug)]
+pub struct Looked {
+    // Fields are dropped in this order: the directory goes once its database is closed.
+    /// The rules. What they make with keys is good for nothing, for the keys are made up.
+    pub identity: Identity<Store>,
+    _lock: Option<DataLock>,
+    _temporary: Option<TempDir>,
 }
 
 /// Reads the configuration: the file named, else the one in the data directory, else defaults.
@@ -94,15 +111,9 @@ pub async fn open(data: &DataDir, config: Config, _: &DataLock) -> Result<Instal
         .node_id(&mut random())
         .map_err(|source| OpenFailed::Data { path: data.path().display().to_string(), source })?;
     let settings = config.identity(pepper, node)?;
-    let store = match &config.storage.url {
+    let store = match postgres(&config) {
         None => Store::open_sqlite(&SqliteSettings::new(data.database()))?,
-        Some(url) => {
-            let mut settings = PostgresSettings::new(url.clone());
-            if let Some(connections_max) = config.storage.connections_max {
-                settings.pool_size = connections_max;
-            }
-            Store::connect_postgres(&settings).await?
-        }
+        Some(settings) => Store::connect_postgres(&settings).await?,
     };
     // Only where nothing can be sealed yet: a key that got lost must not be replaced by another.
     if seal_keys.is_empty() && !store.has_seal_keys().await? {
@@ -110,10 +121,52 @@ pub async fn open(data: &DataDir, config: Config, _: &DataLock) -> Result<Instal
     }
     store.unlock(Keyring::new(seal_keys)).await?;
     let identity = Identity::new(store, settings);
-    let context = RequestContext::new(cid::generate(), PeerAddress::Local, "", "cli");
-    let first = identity.bootstrap(&config.realm.uri_prefix, &context, now(), &mut random()).await?;
+    let first = bootstrap(&identity, &config).await?;
     let trail = Trail::new(data.audit_checkpoints());
     Ok(Installation { app: App::new(identity, config, trail, zato_keys)?, first })
+}
+
+/// Opens an installation for rules that look: nothing is made or changed in the data directory `path`, or in the database.
+///
+/// # Errors
+///
+/// [`OpenFailed`], which says what to do.
+pub async fn look(path: &Path, config: &Config) -> Result<Looked, OpenFailed> {
+    let data = DataDir::named(path);
+    let held = if data.has_lock() { Some(lock(&data).await?) } else { None };
+    let mut pepper = [0; Pepper::BYTES];
+    random().fill_bytes(&mut pepper);
+    let settings = config.identity(Pepper::new(pepper), NodeId(Uuid::nil()))?;
+    let found = match postgres(config) {
+        None => Store::look_at_sqlite(&SqliteSettings::new(data.database())),
+        Some(settings) => Store::look_at_postgres(&settings).await,
+    };
+    match found {
+        Ok(store) => Ok(Looked { identity: Identity::new(store, settings), _lock: held, _temporary: None }),
+        Err(OpenError::Empty) => {
+            let temporary = tempfile::tempdir().map_err(OpenFailed::Temporary)?;
+            let database = DataDir::named(temporary.path()).database();
+            let identity = Identity::new(Store::open_sqlite(&SqliteSettings::new(database))?, settings);
+            bootstrap(&identity, config).await?;
+            Ok(Looked { identity, _lock: held, _temporary: Some(temporary) })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Where PostgreSQL is, if that is the database.
+fn postgres(config: &Config) -> Option<PostgresSettings> {
+    let mut settings = PostgresSettings::new(config.storage.url.clone()?);
+    if let Some(connections_max) = config.storage.connections_max {
+        settings.pool_size = connections_max;
+    }
+    Some(settings)
+}
+
+/// The rows of the first start; `None` where they are there already.
+async fn bootstrap(identity: &Identity<Store>, config: &Config) -> Result<Option<MintedKey>, RepositoryError> {
+    let context = RequestContext::new(cid::generate(), PeerAddress::Local, "", "cli");
+    identity.bootstrap(&config.realm.uri_prefix, &context, now(), &mut random()).await
 }
 
 /// Waits a while for the lock of a data directory.

@@ -58,6 +58,20 @@ pub enum OpenError {
         /// The newest version that this program knows.
         known: i64,
     },
+    /// There is no database, or nothing in it, and none was to be made.
+    #[error("there is no database")]
+    Empty,
+    /// The database was made by an older program, and was not to be changed.
+    #[error(
+        "the database has schema version {found}, which this program would bring to {known}; it was not to be changed, \
+         so start the server on it first"
+    )]
+    Older {
+        /// The version in the database.
+        found: i64,
+        /// The newest version that this program knows.
+        known: i64,
+    },
 }
 
 /// Why a keyring can't be used for a database. The operator's to mend.

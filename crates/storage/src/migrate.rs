@@ -1,4 +1,4 @@
-//! Brings a database to the newest schema. Migrations only add; one that was released never
+//! Brings a database to the newest schema, or looks whether it has it. Migrations only add; one that was released never
 //! changes again, which the stored checksums prove.
 
 use data_encoding::HEXLOWER;
@@ -27,15 +27,59 @@ pub struct Migration {
 pub struct Migrations {
     /// Makes the table `schema_migrations` if it isn't there.
     pub table: &'static str,
+    /// Answers a row if it is there.
+    pub is_there: &'static str,
     /// The steps, in the order of their versions.
     pub steps: &'static [Migration],
+}
+
+impl Migrations {
+    /// The version of the last step.
+    fn known(&self) -> i64 {
+        self.steps.last().map_or(0, |step| step.version)
+    }
+}
+
+/// What is to be done about a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    /// It is made, and brought to the newest.
+    Newest,
+    /// Nothing: another than the newest is an error.
+    AsItIs,
 }
 
 /// Applies what is missing. The caller's transaction keeps out everybody else who migrates.
 pub async fn migrate<T: Tx>(tx: &mut T, migrations: &Migrations) -> Result<(), OpenError> {
     tx.script(migrations.table).await?;
+    let newest = applied(tx, migrations).await?;
+    for step in migrations.steps.iter().filter(|step| step.version > newest) {
+        tracing::info!(version = step.version, name = step.name, "migrating the database");
+        tx.script(step.sql).await?;
+        if step.name == CHAIN {
+            link_all(tx).await?;
+        }
+        let params = [step.version.into(), step.name.into(), Param::Text(&checksum_of(step.sql))];
+        tx.execute("INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)", &params).await?;
+    }
+    Ok(())
+}
+
+/// Whether nothing is missing. Writes nothing.
+pub async fn look<T: Tx>(tx: &mut T, migrations: &Migrations) -> Result<(), OpenError> {
+    if tx.query(migrations.is_there, &[]).await?.is_empty() {
+        return Err(OpenError::Empty);
+    }
+    match (applied(tx, migrations).await?, migrations.known()) {
+        (found, known) if found < known => Err(OpenError::Older { found, known }),
+        _ => Ok(()),
+    }
+}
+
+/// The version of the newest step that was applied.
+async fn applied<T: Tx>(tx: &mut T, migrations: &Migrations) -> Result<i64, OpenError> {
     let rows = tx.query("SELECT version, name, checksum FROM schema_migrations ORDER BY version", &[]).await?;
-    let known = migrations.steps.last().map_or(0, |step| step.version);
+    let known = migrations.known();
     let mut newest = 0;
     for row in rows {
         let mut record = Record::new("schema_migrations", row);
@@ -47,16 +91,7 @@ pub async fn migrate<T: Tx>(tx: &mut T, migrations: &Migrations) -> Result<(), O
             None => return Err(OpenError::Newer { found: version, known }),
         }
     }
-    for step in migrations.steps.iter().filter(|step| step.version > newest) {
-        tracing::info!(version = step.version, name = step.name, "migrating the database");
-        tx.script(step.sql).await?;
-        if step.name == CHAIN {
-            link_all(tx).await?;
-        }
-        let params = [step.version.into(), step.name.into(), Param::Text(&checksum_of(step.sql))];
-        tx.execute("INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)", &params).await?;
-    }
-    Ok(())
+    Ok(newest)
 }
 
 pub(crate) fn checksum_of(sql: &str) -> String {

@@ -18,7 +18,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::error::{OpenError, TxError};
-use crate::migrate::{CHAIN, Migration, Migrations, migrate};
+use crate::migrate::{CHAIN, Migration, Migrations, Schema, look, migrate};
 use crate::seal::SharedKeyring;
 use crate::stats::{Counts, StoreStats};
 use crate::tx::{Access, Execute, Tx};
@@ -27,6 +27,7 @@ use transaction::Transaction;
 
 const MIGRATIONS: Migrations = Migrations {
     table: include_str!("../migrations/postgres/applied.sql"),
+    is_there: "SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL",
     steps: &[
         Migration { version: 1, name: "identity", sql: include_str!("../migrations/postgres/0001_identity.sql") },
         Migration { version: 2, name: "proofs", sql: include_str!("../migrations/postgres/0002_proofs.sql") },
@@ -132,14 +133,23 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Connects and brings the database to the newest schema.
-    pub async fn connect(settings: &PostgresSettings, keyring: SharedKeyring) -> Result<Self, OpenError> {
+    /// Connects; brings the database to the newest schema where `schema` says so.
+    pub async fn connect(
+        settings: &PostgresSettings,
+        schema: Schema,
+        keyring: SharedKeyring,
+    ) -> Result<Self, OpenError> {
         let postgres = Self { pool: pool(settings)?, keyring, counts: Counts::default() };
         let mut client = postgres.client().await?;
         let transaction = client.transaction().await.map_err(failed)?;
         let mut tx = postgres.statements(transaction.client(), &transaction.statement_cache);
-        tx.script(MIGRATION_LOCK).await?;
-        migrate(&mut tx, &MIGRATIONS).await?;
+        match schema {
+            Schema::Newest => {
+                tx.script(MIGRATION_LOCK).await?;
+                migrate(&mut tx, &MIGRATIONS).await?;
+            }
+            Schema::AsItIs => look(&mut tx, &MIGRATIONS).await?,
+        }
         transaction.commit().await.map_err(commit_failed)?;
         drop(client);
         Ok(postgres)

@@ -15,7 +15,7 @@ use countersign_identity::repository::RepositoryError;
 use futures_util::FutureExt;
 
 use crate::error::{OpenError, TxError};
-use crate::migrate::{CHAIN, Migration, Migrations, migrate};
+use crate::migrate::{CHAIN, Migration, Migrations, Schema, look, migrate};
 use crate::seal::SharedKeyring;
 use crate::stats::{Counts, StoreStats};
 use crate::tx::{Access, Execute};
@@ -25,6 +25,7 @@ use writer::Writer;
 
 const MIGRATIONS: Migrations = Migrations {
     table: include_str!("../migrations/sqlite/applied.sql"),
+    is_there: "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'",
     steps: &[
         Migration { version: 1, name: "identity", sql: include_str!("../migrations/sqlite/0001_identity.sql") },
         Migration { version: 2, name: "proofs", sql: include_str!("../migrations/sqlite/0002_proofs.sql") },
@@ -108,19 +109,30 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens or makes the database and brings it to the newest schema.
-    pub fn open(settings: &SqliteSettings, keyring: &SharedKeyring) -> Result<Self, OpenError> {
+    /// Opens the database; makes it and brings it to the newest schema where `schema` says so.
+    pub fn open(settings: &SqliteSettings, schema: Schema, keyring: &SharedKeyring) -> Result<Self, OpenError> {
         if settings.group_max == 0 {
             return Err(OpenError::Zero("group_max"));
         }
         if settings.readers == 0 {
             return Err(OpenError::Zero("readers"));
         }
-        create_private_file(&settings.path)
-            .map_err(|source| OpenError::File { path: settings.path.clone(), source })?;
+        match schema {
+            Schema::Newest => create_private_file(&settings.path)
+                .map_err(|source| OpenError::File { path: settings.path.clone(), source })?,
+            // Opening an empty file would write into it.
+            Schema::AsItIs if settings.path.metadata().map_or(0, |file| file.len()) == 0 => {
+                return Err(OpenError::Empty);
+            }
+            Schema::AsItIs => {}
+        }
         let mut connection = connection::open(&settings.path, Mode::Write)?;
         let mut tx = SqliteTx::begin(&mut connection, keyring.get())?;
-        let migrated = migrate(&mut tx, &MIGRATIONS).now_or_never().unwrap_or_else(|| Err(pending().into()));
+        let migrated = match schema {
+            Schema::Newest => migrate(&mut tx, &MIGRATIONS).now_or_never(),
+            Schema::AsItIs => look(&mut tx, &MIGRATIONS).now_or_never(),
+        };
+        let migrated = migrated.unwrap_or_else(|| Err(pending().into()));
         tx.end(migrated.is_ok())?;
         migrated?;
         let readers = Readers::open(&settings.path, settings.readers, keyring.clone())?;

@@ -6,6 +6,7 @@ use countersign_identity::repository::{Operation, RepositoryError, Run};
 use data_encoding::HEXLOWER;
 
 use crate::error::{KeyringError, OpenError, TxError};
+use crate::migrate::Schema;
 use crate::ops::SealKeys;
 use crate::postgres::{Postgres, PostgresSettings};
 use crate::seal::{Keyring, SharedKeyring};
@@ -36,8 +37,17 @@ impl Store {
     ///
     /// [`OpenError`]; the database is as it was.
     pub fn open_sqlite(settings: &SqliteSettings) -> Result<Self, OpenError> {
-        let keyring = SharedKeyring::default();
-        Ok(Self { engine: Engine::Sqlite(Arc::new(Sqlite::open(settings, &keyring)?)), keyring })
+        Self::sqlite(settings, Schema::Newest)
+    }
+
+    /// Opens a SQLite database for operations that look, and leaves its schema as it is. Blocks on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Empty`] where there is none, [`OpenError::Older`] where the schema is not the newest, and what else
+    /// [`OpenError`] has.
+    pub fn look_at_sqlite(settings: &SqliteSettings) -> Result<Self, OpenError> {
+        Self::sqlite(settings, Schema::AsItIs)
     }
 
     /// Connects to a PostgreSQL database and brings it to the newest schema.
@@ -46,8 +56,26 @@ impl Store {
     ///
     /// [`OpenError`]; the database is as it was.
     pub async fn connect_postgres(settings: &PostgresSettings) -> Result<Self, OpenError> {
+        Self::postgres(settings, Schema::Newest).await
+    }
+
+    /// Connects to a PostgreSQL database for operations that look, and leaves its schema as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::look_at_sqlite`].
+    pub async fn look_at_postgres(settings: &PostgresSettings) -> Result<Self, OpenError> {
+        Self::postgres(settings, Schema::AsItIs).await
+    }
+
+    fn sqlite(settings: &SqliteSettings, schema: Schema) -> Result<Self, OpenError> {
         let keyring = SharedKeyring::default();
-        Ok(Self { engine: Engine::Postgres(Postgres::connect(settings, keyring.clone()).await?), keyring })
+        Ok(Self { engine: Engine::Sqlite(Arc::new(Sqlite::open(settings, schema, &keyring)?)), keyring })
+    }
+
+    async fn postgres(settings: &PostgresSettings, schema: Schema) -> Result<Self, OpenError> {
+        let keyring = SharedKeyring::default();
+        Ok(Self { engine: Engine::Postgres(Postgres::connect(settings, schema, keyring.clone()).await?), keyring })
     }
 
     /// Whether something was sealed, so that the keyring has to hold the keys for it.

@@ -120,6 +120,16 @@ pub enum ImportCommand {
     Nexus(NexusArguments),
 }
 
+impl ImportCommand {
+    /// Whether what was found is written.
+    pub fn applies(&self) -> bool {
+        match self {
+            Self::Zato { apply, .. } => *apply,
+            Self::Nexus(arguments) => arguments.apply,
+        }
+    }
+}
+
 /// What `import nexus` takes.
 #[derive(Debug, Args)]
 pub struct NexusArguments {

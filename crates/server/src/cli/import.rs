@@ -3,18 +3,29 @@
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
+use countersign_identity::Identity;
+use countersign_identity::role::RoleName;
+use countersign_storage::Store;
 use zeroize::Zeroizing;
 
 use super::arguments::{ImportCommand, NexusArguments};
-use super::{explain, print};
+use super::{explain, open_here, print};
 use crate::clock::{now, random};
+use crate::config::Config;
+use crate::fernet::FernetKey;
 use crate::import::{Report, nexus, zato};
 use crate::keyring::add_zato_key;
-use crate::open::{Installation, load_config, lock, open, open_data};
+use crate::open::{load_config, look, open_data};
 use crate::output::say;
 
 /// Largest `secrets.conf` that is read, in bytes.
 const SECRETS_BYTES_MAX: u64 = 1024 * 1024;
+
+/// What is to be brought over: opened, and readable.
+enum Source {
+    Zato(zato::Source, FernetKey, RoleName),
+    Nexus(nexus::Tree),
+}
 
 /// Imports, and prints the report.
 ///
@@ -23,45 +34,64 @@ const SECRETS_BYTES_MAX: u64 = 1024 * 1024;
 /// What to tell the operator.
 pub async fn run(data: &Path, config: Option<&Path>, command: &ImportCommand, json: bool) -> Result<(), String> {
     // Before anything is made here.
-    let zato_key = match command {
-        ImportCommand::Zato { secrets, .. } => Some(zato::key(&read(secrets)?).map_err(|error| explain(&error))?),
-        ImportCommand::Nexus(_) => None,
-    };
-    let data = open_data(data).map_err(|error| explain(&error))?;
-    let config = load_config(config, data.path()).map_err(|error| explain(&error))?;
-    let lock = lock(&data).await.map_err(|error| explain(&error))?;
-    let Installation { app, first } = open(&data, config, &lock).await.map_err(|error| explain(&error))?;
-    if let Some(first) = first {
-        eprint!("{}", crate::demo::first_start(&first));
-    }
-    let seals_email = app.config.main.encrypt_email;
-    let shows_progress = io::stderr().is_terminal();
-    let progress = |users: u64| {
-        if shows_progress {
-            eprint!("\r{users} users read");
+    let source = Source::open(command).await?;
+    let report = if command.applies() {
+        let data = open_data(data).map_err(|error| explain(&error))?;
+        let (app, _lock) = open_here(&data, config).await?;
+        if let Source::Zato(_, key, _) = &source {
+            // Before the sessions that need it.
+            add_zato_key(&data, key).map_err(|error| explain(&error))?;
         }
+        source.import(&app.identity, &app.config, false).await?
+    } else {
+        let config = load_config(config, data).map_err(|error| explain(&error))?;
+        let looked = look(data, &config).await.map_err(|error| explain(&error))?;
+        source.import(&looked.identity, &config, true).await?
     };
-    let report = match (command, &zato_key) {
-        (ImportCommand::Zato { db, role, apply, .. }, Some(key)) => {
-            if *apply {
-                // Before the sessions that need it.
-                add_zato_key(&data, key).map_err(|error| explain(&error))?;
+    show(&report, json)
+}
+
+impl Source {
+    async fn open(command: &ImportCommand) -> Result<Self, String> {
+        match command {
+            ImportCommand::Zato { db, secrets, role, .. } => {
+                let key = zato::key(&read(secrets)?).map_err(|error| explain(&error))?;
+                let role = RoleName::parse(role).map_err(|error| explain(&error))?;
+                let source = zato::Source::open(db).await.map_err(|error| explain(&error))?;
+                Ok(Self::Zato(source, key, role))
             }
-            let source = zato::Source { url: db, key, role, seals_email, is_dry_run: !apply };
-            zato::import(&app.identity, &source, now(), &mut random(), progress).await.map_err(|error| explain(&error))
+            ImportCommand::Nexus(NexusArguments { folder, nexus_data, .. }) => {
+                let folder = folder.as_deref().or(nexus_data.as_deref()).ok_or("name the folder of Nexus")?;
+                nexus::Tree::open(folder).map(Self::Nexus).map_err(|error| explain(&error))
+            }
         }
-        (ImportCommand::Nexus(NexusArguments { folder, nexus_data, apply }), _) => {
-            let folder = folder.as_deref().or(nexus_data.as_deref()).ok_or("name the folder of Nexus")?;
-            let prefix = &app.config.realm.uri_prefix;
-            let source = nexus::Source { folder, prefix, seals_email, is_dry_run: !apply };
-            nexus::import(&app.identity, &source, now(), &mut random(), progress).await.map_err(|error| explain(&error))
-        }
-        (ImportCommand::Zato { .. }, None) => Err("there is no key".to_owned()),
-    };
-    if shows_progress {
-        eprintln!();
     }
-    show(&report?, json)
+
+    async fn import(self, identity: &Identity<Store>, config: &Config, is_dry_run: bool) -> Result<Report, String> {
+        let shows_progress = io::stderr().is_terminal();
+        let progress = |users: u64| {
+            if shows_progress {
+                eprint!("\r{users} users read");
+            }
+        };
+        let (seals_email, mut random) = (config.main.encrypt_email, random());
+        let report = match self {
+            Self::Zato(mut source, key, role) => {
+                let options = zato::Options { key: &key, role: &role, seals_email, is_dry_run };
+                let imported = zato::import(identity, &mut source, &options, now(), &mut random, progress).await;
+                imported.map_err(|error| explain(&error))
+            }
+            Self::Nexus(tree) => {
+                let options = nexus::Options { prefix: &config.realm.uri_prefix, seals_email, is_dry_run };
+                let imported = nexus::import(identity, &tree, &options, now(), &mut random, progress).await;
+                imported.map_err(|error| explain(&error))
+            }
+        };
+        if shows_progress {
+            eprintln!();
+        }
+        report
+    }
 }
 
 fn show(report: &Report, json: bool) -> Result<(), String> {

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use countersign_identity::totp::{Step, Totp, TotpKey};
 use countersign_testkit::{PostgresDatabase, Server};
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::http_client::{Reply, ask};
 use crate::support::{audit, server_with};
@@ -133,4 +134,29 @@ async fn an_import_says_what_it_lacks() {
     server.stop().await;
     assert!(import(&server, &db, "nobody").await.contains("there is no role"));
     assert!(import(&server, &dir.path().join("none.db"), "frontend").await.contains("can't open the database"));
+}
+
+#[tokio::test]
+async fn a_dry_run_and_a_source_that_can_not_be_read_leave_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str| dir.path().join(name);
+    std::fs::write(file("secrets.conf"), SECRETS).unwrap();
+    rusqlite::Connection::open(file("zato.db")).unwrap().execute_batch(DATABASE).unwrap();
+    rusqlite::Connection::open(file("other.db")).unwrap().execute_batch("CREATE TABLE notes (note TEXT)").unwrap();
+    let import = async |db: &str, more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        command.arg("--data").arg(file("data")).args(["import", "zato", "--db"]).arg(file(db));
+        command.arg("--secrets").arg(file("secrets.conf")).args(more);
+        let output = command.output().await.unwrap();
+        assert!(!file("data").exists(), "{db} {more:?}");
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (is_done, told) = import("zato.db", &[]).await;
+    assert!(is_done && told.contains("Nothing was written") && !told.contains("First start"), "{told}");
+    for more in [&[][..], &["--apply"]] {
+        let (is_done, told) = import("missing.db", more).await;
+        assert!(!is_done && told.contains("can't open the database"), "{told}");
+        let (is_done, told) = import("other.db", more).await;
+        assert!(!is_done && told.contains("can't be read"), "{told}");
+    }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use countersign_client::{Dict, Value as WampValue};
 use countersign_testkit::{PostgresDatabase, Server, eventually};
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::support::{DENIED, aborted, audit, call, server_with, sign_in, text};
 
@@ -212,5 +214,77 @@ async fn what_is_no_tree_of_nexus_is_refused_and_our_own_data_is_not_taken_for_o
     for arguments in [&["import", "nexus", folder.path().to_str().unwrap()][..], &["import", "nexus"]] {
         let output = server.cli(arguments, "").await;
         assert_ne!(output.code, Some(0), "{output:?}");
+    }
+}
+
+/// The command on a data directory of its own: whether it did what it should, its standard output, its standard error.
+/// What it has made elsewhere is gone.
+async fn import_into(data: &Path, arguments: &[&str]) -> (bool, String, String) {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.arg("--data").arg(data).args(["--json", "import", "nexus"]).args(arguments);
+    let output = command.env("TMPDIR", temporary.path()).output().await.unwrap();
+    assert!(contents(temporary.path()).is_empty());
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+/// What every file of a folder holds.
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .map(|file| (file.file_name().unwrap().to_string_lossy().into(), fs::read(&file).unwrap_or_default()))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_dry_run_needs_no_data_directory_and_says_what_would_come_into_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    nexus(folder.path());
+    write(folder.path(), "users/admin.yaml", "role: trust\n");
+    let path = folder.path().to_str().unwrap();
+    let (missing, empty) = (folder.path().join("missing"), folder.path().join("empty"));
+    fs::create_dir(&empty).unwrap();
+    for data in [&missing, &empty] {
+        let (is_done, planned, told) = import_into(data, &[path]).await;
+        assert!(is_done && told.is_empty(), "{told}");
+        assert!(!missing.exists() && contents(&empty).is_empty());
+        let target = folder.path().join("target");
+        let (is_done, done, told) = import_into(&target, &[path, "--apply"]).await;
+        assert!(is_done && told.contains("First start"), "{told}");
+        let report = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        let (mut planned, done) = (report(&planned), report(&done));
+        assert_eq!(planned["is_dry_run"].take(), true);
+        planned["is_dry_run"] = json!(false);
+        assert_eq!(planned, done);
+        assert!(done["notes"].to_string().contains("there is such a user"), "the first administrator is there: {done}");
+        fs::remove_dir_all(&target).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_changes_nothing_in_a_data_directory() {
+    let mut server = server_with("").start().await;
+    server.stop().await;
+    let folder = tempfile::tempdir().unwrap();
+    nexus(folder.path());
+    // As an earlier version has left it: a node's name is made up where there is none.
+    fs::remove_file(server.data().join("node-id")).unwrap();
+    let before = contents(server.data());
+    let planned = import(&server, &[folder.path().to_str().unwrap()]).await;
+    assert_eq!(planned["users_imported"], 3);
+    assert!(contents(server.data()) == before, "{:?}", contents(server.data()).keys());
+}
+
+#[tokio::test]
+async fn a_source_that_can_not_be_read_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("db")).unwrap();
+    let (data, path) = (folder.path().join("data"), folder.path().to_str().unwrap());
+    for arguments in [&[path][..], &[path, "--apply"]] {
+        let (is_done, _, told) = import_into(&data, arguments).await;
+        assert!(!is_done && told.contains("there is no database of Nexus"), "{told}");
+        assert!(!told.contains("First start"), "{told}");
+        assert!(!data.exists());
     }
 }

@@ -54,6 +54,14 @@ impl TestDatabase {
         }
     }
 
+    /// Opens the database as it is.
+    pub async fn look(&self) -> Result<Store, OpenError> {
+        match self {
+            Self::Sqlite(_) => Store::look_at_sqlite(&self.sqlite_settings()),
+            Self::Postgres { .. } => Store::look_at_postgres(&PostgresSettings::new(self.postgres_url())).await,
+        }
+    }
+
     /// For tests of SQLite alone.
     pub fn sqlite_settings(&self) -> SqliteSettings {
         match self {

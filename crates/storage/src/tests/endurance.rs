@@ -36,6 +36,7 @@ on_both_engines! {
     migrates_once_where_many_open_at_once
     refuses_a_database_whose_migration_differs
     refuses_a_database_of_a_newer_program
+    looks_at_a_database_and_makes_and_migrates_none
     undoes_everything_of_an_operation_that_fails
     names_table_and_id_of_a_corrupt_record
 }
@@ -87,6 +88,25 @@ async fn refuses_a_database_of_a_newer_program(database: Arc<TestDatabase>) {
     let error = database.open().await.unwrap_err();
     assert!(matches!(&error, OpenError::Newer { found: 99, known: 1..99 }), "{error:?}");
     assert!(error.to_string().contains("schema version 99"), "{error}");
+}
+
+async fn looks_at_a_database_and_makes_and_migrates_none(database: Arc<TestDatabase>) {
+    for _ in 0..2 {
+        let error = database.look().await.unwrap_err();
+        assert!(matches!(&error, OpenError::Empty), "{error:?}");
+    }
+    let store = database.open().await.unwrap();
+    people(&store, &["alice"]).await;
+    drop(store);
+    let store = database.look().await.unwrap();
+    assert_eq!(store.run(FindUser::ByLogin(login("alice"))).await.unwrap(), Some(user("alice")));
+    // As if the steps since the first one had come later.
+    store.run(Sql(&["DELETE FROM schema_migrations WHERE version > 1"])).await.unwrap();
+    drop(store);
+    for _ in 0..2 {
+        let error = database.look().await.unwrap_err();
+        assert!(matches!(&error, OpenError::Older { found: 1, known: 2.. }), "{error:?}");
+    }
 }
 
 async fn undoes_everything_of_an_operation_that_fails(database: Arc<TestDatabase>) {

@@ -8,7 +8,6 @@ mod uri;
 mod user;
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use countersign_identity::admin::AdminError;
 use countersign_identity::import::ImportUserOutcome;
@@ -22,8 +21,8 @@ use countersign_storage::Store;
 use rand_core::CryptoRng;
 
 use self::record::Record;
-pub use self::tree::TreeError;
-use self::tree::{Entry, Tree};
+use self::tree::Entry;
+pub use self::tree::{Tree, TreeError};
 use self::user::Conversion;
 use super::Report;
 use super::report::Count;
@@ -32,11 +31,9 @@ use crate::cid;
 /// What the trail says of it.
 const SOURCE: &str = "nexus";
 
-/// What is to be brought over.
+/// How it is brought over.
 #[derive(Debug)]
-pub struct Source<'a> {
-    /// The data directory of Nexus, or the database in it.
-    pub folder: &'a Path,
+pub struct Options<'a> {
     /// The URI prefix of the bus, for the roles that are shipped.
     pub prefix: &'a str,
     /// Whether addresses are to be sealed.
@@ -69,17 +66,17 @@ pub enum ImportError {
 /// [`ImportError`].
 pub async fn import(
     identity: &Identity<Store>,
-    source: &Source<'_>,
+    tree: &Tree,
+    options: &Options<'_>,
     now: Timestamp,
     rng: &mut (impl CryptoRng + Send),
     progress: impl Fn(u64) + Send,
 ) -> Result<Report, ImportError> {
-    let tree = Tree::open(source.folder)?;
-    let run =
-        Run { identity, source, now, context: RequestContext::new(cid::generate(), PeerAddress::Local, "", "cli") };
-    let mut report = Report { is_dry_run: source.is_dry_run, ..Report::default() };
-    let roles = run.roles(&tree, &mut report).await?;
-    let conversion = Conversion { tree: &tree, settings: identity.settings(), seals_email: source.seals_email, now };
+    let context = RequestContext::new(cid::generate(), PeerAddress::Local, "", "cli");
+    let run = Run { identity, options, now, context };
+    let mut report = Report { is_dry_run: options.is_dry_run, ..Report::default() };
+    let role_names = run.roles(tree, &mut report).await?;
+    let conversion = Conversion { tree, settings: identity.settings(), seals_email: options.seals_email, now };
     let mut names = HashSet::new();
     for entry in tree.users()? {
         report.users_found += 1;
@@ -100,9 +97,9 @@ pub async fn import(
         // Names that differ in upper and lower case only are one here.
         let outcome = if !names.insert(imported.user.login.clone()) {
             ImportUserOutcome::Exists
-        } else if source.is_dry_run {
+        } else if options.is_dry_run {
             match identity.would_import(&imported).await? {
-                ImportUserOutcome::NoSuchRole if roles.contains(&role) => ImportUserOutcome::Imported,
+                ImportUserOutcome::NoSuchRole if role_names.contains(&role) => ImportUserOutcome::Imported,
                 other => other,
             }
         } else {
@@ -117,13 +114,13 @@ pub async fn import(
         }
         progress(report.users_found);
     }
-    run.uris(&tree, &mut report).await?;
+    run.uris(tree, &mut report).await?;
     Ok(report)
 }
 
 struct Run<'a> {
     identity: &'a Identity<Store>,
-    source: &'a Source<'a>,
+    options: &'a Options<'a>,
     now: Timestamp,
     context: RequestContext,
 }
@@ -132,7 +129,7 @@ impl Run<'_> {
     /// Brings over the rules of roles; answers which roles there are then.
     async fn roles(&self, tree: &Tree, report: &mut Report) -> Result<HashSet<RoleName>, ImportError> {
         let known = self.identity.roles().await?;
-        let shipped = shipped(self.source.prefix);
+        let shipped = shipped(self.options.prefix);
         let mut names: HashSet<RoleName> = known.iter().map(|role| role.name.clone()).collect();
         for entry in tree.records("roles")? {
             let (name, rules) = match read_role(&entry, report) {
@@ -183,7 +180,7 @@ impl Run<'_> {
             let is_documented = uri::is_documented(&imported);
             let outcome = if !names.insert(imported.key.clone()) {
                 ImportUriOutcome::Exists
-            } else if self.source.is_dry_run {
+            } else if self.options.is_dry_run {
                 self.identity.would_import_uri(&imported, report.uris).await?
             } else {
                 self.identity.import_uri(imported, SOURCE, &Actor::Operator, &self.context, self.now).await?
@@ -220,7 +217,7 @@ impl Run<'_> {
         if is_there {
             report.note(name.as_str(), "the role gets the rules that it has there, in place of those that are shipped");
         }
-        if self.source.is_dry_run {
+        if self.options.is_dry_run {
             return Ok(());
         }
         let pairs: Vec<(String, String)> =

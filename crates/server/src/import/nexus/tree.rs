@@ -16,6 +16,11 @@ const PLACES: [&str; 3] = ["", "db", "data/db"];
 /// Files in a user's folder that can be the user's own record.
 const OWN_RECORDS: [&str; 3] = ["data.yaml", "record.yaml", "user.yaml"];
 
+/// Collections at the top, beside the users.
+const TOP: [&str; 2] = ["roles", "uris"];
+/// Collections below a user.
+const BELOW: [&str; 3] = ["otps", "apikeys", "metadata"];
+
 /// Why the tree can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
@@ -51,15 +56,24 @@ pub struct Entry {
 }
 
 impl Tree {
-    /// The database in this folder, or in the `db` below it.
+    /// The database in this folder, or in the `db` below it. Every folder in it can be read.
     ///
     /// # Errors
     ///
-    /// [`TreeError::NoTree`].
+    /// [`TreeError`].
     pub fn open(folder: &Path) -> Result<Self, TreeError> {
         let roots = PLACES.iter().map(|place| folder.join(place));
         let root = roots.into_iter().find(|root| is_folder(&root.join("users")));
-        root.map(|root| Self { root }).ok_or_else(|| TreeError::NoTree(folder.to_owned()))
+        let tree = root.map(|root| Self { root }).ok_or_else(|| TreeError::NoTree(folder.to_owned()))?;
+        for collection in TOP {
+            tree.records(collection)?;
+        }
+        for user in tree.users()? {
+            for collection in BELOW {
+                tree.records_of(&user, collection)?;
+            }
+        }
+        Ok(tree)
     }
 
     /// The records of a collection at the top, in the order of their keys.

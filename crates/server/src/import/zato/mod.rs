@@ -13,7 +13,7 @@ use std::env;
 
 use countersign_identity::import::{ImportUserOutcome, ImportedUser};
 use countersign_identity::repository::RepositoryError;
-use countersign_identity::role::{RoleName, RoleNameError};
+use countersign_identity::role::RoleName;
 use countersign_identity::{Actor, Identity, PeerAddress, RequestContext, Timestamp};
 use countersign_storage::{ForeignDatabase, ForeignError, ForeignRow, OpenError, Store};
 use rand_core::CryptoRng;
@@ -40,13 +40,32 @@ const SESSIONS: &str = "zato_sso_session AS t JOIN zato_sso_user AS owner ON own
 
 /// What is to be brought over.
 #[derive(Debug)]
-pub struct Source<'a> {
-    /// The database.
-    pub url: &'a str,
+pub struct Source {
+    database: ForeignDatabase,
+}
+
+impl Source {
+    /// Opens the database at `url`, and looks whether its tables can be read.
+    ///
+    /// # Errors
+    ///
+    /// [`ImportError::Open`], [`ImportError::Read`].
+    pub async fn open(url: &str) -> Result<Self, ImportError> {
+        let mut database = ForeignDatabase::open(url).await?;
+        for table in [USERS, SESSIONS, ATTRIBUTES] {
+            database.rows(table, None, 0, 1).await?;
+        }
+        Ok(Self { database })
+    }
+}
+
+/// How it is brought over.
+#[derive(Debug)]
+pub struct Options<'a> {
     /// The key under which Zato has encrypted.
     pub key: &'a FernetKey,
     /// The role of users who are no super-users.
-    pub role: &'a str,
+    pub role: &'a RoleName,
     /// Whether addresses are to be sealed.
     pub seals_email: bool,
     /// Whether nothing is to be written.
@@ -65,9 +84,6 @@ pub fn key(secrets: &str) -> Result<FernetKey, SecretsError> {
 /// Why an import ended before its time. What was imported until then stays, and is skipped by the next one.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The text is no role name.
-    #[error(transparent)]
-    RoleName(#[from] RoleNameError),
     /// There is no such role.
     #[error("there is no role {0:?}; `countersign role list` shows the roles")]
     NoSuchRole(String),
@@ -92,23 +108,23 @@ pub enum ImportError {
 /// [`ImportError`].
 pub async fn import(
     identity: &Identity<Store>,
-    source: &Source<'_>,
+    source: &mut Source,
+    options: &Options<'_>,
     now: Timestamp,
     rng: &mut (impl CryptoRng + Send),
     progress: impl Fn(u64) + Send,
 ) -> Result<Report, ImportError> {
-    let (role, super_role) = (RoleName::parse(source.role)?, RoleName::parse("trust")?);
-    let mut database = ForeignDatabase::open(source.url).await?;
+    let (database, super_role) = (&mut source.database, RoleName::trust());
     let conversion = Conversion {
-        key: source.key,
+        key: options.key,
         pepper: &identity.settings().pepper,
-        seals_email: source.seals_email,
+        seals_email: options.seals_email,
         super_role: &super_role,
-        role: &role,
+        role: options.role,
         now,
     };
     let context = RequestContext::new(cid::generate(), PeerAddress::Local, "", "cli");
-    let mut report = Report { is_dry_run: source.is_dry_run, ..Report::default() };
+    let mut report = Report { is_dry_run: options.is_dry_run, ..Report::default() };
     let (mut after, mut names) = (0, HashSet::new());
     loop {
         let rows = database.rows(USERS, None, after, USERS_AT_ONCE).await?;
@@ -141,7 +157,7 @@ pub async fn import(
             // Names that differ in upper and lower case only are one here.
             let outcome = if !names.insert(imported.user.login.clone()) {
                 ImportUserOutcome::Exists
-            } else if source.is_dry_run {
+            } else if options.is_dry_run {
                 identity.would_import(&imported).await?
             } else {
                 identity.import_user(imported, SOURCE, &Actor::Operator, &context, now).await?
@@ -149,7 +165,7 @@ pub async fn import(
             match outcome {
                 ImportUserOutcome::Imported => report.count(counted),
                 ImportUserOutcome::Exists => report.note(name, "left out: there is such a user already"),
-                ImportUserOutcome::NoSuchRole => return Err(ImportError::NoSuchRole(source.role.to_owned())),
+                ImportUserOutcome::NoSuchRole => return Err(ImportError::NoSuchRole(options.role.to_string())),
             }
         }
         if rows.is_empty() {
