@@ -1,6 +1,7 @@
 //! Idle sessions: what each costs in memory.
 
 use std::io;
+use std::time::Duration;
 
 use super::Speech;
 use crate::metric::{Metric, Sample, float};
@@ -9,11 +10,15 @@ use crate::target::Target;
 use crate::usage;
 use crate::wire::odd;
 
+/// How long a server is left alone before it is looked at: what runs once at its start has run by then.
+const AT_REST: Duration = Duration::from_secs(2);
+
 /// Opens `count` sessions and reads the server's resident memory before
 /// and after.
 pub async fn run(target: &Target, speech: Speech, count: usize) -> io::Result<Sample> {
     let address = speech.transport.of(target).ok_or_else(|| odd("the target doesn't speak this transport"))?;
     let realm = target.realm.ok_or_else(|| odd("sessions need a router"))?;
+    tokio::time::sleep(AT_REST).await;
     let before_bytes = usage::resident_bytes(target.pid)?;
     let mut sessions = Vec::with_capacity(count);
     for _ in 0..count {
