@@ -62,7 +62,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         name: "countersign-bench",
-        uses: &["countersign-client", "countersign-testkit", "countersign-wamp"],
+        uses: &["countersign-client", "countersign-memory", "countersign-testkit", "countersign-wamp"],
         tests_use: &["countersign-identity", "countersign-trace"],
         pure_core: false,
     },

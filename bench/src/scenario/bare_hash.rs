@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use countersign_memory::HugeSlice;
 
 use crate::measure;
 use crate::metric::Sample;
@@ -13,6 +14,15 @@ use crate::usage;
 /// OWASP's parameters, those of the server: memory in KiB, passes, lanes.
 const PARAMETERS: (u32, u32, u32) = (19 * 1024, 2, 1);
 const HASH_BYTES: usize = 32;
+
+/// The memory of one thread, of the kind that the server has.
+struct Room(HugeSlice<Block>);
+
+impl AsMut<[Block]> for Room {
+    fn as_mut(&mut self) -> &mut [Block] {
+        &mut self.0
+    }
+}
 
 /// Hashes for `window` on all cores.
 pub fn run(window: Duration) -> io::Result<Sample> {
@@ -23,7 +33,7 @@ pub fn run(window: Duration) -> io::Result<Sample> {
     let (done, is_over, began) = (AtomicU64::new(0), AtomicBool::new(false), Instant::now());
     let hash = || {
         let mut out = [0; HASH_BYTES];
-        let mut memory = vec![Block::default(); argon2.params().block_count()];
+        let mut memory = Room(HugeSlice::filled(Block::default(), argon2.params().block_count()));
         while !is_over.load(Ordering::Relaxed) {
             let hashed =
                 argon2.hash_password_into_with_memory(b"correct horse battery", &[7; 16], &mut out, &mut memory);
