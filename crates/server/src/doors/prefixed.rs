@@ -19,6 +19,8 @@ pub struct Prefixed<S> {
 impl<S> Prefixed<S> {
     /// `stream`, of which `first` was read.
     pub fn new(first: Bytes, stream: S) -> Self {
+        // Even empty bytes may hold the buffer that they were a part of, as long as the connection lasts.
+        let first = if first.is_empty() { Bytes::new() } else { first };
         Self { first, stream }
     }
 
@@ -26,7 +28,7 @@ impl<S> Prefixed<S> {
     #[must_use]
     pub fn preceded_by(self, bytes: Bytes) -> Self {
         let first = if self.first.is_empty() { bytes } else { [bytes, self.first].concat().into() };
-        Self { first, stream: self.stream }
+        Self::new(first, self.stream)
     }
 }
 
@@ -84,6 +86,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Prefixed<S> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
@@ -105,6 +108,16 @@ mod tests {
         let mut read = String::new();
         stream.read_to_string(&mut read).await.unwrap();
         assert_eq!((read.as_str(), heard.as_str()), ("abc", "xyz"));
+    }
+
+    #[test]
+    fn nothing_before_a_stream_holds_no_buffer() {
+        let mut buffer = BytesMut::from(&b"GET"[..]);
+        let read = buffer.split().freeze();
+        let nothing = buffer.freeze();
+        assert!(nothing.is_empty() && !read.is_unique(), "it holds what it was cut from");
+        let stream = Prefixed::new(Bytes::new(), tokio::io::empty()).preceded_by(nothing);
+        assert!(read.is_unique() && stream.first.is_empty());
     }
 
     #[tokio::test]
