@@ -22,7 +22,7 @@ use crate::wire::odd;
 
 /// Users who are there for it; each has two codes at a time, that of the present step and the next one. The one before is
 /// good too, but not if the step ends before the server looks at it.
-pub const USERS: u64 = 16_000;
+pub const USERS: u64 = 32_000;
 /// Connections that set the keys.
 const SETTERS: u64 = 32;
 /// The key of all of them, in base32 and as bytes.
