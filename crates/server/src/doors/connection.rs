@@ -354,30 +354,42 @@ async fn send(
             traffic.sent(shared.message_type(), frame.len());
             (frame, ControlFlow::Continue(()))
         }
-        Outgoing::Message(message) => {
-            if let Some(length) = copy(sink, encoding, message) {
-                traffic.sent(message.message_type(), length);
-                return Ok(ControlFlow::Continue(()));
-            }
-            match encoded(message, encoding, sink.frame_bytes_max(), traffic, unsendable) {
+        Outgoing::Message(message) => match copy(sink, encoding, message, traffic) {
+            Copied::Sent => return Ok(ControlFlow::Continue(())),
+            Copied::Left(frame) => (frame, ControlFlow::Continue(())),
+            Copied::No => match encoded(message, encoding, sink.frame_bytes_max(), traffic, unsendable) {
                 Some(encoded) => encoded,
                 None => return Ok(ControlFlow::Continue(())),
-            }
-        }
+            },
+        },
     };
     sink.feed(frame).await?;
     Ok(then)
 }
 
-/// Sends a short message, without an allocation of its own; its length as a frame. `None`: it goes the way of all others.
-fn copy(sink: &mut impl Sink, encoding: Encoding, message: &Message) -> Option<usize> {
+/// What became of a message that was to be copied.
+enum Copied {
+    /// The sink has it.
+    Sent,
+    /// It is encoded, and still to be fed: the sink wants to compress it, or has no room.
+    Left(Bytes),
+    /// It is too long for this, or for the peer.
+    No,
+}
+
+/// Sends a short message, without an allocation of its own.
+fn copy(sink: &mut impl Sink, encoding: Encoding, message: &Message, traffic: &Traffic) -> Copied {
     if message.len_hint() > SHORT_BYTES_MAX {
-        return None;
+        return Copied::No;
     }
     SHORT.with_borrow_mut(|frame| {
         frame.clear();
         encode(encoding, message, frame);
-        (frame.len() <= sink.frame_bytes_max() && sink.copy(frame)).then_some(frame.len())
+        if frame.len() > sink.frame_bytes_max() {
+            return Copied::No;
+        }
+        traffic.sent(message.message_type(), frame.len());
+        if sink.copy(frame) { Copied::Sent } else { Copied::Left(Bytes::copy_from_slice(frame)) }
     })
 }
 
