@@ -153,14 +153,20 @@ impl<W: AsyncWrite + Send + Unpin> RawSink<W> {
         if self.gathered.len() + header.len() + content.len() > WRITE_BYTES_MAX {
             self.write_gathered().await?;
         }
-        self.gathered.extend_from_slice(&header);
         if content.len() < WRITE_BYTES_MAX {
-            self.gathered.extend_from_slice(content);
+            self.gather(header, content);
             return Ok(());
         }
+        self.gathered.extend_from_slice(&header);
         let gathered = std::mem::take(&mut self.gathered);
         let mut frame = Buf::chain(&gathered[..], content);
         self.writer.write_all_buf(&mut frame).await.map_err(|_| WriteError)
+    }
+
+    fn gather(&mut self, header: [u8; rawsocket::HEADER_BYTES], content: &[u8]) {
+        self.gathered.reserve(header.len() + content.len());
+        self.gathered.extend_from_slice(&header);
+        self.gathered.extend_from_slice(content);
     }
 
     async fn write_gathered(&mut self) -> Result<(), WriteError> {
@@ -183,13 +189,11 @@ impl<W: AsyncWrite + Send + Unpin> Sink for RawSink<W> {
 
     fn copy(&mut self, frame: &[u8]) -> bool {
         let Ok(header) = rawsocket::header(FrameKind::Message, frame.len(), self.limit) else { return false };
-        if self.gathered.len() + header.len() + frame.len() > WRITE_BYTES_MAX {
-            return false;
+        let has_room = self.gathered.len() + header.len() + frame.len() <= WRITE_BYTES_MAX;
+        if has_room {
+            self.gather(header, frame);
         }
-        self.gathered.reserve(header.len() + frame.len());
-        self.gathered.extend_from_slice(&header);
-        self.gathered.extend_from_slice(frame);
-        true
+        has_room
     }
 
     async fn feed_pong(&mut self, payload: Bytes) -> Result<(), WriteError> {
